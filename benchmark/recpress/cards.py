@@ -1,0 +1,79 @@
+"""Cards: what a data set or a method says of itself, checked field by field.
+
+A card is a TOML file beside the thing that it describes. Unknown fields are errors, so that a typo
+never passes as an omission.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from recpress.errors import UserError
+
+Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+
+
+class Card(BaseModel):
+    """Base of all cards: frozen, unknown fields forbidden."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Paper(Card):
+    """Where an idea was published."""
+
+    title: str
+    year: int = Field(ge=1950, le=2100)
+    url: str = Field(pattern="^https?://")
+
+
+class MethodCard(Card):
+    """The card of a compression method, ``methods/<family>/<name>/card.toml``."""
+
+    title: str = Field(description="Name of the method as the board prints it.")
+    summary: str = Field(description="One sentence: what it does to the tables.")
+    division: Literal["reference", "closed", "open"] = Field(
+        description="closed: a transform of the frozen backbone; open: it trains; reference: what others are "
+        "compared with."
+    )
+    serve_form: Literal["table", "graph", "function"] = Field(
+        description="What is stored: final vectors, base vectors with the graph, or a function of ids."
+    )
+    formula: str = Field(description="The transform, in one line.")
+    license: str = Field(description="SPDX licence of the method's code.")
+    papers: tuple[Paper, ...] = ()
+
+
+CardT = TypeVar("CardT", bound=Card)
+
+
+def read_card(path: Path, model: type[CardT]) -> CardT:
+    """Read and check one card.
+
+    Raises
+    ------
+    UserError
+        When the file is missing, isn't TOML, or a field is missing, unknown or out of range; the message names
+        the file and every field.
+    """
+    try:
+        return model.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError as error:
+        raise UserError(f"{path} is missing: every {path.parent.name!r} folder needs a card.") from error
+    except tomllib.TOMLDecodeError as error:
+        raise UserError(f"{path} is not valid TOML: {error}.") from error
+    except ValidationError as error:
+        raise UserError(f"{path}: {validation_message(error)}.") from error
+
+
+def validation_message(error: ValidationError) -> str:
+    """Return the findings of a pydantic error as one line: ``field: what is wrong; …``."""
+    findings = []
+    for item in error.errors(include_url=False, include_context=False):
+        where = ".".join(str(part) for part in item["loc"]) or "value"
+        findings.append(f"{where}: {item['msg'][:1].lower()}{item['msg'][1:]}")
+    return "; ".join(findings)

@@ -1,0 +1,188 @@
+"""The record: the one JSON that a cell leaves behind, whatever became of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from recpress.cards import Sha256, validation_message
+from recpress.errors import UserError
+
+SCHEMA_VERSION = 1
+Status = Literal["ok", "failed", "timeout", "over-budget", "out-of-memory"]
+Grade = Literal["measured", "modelled", "analytic"]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=0)]
+
+
+class Part(BaseModel):
+    """Base of the record's parts: unknown fields forbidden, no NaN."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Identity(Part):
+    """What was run. Two runs with the same `cell` are the same experiment."""
+
+    cell: Sha256 = Field(description="Hash of everything below and of the code: what changes the result.")
+    dataset: str
+    split: Sha256 = Field(description="Hash of the split (train, valid and test).")
+    protocol: Literal["standard", "paper"]
+    backbone: str
+    checkpoint: str | None = Field(description="SHA-256 of the frozen backbone's content; null if it failed.")
+    family: str
+    method: str
+    division: Literal["reference", "closed", "open"]
+    serve_form: Literal["table", "graph", "function"]
+    setting: str = Field(description="As asked for: a budget ('1/8'), explicit params ('bits=8'), or 'default'.")
+    budget: Finite | None = Field(description="Asked-for bytes as a fraction of the dense fp32 tables.")
+    params: dict[str, Any] = Field(description="The method's parameters, all of them, as used.")
+    code: Sha256 = Field(description="Hash of the method's code and of the modules that it is built on.")
+    seed: int
+
+
+class Quality(Part):
+    """Ranking quality on test: metric name (``recall@20``) to its mean over evaluated users, in [0, 1]."""
+
+    metrics: dict[str, Finite]
+    retention: dict[str, Finite] = Field(description="Each metric over that of the backbone's own fp32 tables.")
+    users: Count = Field(description="Users that have test items, over which the means are taken.")
+    users_left_out: Count = Field(description="Users without test items.")
+    topk_sha256: Sha256 = Field(description="Hash of the served top-100 lists.")
+
+
+class Bytes(Part):
+    """What the artefact weighs."""
+
+    file: Count = Field(description="All bytes of the artefact folder: tables and manifest.")
+    reference: Count = Field(description="Bytes of the backbone's dense fp32 final tables, values alone.")
+    ledger: dict[str, Count] = Field(description="Bytes by kind; they add up to `file`.")
+    nominal_parameters: Count
+    nonzero_parameters: Count
+    per_entity: Finite = Field(description="File bytes per user or item.")
+
+    @property
+    def ratio(self) -> float:
+        """Compression: reference bytes over file bytes."""
+        return self.reference / self.file
+
+
+class Latency(Part):
+    """One serving scenario, timed in turn with the dense fp32 reference in the same process."""
+
+    scenario: Literal["single", "batch", "offline", "refresh"]
+    threads: Count
+    queries: Count = Field(description="Timed calls of each side.")
+    batch_size: Count
+    p50_ms: Finite
+    p90_ms: Finite
+    p99_ms: Finite
+    reference_p50_ms: Finite
+    ratio: Finite = Field(description="Median time over that of the reference; below 1 is faster.")
+    ratio_low: Finite = Field(description="Lower end of the 95 % bootstrap interval of the ratio.")
+    ratio_high: Finite
+    samples: str = Field(description="Raw times in ns, candidate then reference: base64 of zlib of int64.")
+
+
+class Energy(Part):
+    """Energy of serving, with the grade of its evidence."""
+
+    grade: Grade
+    what: Literal["per-query"]
+    joules: Finite
+    low: Finite
+    high: Finite
+    table: str = Field(description="Version of the table or tool that the figure rests on.")
+
+
+class Cost(Part):
+    """What it took to make the artefact, once the backbone was there."""
+
+    compress_seconds: Finite
+    peak_bytes: Count = Field(description="Peak resident bytes of the compressing process.")
+    backbone_seconds: Finite | None = Field(description="Training time of the backbone, shared by its cells.")
+    trials: Count = Field(description="Hyper-parameter trials behind the recipe.")
+
+
+class Provenance(Part):
+    """Where, when and from what the record was made."""
+
+    started: str = Field(description="UTC time, ISO 8601.")
+    seconds: Finite
+    recpress: str
+    commit: str | None
+    dirty: bool | None
+    command: str = Field(description="The command that runs this cell again.")
+    python: str
+    packages: dict[str, str]
+    machine: str = Field(description="Fingerprint; described in machines/<fingerprint>.json.")
+    load_average: Finite | None = Field(description="One-minute load average when timing began.")
+
+
+class Record(Part):
+    """One cell of the benchmark. A failed cell has a status and a reason and lacks what it did not reach."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    status: Status
+    reason: str | None = None
+    identity: Identity
+    quality: Quality | None = None
+    bytes: Bytes | None = None
+    latency: tuple[Latency, ...] = ()
+    energy: tuple[Energy, ...] = ()
+    cost: Cost | None = None
+    provenance: Provenance
+
+
+def relative_path(identity: Identity) -> Path:
+    """Return where a record lies in a results folder: its path is its identity."""
+    setting = identity.setting.replace("/", "-")
+    name = f"{setting}.seed{identity.seed}.json"
+    return Path("records") / identity.dataset / identity.backbone / identity.method / name
+
+
+def write_atomic(path: Path, text: str) -> None:
+    """Write a file whole or not at all, also through a crash or a full disk."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def write(results: Path, record: Record) -> Path:
+    """Write a record to its place, atomically, replacing an earlier run of the same setting."""
+    path = results / relative_path(record.identity)
+    write_atomic(path, json.dumps(record.model_dump(mode="json"), indent=1, sort_keys=True) + "\n")
+    return path
+
+
+def read(path: Path) -> Record:
+    """Read one record.
+
+    Raises
+    ------
+    UserError
+        When it isn't JSON or doesn't match the schema; the message names the file and the fields.
+    """
+    try:
+        return Record.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        raise UserError(f"{path} is not a record of schema {SCHEMA_VERSION}: {validation_message(error)}.") from error
+
+
+def read_all(results: Path) -> list[Record]:
+    """Read every record of a results folder, in the order of their paths."""
+    return [read(path) for path in sorted((results / "records").rglob("*.json"))]
