@@ -1,0 +1,71 @@
+"""The command line: one module per verb, imported only when that verb is called."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import click
+
+from recpress import __version__
+from recpress.errors import UserError, unknown
+
+# Verb: (module, one line of help). The line stands here so that `recpress --help` imports no verb.
+VERBS = {
+    "list": ("list_", "List what is registered: datasets, backbones, methods, suites."),
+}
+
+
+class Verbs(click.Group):
+    """A group that imports a verb's module when the verb is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the verbs in the order of the table."""
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        """Import the module of a verb and return its command."""
+        if name not in VERBS:
+            return None
+        command: click.Command = importlib.import_module(f"recpress.cli.{VERBS[name][0]}").command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the verb; a word that isn't one is answered with the nearest that is."""
+        if args[0] not in VERBS and not args[0].startswith("-"):
+            raise unknown("verb", args[0], VERBS)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the verbs with their one line of help, from the table alone."""
+        with formatter.section("Verbs"):
+            formatter.write_dl([(name, line) for name, (_, line) in VERBS.items()])
+
+
+@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="recpress")
+def cli() -> None:
+    """Benchmark compressed graph recommenders: run, submit, track.
+
+    \b
+    Start here:
+      recpress demo            real MovieLens-100K, a table and a page in two minutes
+      recpress list methods    what can be compared
+    """
+
+
+def main() -> None:
+    """Run the command line; the user's errors are one sentence and exit code 2, Ctrl-C is 130."""
+    try:
+        sys.exit(cli(standalone_mode=False))
+    except UserError as error:
+        click.echo(f"recpress: {error}", err=True)
+        sys.exit(2)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("recpress: stopped; finished work is kept, the same command goes on from here.", err=True)
+        sys.exit(130)
