@@ -1,0 +1,28 @@
+"""Codecs: bytes to tensors and back, with the kernels that score them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor
+
+from recpress.codecs.base import Codec, Encoder, Scorer
+from recpress.codecs.dense import Dense
+from recpress.codecs.lowrank import LowRank
+from recpress.codecs.sparse import Sparse
+from recpress.codecs.uniform import Uniform
+
+__all__ = ["KINDS", "Codec", "Dense", "Encoder", "LowRank", "Scorer", "Sparse", "Uniform", "restore"]
+
+KINDS: dict[str, type[Codec]] = {codec.kind: codec for codec in (Dense, LowRank, Sparse, Uniform)}
+
+
+def restore(spec: dict[str, Any], tensors: dict[str, Tensor]) -> Codec:
+    """Make a codec from its spec and stored tensors.
+
+    Raises
+    ------
+    KeyError, ValueError
+        When the kind is unknown, a tensor is missing, or shapes and types don't fit.
+    """
+    return KINDS[spec["kind"]].restore(spec, tensors)

@@ -1,0 +1,114 @@
+"""The artefact: the folder that is deployed. Only what lies in it is measured.
+
+``artefact.safetensors`` holds the tensors and ``manifest.json`` says how they make two tables. Nothing in it is code.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from recpress.codecs import Codec, restore
+from recpress.codecs.base import part, prefixed
+from recpress.errors import UserError
+
+FORMAT = 1
+TENSORS = "artefact.safetensors"
+MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True)
+class Artefact:
+    """A compressed recommender: codecs whose rows' inner products are the scores.
+
+    Attributes
+    ----------
+    users, items : Codec of shape (n_users, d) and (n_items, d)
+    serve_form : str
+        "table": the final vectors are stored.
+    """
+
+    users: Codec
+    items: Codec
+    serve_form: str = "table"
+
+    def __post_init__(self) -> None:
+        if self.users.shape[1] != self.items.shape[1]:
+            raise ValueError(f"users have {self.users.shape[1]} columns and items {self.items.shape[1]}")
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return every stored tensor by name."""
+        return prefixed("users", self.users.tensors()) | prefixed("items", self.items.tensors())
+
+    def manifest(self) -> dict[str, Any]:
+        """Return the manifest as JSON."""
+        return {
+            "format": FORMAT,
+            "serve_form": self.serve_form,
+            "users": self.users.spec(),
+            "items": self.items.spec(),
+        }
+
+    def save(self, folder: Path) -> None:
+        """Write the artefact and flush it to disk. The same artefact gives the same bytes.
+
+        Raises
+        ------
+        FileExistsError
+            When the folder isn't empty.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        if any(folder.iterdir()):
+            raise FileExistsError(f"{folder} is not empty")
+        save_file(self.tensors(), folder / TENSORS)
+        (folder / MANIFEST).write_text(json.dumps(self.manifest(), separators=(",", ":")), encoding="utf-8")
+        for name in (TENSORS, MANIFEST):
+            with (folder / name).open("rb") as file:
+                os.fsync(file.fileno())
+
+    @classmethod
+    def load(cls, folder: Path) -> Artefact:
+        """Read an artefact.
+
+        Raises
+        ------
+        UserError
+            When a file is missing or is not what this format says.
+        """
+        try:
+            manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+            if manifest["format"] != FORMAT:
+                raise ValueError(f"format {manifest['format']!r} is not {FORMAT}")
+            tensors = load_file(folder / TENSORS)
+            users, items = (restore(manifest[side], part(side, tensors)) for side in ("users", "items"))
+            return cls(users, items, manifest["serve_form"])
+        except FileNotFoundError as error:
+            raise UserError(f"{error.filename} is missing: {folder} is not an artefact folder.") from error
+        except KeyError as error:
+            raise UserError(
+                f"{folder} is not an artefact of format {FORMAT}: {error} is missing or unknown."
+            ) from error
+        except (ValueError, TypeError, SafetensorError) as error:
+            raise UserError(f"{folder} is not an artefact of format {FORMAT}: {error}.") from error
+
+    def ledger(self) -> Counter[str]:
+        """Return the tensors' bytes by kind; the folder's other bytes are metadata (see `folder_ledger`)."""
+        return self.users.ledger() + self.items.ledger()
+
+
+def folder_ledger(folder: Path) -> Counter[str]:
+    """Return the bytes of a saved artefact by kind; they add up to its file sizes to the byte.
+
+    Whatever isn't a tensor that the codecs name (header, alignment, manifest, stray files) is metadata.
+    """
+    ledger = Artefact.load(folder).ledger()
+    total = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+    return ledger + Counter(metadata=total - ledger.total())

@@ -1,0 +1,127 @@
+"""What every codec can do, and the scorer that serves a codec without a kernel of its own."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+Rows = Tensor | slice
+ALL = slice(None)
+# How a table becomes a codec: what nests inside another codec is passed as one of these.
+Encoder = Callable[[Tensor], "Codec"]
+# Rows that are decoded at a time while scoring: 8,192 rows of 64 floats are 2 MiB, which stays in cache.
+BLOCK_ROWS = 8192
+
+
+class Scorer(ABC):
+    """Inner products of queries with every row of a table, in the form that the table is stored in."""
+
+    kernel: ClassVar[str]
+
+    @abstractmethod
+    def scores(self, queries: Tensor, out: Tensor | None = None) -> Tensor:
+        """Return the scores of all rows.
+
+        Parameters
+        ----------
+        queries : float32 Tensor of shape (B, d)
+        out : float32 Tensor of shape (B, n), optional
+            Where to write the result, so that a buffer can be kept.
+        """
+
+
+class Codec(ABC):
+    """How one table of shape (n, d) lies in bytes.
+
+    A codec is its stored tensors and its options, nothing else: `tensors` and `options` are what goes to disk, and
+    `restore` makes the same codec from them.
+    """
+
+    kind: ClassVar[str]
+
+    @property
+    @abstractmethod
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns of the decoded table."""
+
+    @abstractmethod
+    def decode(self, rows: Rows = ALL) -> Tensor:
+        """Return the rows asked for as float32, shape (len(rows), d)."""
+
+    @abstractmethod
+    def tensors(self) -> dict[str, Tensor]:
+        """Return the stored tensors by name. Those of a nested codec are prefixed ``<part>.``."""
+
+    @abstractmethod
+    def options(self) -> dict[str, Any]:
+        """Return what `restore` needs besides the tensors, as JSON; a nested codec's is its `spec`."""
+
+    @abstractmethod
+    def ledger(self) -> Counter[str]:
+        """Return the stored bytes by kind (values, indices, scales, …). They add up to the tensors' bytes."""
+
+    @classmethod
+    @abstractmethod
+    def restore(cls, options: dict[str, Any], tensors: dict[str, Tensor]) -> Codec:
+        """Make the codec from its options and tensors.
+
+        Raises
+        ------
+        KeyError, ValueError
+            When they don't fit together.
+        """
+
+    def scorer(self) -> Scorer:
+        """Return the fastest exact kernel for this codec; by default the one that decodes in blocks."""
+        return BlockScorer(self)
+
+    def spec(self) -> dict[str, Any]:
+        """Return kind and options: how a manifest describes the codec."""
+        return {"kind": self.kind, **self.options()}
+
+    def nonzero(self) -> int:
+        """Return how many parameters of the decoded form are stored and not zero."""
+        return sum(int(torch.count_nonzero(self.decode(rows))) for rows in blocks(self.shape[0]))
+
+
+def nbytes(tensor: Tensor) -> int:
+    """Return the bytes of a tensor's values."""
+    return tensor.numel() * tensor.element_size()
+
+
+def blocks(n: int, size: int = BLOCK_ROWS) -> list[slice]:
+    """Cut ``range(n)`` into consecutive slices of at most `size`."""
+    return [slice(start, min(start + size, n)) for start in range(0, n, size)]
+
+
+def prefixed(name: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return the tensors of a nested codec under the name of the part."""
+    return {f"{name}.{key}": tensor for key, tensor in tensors.items()}
+
+
+def part(name: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return the tensors of one part, without its prefix: the inverse of `prefixed`."""
+    return {key.removeprefix(f"{name}."): value for key, value in tensors.items() if key.startswith(f"{name}.")}
+
+
+class BlockScorer(Scorer):
+    """Decode a block of rows to float32, multiply, go on: never more than a block is decoded at a time."""
+
+    kernel = "decode blocks, fp32 GEMM"
+
+    def __init__(self, codec: Codec) -> None:
+        self.codec = codec
+
+    def scores(self, queries: Tensor, out: Tensor | None = None) -> Tensor:
+        """See `Scorer.scores`."""
+        n = self.codec.shape[0]
+        if out is None:
+            out = torch.empty(len(queries), n)
+        for rows in blocks(n):
+            torch.mm(queries, self.codec.decode(rows).T, out=out[:, rows])
+        return out

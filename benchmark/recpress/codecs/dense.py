@@ -1,0 +1,89 @@
+"""Tables stored as they are, in 32- or 16-bit floating point."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from recpress.codecs.base import ALL, Codec, Rows, Scorer, nbytes
+
+FloatName = Literal["fp32", "fp16", "bf16"]
+FLOATS: dict[FloatName, torch.dtype] = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
+
+
+@dataclass(frozen=True)
+class Dense(Codec):
+    """Every value stored in one floating-point type.
+
+    Attributes
+    ----------
+    values : Tensor of shape (n, d)
+        float32, float16 or bfloat16.
+    """
+
+    kind = "dense"
+    values: Tensor
+
+    @classmethod
+    def encode(cls, table: Tensor, values: FloatName = "fp32") -> Dense:
+        """Store a table in the type named.
+
+        Raises
+        ------
+        ValueError
+            When a value is NaN or infinite, or overflows the type.
+        """
+        stored = table.to(FLOATS[values]).contiguous()
+        if not torch.isfinite(stored).all():
+            raise ValueError(f"a value is not finite as {values}")
+        return cls(stored)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        return (self.values.shape[0], self.values.shape[1])
+
+    def decode(self, rows: Rows = ALL) -> Tensor:
+        """See `Codec.decode`."""
+        return self.values[rows].float()
+
+    def tensors(self) -> dict[str, Tensor]:
+        """See `Codec.tensors`."""
+        return {"values": self.values}
+
+    def options(self) -> dict[str, Any]:
+        """See `Codec.options`; the type is the tensor's own."""
+        return {}
+
+    def ledger(self) -> Counter[str]:
+        """See `Codec.ledger`."""
+        return Counter(values=nbytes(self.values))
+
+    @classmethod
+    def restore(cls, options: dict[str, Any], tensors: dict[str, Tensor]) -> Dense:
+        """See `Codec.restore`."""
+        values = tensors["values"]
+        if values.dim() != 2 or values.dtype not in FLOATS.values():
+            raise ValueError(f"dense values must be a floating-point matrix, not {values.dtype} {values.shape}")
+        return cls(values)
+
+    def scorer(self) -> Scorer:
+        """Return the plain GEMM for fp32. fp16 and bf16 are decoded in blocks: their CPU GEMMs are slower or round."""
+        return DenseScorer(self.values) if self.values.dtype == torch.float32 else super().scorer()
+
+
+class DenseScorer(Scorer):
+    """One fp32 GEMM: the reference that every other kernel is timed against."""
+
+    kernel = "fp32 GEMM"
+
+    def __init__(self, values: Tensor) -> None:
+        self.transposed = values.T
+
+    def scores(self, queries: Tensor, out: Tensor | None = None) -> Tensor:
+        """See `Scorer.scores`."""
+        return torch.mm(queries, self.transposed, out=out)

@@ -1,0 +1,73 @@
+"""Low-rank tables: the product of two thin ones."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+from recpress.codecs.base import ALL, Codec, Rows, Scorer, part, prefixed
+
+
+@dataclass(frozen=True)
+class LowRank(Codec):
+    """``table ≈ left @ right`` with `left` of shape (n, k) and `right` of shape (k, d), each a codec of its own."""
+
+    kind = "low-rank"
+    left: Codec
+    right: Codec
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns of the product."""
+        return (self.left.shape[0], self.right.shape[1])
+
+    def decode(self, rows: Rows = ALL) -> Tensor:
+        """See `Codec.decode`."""
+        return self.left.decode(rows) @ self.right.decode()
+
+    def tensors(self) -> dict[str, Tensor]:
+        """See `Codec.tensors`."""
+        return prefixed("left", self.left.tensors()) | prefixed("right", self.right.tensors())
+
+    def options(self) -> dict[str, Any]:
+        """See `Codec.options`."""
+        return {"left": self.left.spec(), "right": self.right.spec()}
+
+    def ledger(self) -> Counter[str]:
+        """See `Codec.ledger`."""
+        return self.left.ledger() + self.right.ledger()
+
+    @classmethod
+    def restore(cls, options: dict[str, Any], tensors: dict[str, Tensor]) -> LowRank:
+        """See `Codec.restore`."""
+        from recpress.codecs import restore
+
+        left, right = (restore(options[side], part(side, tensors)) for side in ("left", "right"))
+        if left.shape[1] != right.shape[0]:
+            raise ValueError(f"a left factor of rank {left.shape[1]} meets a right one of {right.shape[0]}")
+        return cls(left, right)
+
+    def nonzero(self) -> int:
+        """Count the factors' parameters: the product is not stored."""
+        return self.left.nonzero() + self.right.nonzero()
+
+    def scorer(self) -> Scorer:
+        """Return the kernel that folds the query into the left factor's space."""
+        return LowRankScorer(self)
+
+
+class LowRankScorer(Scorer):
+    """Project the query once, ``q @ right.T``, and score the thin left factor with its own kernel."""
+
+    kernel = "folded query"
+
+    def __init__(self, codec: LowRank) -> None:
+        self.right = codec.right.decode().T.contiguous()
+        self.left = codec.left.scorer()
+
+    def scores(self, queries: Tensor, out: Tensor | None = None) -> Tensor:
+        """See `Scorer.scores`."""
+        return self.left.scores(queries @ self.right, out)

@@ -1,0 +1,126 @@
+"""Uniform quantization: codes of 1 to 8 bits on an even grid, truly packed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from recpress.codecs.base import ALL, Codec, Rows, nbytes
+from recpress.codecs.packing import pack, row_bytes, unpack
+
+Granularity = Literal["row", "tensor"]
+
+
+@dataclass(frozen=True)
+class Uniform(Codec):
+    """``x ≈ scale · code + offset``, with one scale (and offset) per row or for the whole table.
+
+    Attributes
+    ----------
+    codes : uint8 Tensor of shape (n, row_bytes(d, bits))
+        Packed as `recpress.codecs.packing` says.
+    scale : float16 Tensor of shape (n, 1) or (1, 1)
+    offset : float16 Tensor of the same shape, or None
+        None means symmetric: codes are stored shifted by ``2 ** (bits - 1) - 1`` and zero is exact.
+    bits, columns : int
+    """
+
+    kind = "uniform"
+    codes: Tensor
+    scale: Tensor
+    offset: Tensor | None
+    bits: int
+    columns: int
+
+    @classmethod
+    def encode(cls, table: Tensor, bits: int = 8, granularity: Granularity = "row", symmetric: bool = False) -> Uniform:
+        """Round a table to the grid.
+
+        Parameters
+        ----------
+        table : float32 Tensor of shape (n, d)
+        bits : int in [1, 8]; at least 2 when symmetric
+        granularity : {"row", "tensor"}
+        symmetric : bool
+            True: ``scale = max|x| / (2^(b-1) - 1)``. False: min–max, ``scale = (max - min) / (2^b - 1)``.
+
+        Raises
+        ------
+        ValueError
+            When a value is NaN or infinite, or too large for a float16 scale.
+
+        Notes
+        -----
+        Scale and offset are rounded to float16 first and the codes are chosen for the rounded ones, so that what is
+        stored is what was optimised. Formulas: Jacob et al. 2018, equation 1 (affine) and its symmetric case.
+        """
+        if not 1 <= bits <= 8 or (symmetric and bits == 1):
+            raise ValueError(f"bits must be 1 to 8 (2 to 8 if symmetric), not {bits}")
+        dims = (1,) if granularity == "row" else (0, 1)
+        levels = 2**bits - 1
+        offset = None
+        if symmetric:
+            half = 2 ** (bits - 1) - 1
+            scale = (table.abs().amax(dims, keepdim=True) / half).half()
+            codes = _round(table, scale, 0.0).clamp_(-half, half) + half
+        else:
+            offset = table.amin(dims, keepdim=True).half()
+            scale = ((table.amax(dims, keepdim=True) - offset.float()) / levels).half()
+            codes = _round(table, scale, offset.float()).clamp_(0, levels)
+        if not (torch.isfinite(codes).all() and torch.isfinite(scale).all()):
+            raise ValueError("a value is not finite, or too large for a float16 scale")
+        return cls(pack(codes.byte(), bits), scale, offset, bits, table.shape[1])
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        return (self.codes.shape[0], self.columns)
+
+    def decode(self, rows: Rows = ALL) -> Tensor:
+        """See `Codec.decode`."""
+        by_row = self.scale.shape[0] == self.codes.shape[0]
+        values = unpack(self.codes[rows], self.columns, self.bits).float()
+        if self.offset is None:
+            values -= 2 ** (self.bits - 1) - 1
+        values *= (self.scale[rows] if by_row else self.scale).float()
+        if self.offset is not None:
+            values += (self.offset[rows] if by_row else self.offset).float()
+        return values
+
+    def tensors(self) -> dict[str, Tensor]:
+        """See `Codec.tensors`."""
+        stored = {"codes": self.codes, "scale": self.scale}
+        return stored if self.offset is None else stored | {"offset": self.offset}
+
+    def options(self) -> dict[str, Any]:
+        """See `Codec.options`."""
+        return {"bits": self.bits, "columns": self.columns}
+
+    def ledger(self) -> Counter[str]:
+        """See `Codec.ledger`."""
+        scales = nbytes(self.scale) + (0 if self.offset is None else nbytes(self.offset))
+        return Counter(values=nbytes(self.codes), scales=scales)
+
+    @classmethod
+    def restore(cls, options: dict[str, Any], tensors: dict[str, Tensor]) -> Uniform:
+        """See `Codec.restore`."""
+        bits, columns = int(options["bits"]), int(options["columns"])
+        codes, scale, offset = tensors["codes"], tensors["scale"], tensors.get("offset")
+        if not 1 <= bits <= 8 or codes.dtype != torch.uint8 or codes.dim() != 2:
+            raise ValueError(f"uniform codes of {bits} bits must be a uint8 matrix")
+        if codes.shape[1] != row_bytes(columns, bits):
+            raise ValueError(f"{columns} codes of {bits} bits don't take {codes.shape[1]} bytes a row")
+        for each in (scale, *(() if offset is None else (offset,))):
+            if tuple(each.shape) not in ((codes.shape[0], 1), (1, 1)):
+                raise ValueError(f"a scale per row or per table was expected, not {tuple(each.shape)}")
+        return cls(codes, scale, offset, bits, columns)
+
+
+def _round(table: Tensor, scale: Tensor, offset: Tensor | float) -> Tensor:
+    # A constant row has scale 0 (also after rounding to float16): all its codes are 0.
+    steps = torch.where(scale == 0, torch.ones_like(scale), scale).float()
+    return ((table - offset) / steps).round_()
