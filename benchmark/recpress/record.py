@@ -6,14 +6,14 @@ import json
 import os
 import tempfile
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from recpress.cards import Sha256, validation_message
 from recpress.errors import UserError
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION: Final = 1
 Status = Literal["ok", "failed", "timeout", "over-budget", "out-of-memory"]
 Grade = Literal["measured", "modelled", "analytic"]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
@@ -65,6 +65,9 @@ class Bytes(Part):
     nominal_parameters: Count
     nonzero_parameters: Count
     per_entity: Finite = Field(description="File bytes per user or item.")
+    zstd: Count | None = Field(None, description="Bytes of the same files, each compressed with zstd level 19.")
+    resident: Count | None = Field(None, description="Growth of resident memory by loading and first answers.")
+    touched_per_query: Count | None = Field(None, description="Bytes read to answer one user, as counted.")
 
     @property
     def ratio(self) -> float:
@@ -87,17 +90,33 @@ class Latency(Part):
     ratio_low: Finite = Field(description="Lower end of the 95 % bootstrap interval of the ratio.")
     ratio_high: Finite
     samples: str = Field(description="Raw times in ns, candidate then reference: base64 of zlib of int64.")
+    block: Count = Field(1, description="Consecutive samples that were timed before the other side's turn came.")
+    overhead_ms: Finite | None = Field(None, description="Median time of an empty call: the harness itself.")
+    stages_ms: dict[str, Finite] = Field(
+        {}, description="Median time of each stage (fetch, score, select), timed apart from the samples."
+    )
+    load_average: Finite | None = Field(None, description="One-minute load average when timing began.")
+    others_load: Finite | None = Field(None, description="Share of the CPU time that others used meanwhile.")
+    noisy: bool = Field(False, description="Others used too much of the machine: kept off rankings.")
+
+    @property
+    def throughput(self) -> float:
+        """Users answered per second, at the median."""
+        return self.batch_size / self.p50_ms * 1e3
 
 
 class Energy(Part):
-    """Energy of serving, with the grade of its evidence."""
+    """An energy, with the grade of its evidence. Figures of different grades are never compared."""
 
     grade: Grade
-    what: Literal["per-query"]
+    what: Literal["per-query", "compressing", "training"]
     joules: Finite
     low: Finite
     high: Finite
     table: str = Field(description="Version of the table or tool that the figure rests on.")
+    parts: dict[str, Finite] = Field({}, description="Joules by part (arithmetic and memory; CPU, RAM, GPU).")
+    grams_co2e: Finite | None = Field(None, description="At `grid`; null for analytic, which is no meter.")
+    grid: Finite | None = Field(None, description="Grid intensity used, g CO2e per kWh.")
 
 
 class Cost(Part):
@@ -107,6 +126,9 @@ class Cost(Part):
     peak_bytes: Count = Field(description="Peak resident bytes of the compressing process.")
     backbone_seconds: Finite | None = Field(description="Training time of the backbone, shared by its cells.")
     trials: Count = Field(description="Hyper-parameter trials behind the recipe.")
+    break_even_queries: Finite | None = Field(
+        None, description="Queries until the energy saved repays compressing (one grade); null: never, or unknown."
+    )
 
 
 class Provenance(Part):
@@ -122,6 +144,7 @@ class Provenance(Part):
     packages: dict[str, str]
     machine: str = Field(description="Fingerprint; described in machines/<fingerprint>.json.")
     load_average: Finite | None = Field(description="One-minute load average when timing began.")
+    environment: dict[str, str] = Field({}, description="Environment variables that set thread counts.")
 
 
 class Record(Part):

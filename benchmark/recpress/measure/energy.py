@@ -1,0 +1,144 @@
+"""Energy with the grade of its evidence: analytic from counted work, and what all grades share.
+
+A figure is *analytic* (operations and bytes × a published table; the same on every machine), *modelled* (power × time,
+`recpress.measure.modelled`) or *measured* (counters, `recpress.measure.counters`). The three are never compared.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from recpress.codecs.work import Work
+from recpress.errors import UserError
+from recpress.record import Energy
+
+JOULES_PER_KWH = 3.6e6
+# World average of 2023, g CO2e per kWh: Ember, Global Electricity Review 2024.
+WORLD_GRID = 480.0
+GRID_VARIABLE = "RECPRESS_GRID_INTENSITY"
+
+
+@dataclass(frozen=True)
+class Band:
+    """An energy in pJ as the low and the high end of its source."""
+
+    low: float
+    high: float
+
+    @property
+    def middle(self) -> float:
+        """The figure that is reported: half-way."""
+        return (self.low + self.high) / 2
+
+    def __add__(self, other: Band) -> Band:
+        return Band(self.low + other.low, self.high + other.high)
+
+    def times(self, count: float) -> Band:
+        """Return the energy of `count` of these."""
+        return Band(self.low * count, self.high * count)
+
+
+@dataclass(frozen=True)
+class EnergyTable:
+    """A published table: pJ of each kind of operation and of a byte from main memory."""
+
+    version: str
+    operations: Mapping[str, Band]
+    dram_byte: Band
+
+    @classmethod
+    def read(cls, path: Path) -> EnergyTable:
+        """Read a table. Its operations are sums over its own list of picojoules."""
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+        entries = {name: Band(**ends) for name, ends in raw["picojoules"].items()}
+        operations = {
+            name: sum((entries[entry].times(count) for entry, count in recipe.items()), Band(0, 0))
+            for name, recipe in raw["operations"].items()
+        }
+        return cls(raw["version"], operations, entries["dram_byte"])
+
+
+@cache
+def table(version: str = "v1") -> EnergyTable:
+    """Return the packaged energy table of a version."""
+    return EnergyTable.read(Path(__file__).with_name(f"energy.{version}.toml"))
+
+
+def analytic(work: Work, queries: int = 1, version: str = "v1") -> Energy:
+    """Return the energy per query of counted work: ``Σ operations · pJ + bytes read · pJ``.
+
+    Parameters
+    ----------
+    work : Work
+        Of one call that answers `queries` queries.
+    queries : int
+        At least 1.
+    version : str
+        Of the energy table.
+
+    Raises
+    ------
+    ValueError
+        When the work holds an operation that the table doesn't have.
+    """
+    prices = table(version)
+    if unpriced := set(work.macs) - set(prices.operations):
+        raise ValueError(f"energy table {version} has no price for {', '.join(sorted(unpriced))}")
+    arithmetic = sum((prices.operations[name].times(count) for name, count in work.macs.items()), Band(0, 0))
+    memory = prices.dram_byte.times(work.bytes_read)
+    total = arithmetic + memory
+    scale = 1e-12 / queries
+    return Energy(
+        grade="analytic",
+        what="per-query",
+        joules=total.middle * scale,
+        low=total.low * scale,
+        high=total.high * scale,
+        table=version,
+        parts={"arithmetic": arithmetic.middle * scale, "memory": memory.middle * scale},
+    )
+
+
+def grid_intensity() -> float:
+    """Return the grid intensity in g CO2e per kWh: ``RECPRESS_GRID_INTENSITY``, or the world average.
+
+    Raises
+    ------
+    UserError
+        When the variable is not a number of at least 0.
+    """
+    text = os.environ.get(GRID_VARIABLE, "")
+    if not text:
+        return WORLD_GRID
+    try:
+        grams = float(text)
+    except ValueError:
+        grams = -1.0
+    if not 0 <= grams < float("inf"):
+        raise UserError(f"{GRID_VARIABLE}={text!r} is not a number of g CO2e per kWh, such as 480.")
+    return grams
+
+
+def co2e_grams(joules: float, grid: float) -> float:
+    """Return the emissions of an energy in g CO2e, at a grid intensity in g per kWh."""
+    return joules / JOULES_PER_KWH * grid
+
+
+def break_even_queries(compressing: Energy, candidate: Energy, reference: Energy) -> float | None:
+    """Return after how many queries the energy saved repays the energy of compressing; None for never.
+
+    Raises
+    ------
+    ValueError
+        When the three figures differ in grade: then there is no such number.
+    """
+    grades = {compressing.grade, candidate.grade, reference.grade}
+    if len(grades) > 1:
+        raise ValueError(f"energies of different grades are not compared: {', '.join(sorted(grades))}")
+    saved = reference.joules - candidate.joules
+    return compressing.joules / saved if saved > 0 else None

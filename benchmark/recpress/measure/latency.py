@@ -1,0 +1,215 @@
+"""Latency: a candidate timed in turn with the dense fp32 reference, in one process, A B A B.
+
+Neighbours, frequency steps and caches change a machine by the second. What is timed in turn is changed alike, so
+the ratio of the two is what rankings use; milliseconds are reported beside it.
+"""
+
+from __future__ import annotations
+
+import base64
+import gc
+import time
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recpress.measure.load import NOISY, LoadMeter, load_average
+from recpress.measure.ratio import paired_ratio
+from recpress.measure.threads import Pin, ThreadCountChanged
+from recpress.record import Latency
+
+Users = NDArray[np.int64]
+Answer = Callable[[Users], object]
+Scenario = Literal["single", "batch", "offline", "refresh"]
+
+# A block is about this long, so that a slow phase of the machine falls on both sides of a pair of blocks.
+BLOCK_SECONDS = 0.004
+LONGEST_BLOCK = 64
+FEWEST_BLOCKS = 5
+WARM_UP_CALLS = 1000
+# CPU time may exceed threads × wall time by this many threads (clock ticks, a progress bar's thread).
+SPARE_THREADS = 0.3
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How long a scenario is timed: at least both of these."""
+
+    seconds: float
+    min_queries: int
+
+
+# MLPerf Inference asks for 24,576 samples to hold p90 within 0.5 % at 99 % confidence (inference_rules, "Latency
+# percentiles"). A batch is 256 samples, so 96 batches hold as many.
+FULL: dict[Scenario, Plan] = {
+    "single": Plan(20.0, 24_576),
+    "batch": Plan(20.0, 96),
+    "offline": Plan(10.0, 5),
+    "refresh": Plan(10.0, 20),
+}
+QUICK: dict[Scenario, Plan] = {
+    "single": Plan(2.0, 1_000),
+    "batch": Plan(2.0, 16),
+    "offline": Plan(1.0, 5),
+    "refresh": Plan(1.0, 5),
+}
+
+
+def interleave(
+    candidate: Answer,
+    reference: Answer,
+    users: Users,
+    *,
+    batch_size: int,
+    scenario: Scenario,
+    threads: int = 1,
+    seconds: float = QUICK["single"].seconds,
+    min_queries: int = 16,
+    seed: int = 0,
+) -> Latency:
+    """Time two ways to answer, in turn.
+
+    Parameters
+    ----------
+    candidate, reference : callable
+        Takes user ids, int64 of shape (batch_size,), and answers with their top-K.
+    users : int64 array
+        Who may ask. They do so in one random order, fixed by the seed, the same for both sides.
+    batch_size : int
+        Users per call: 1 for *single*, 256 for *batch*, all for *offline* and *refresh*.
+    scenario : {"single", "batch", "offline", "refresh"}
+        The name under which the figures are kept.
+    threads : int
+        Set in every library before timing, and asserted around every block of calls.
+    seconds, min_queries : float, int
+        Timing ends when both are reached; `min_queries` counts the calls of one side. See `FULL` and `QUICK`.
+    seed : int
+
+    Returns
+    -------
+    Latency
+        Percentiles in ms per call, the ratio of medians with its interval, and all samples.
+
+    Raises
+    ------
+    ThreadCountChanged
+        When either side computes with another number of threads than was set.
+    ValueError
+        When there are no users.
+    """
+    if len(users) == 0:
+        raise ValueError("there are no users to time answers for")
+    batches = _batches(users, batch_size, seed)
+    with Pin(threads) as pin, _no_collection():
+        sides = (candidate, reference)
+        length = _block_length([_warm_up(answer, batches, seconds / 10) for answer in sides])
+        pin.check()
+        average, meter = load_average(), LoadMeter()
+        wall, cpu = time.perf_counter(), time.process_time()
+        blocks: tuple[list[list[int]], list[list[int]]] = ([], [])
+        while (
+            time.perf_counter() - wall < seconds
+            or len(blocks[0]) * length < min_queries
+            or len(blocks[0]) < FEWEST_BLOCKS
+        ):
+            asked = [next(batches) for _ in range(length)]
+            for answer, times in zip(sides, blocks, strict=True):
+                pin.check()
+                if length > 1:
+                    # The other side has just filled the caches; a run of calls in service would not see that.
+                    answer(asked[-1])
+                times.append(_timed(answer, asked))
+                pin.check()
+        used = (time.process_time() - cpu) / (time.perf_counter() - wall)
+        if used > threads + SPARE_THREADS:
+            raise ThreadCountChanged(f"{used:.1f} threads were busy; {threads} was set for this timing")
+        others = meter.others()
+        overhead = float(np.median(_timed(_nothing, [next(batches) for _ in range(WARM_UP_CALLS)])))
+    ours, theirs = (np.array(side, np.int64) for side in blocks)
+    ratio = paired_ratio(ours, theirs, seed=seed)
+    p50, p90, p99 = (float(value) / 1e6 for value in np.percentile(ours, (50, 90, 99)))
+    return Latency(
+        scenario=scenario,
+        threads=threads,
+        queries=ours.size,
+        batch_size=batch_size,
+        p50_ms=p50,
+        p90_ms=p90,
+        p99_ms=p99,
+        reference_p50_ms=float(np.median(theirs)) / 1e6,
+        ratio=ratio.value,
+        ratio_low=ratio.low,
+        ratio_high=ratio.high,
+        samples=pack_samples(ours, theirs),
+        block=length,
+        overhead_ms=overhead / 1e6,
+        load_average=average,
+        others_load=others,
+        noisy=others > NOISY,
+    )
+
+
+def pack_samples(candidate: NDArray[np.int64], reference: NDArray[np.int64]) -> str:
+    """Return the times of both sides as text: base64 of zlib of little-endian int64, candidate first."""
+    raw = np.concatenate([candidate.ravel(), reference.ravel()]).astype("<i8").tobytes()
+    return base64.b64encode(zlib.compress(raw, 9)).decode("ascii")
+
+
+def unpack_samples(samples: str, block: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the times in ns that `pack_samples` packed, each of shape (n_blocks, block)."""
+    raw = np.frombuffer(zlib.decompress(base64.b64decode(samples)), "<i8").astype(np.int64)
+    candidate, reference = raw.reshape(2, -1, block)
+    return candidate, reference
+
+
+def _batches(users: Users, size: int, seed: int) -> Iterator[Users]:
+    """Yield batches of a fixed random order of the users, for ever."""
+    order = np.random.default_rng(seed).permutation(users).astype(np.int64)
+    start = 0
+    while True:
+        yield order.take(np.arange(start, start + size), mode="wrap")
+        start = (start + size) % len(order)
+
+
+def _timed(answer: Answer, asked: Sequence[Users]) -> list[int]:
+    clock = time.perf_counter_ns
+    times = []
+    for users in asked:
+        start = clock()
+        answer(users)
+        times.append(clock() - start)
+    return times
+
+
+def _warm_up(answer: Answer, batches: Iterator[Users], seconds: float) -> float:
+    """Call until `seconds` or 1,000 calls have passed (3 at least), discard, and return the last calls' median."""
+    times: list[int] = []
+    until = time.perf_counter() + seconds
+    while len(times) < 3 or (time.perf_counter() < until and len(times) < WARM_UP_CALLS):
+        times += _timed(answer, [next(batches)])
+    return float(np.median(times[len(times) // 2 :])) / 1e9
+
+
+def _block_length(call_seconds: Sequence[float]) -> int:
+    return int(np.clip(BLOCK_SECONDS / max(*call_seconds, 1e-9), 1, LONGEST_BLOCK))
+
+
+def _nothing(users: Users) -> None:
+    """Answer nothing: what the timing of a call costs by itself."""
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    enabled = gc.isenabled()
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()

@@ -1,0 +1,73 @@
+"""Where, when and from what a record was made."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+import time
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+
+from recpress import __version__
+from recpress.measure.load import load_average
+from recpress.measure.machine import fingerprint, thread_environment
+from recpress.paths import checkout_root
+from recpress.record import Provenance
+
+# What results depend on. The fingerprint has the versions of the kernels too, but a record must stand alone.
+PACKAGES = ("numba", "numpy", "pandas", "safetensors", "scipy", "torch", "torch-geometric")
+
+
+class Stopwatch:
+    """Notes when a cell began, and makes its provenance when it ends."""
+
+    def __init__(self) -> None:
+        self._started = datetime.now(UTC)
+        self._start = time.perf_counter()
+        self._load = load_average()
+
+    def provenance(self, command: str) -> Provenance:
+        """Return the provenance of what was done since the watch was started.
+
+        Parameters
+        ----------
+        command : str
+            The command line that runs the cell again.
+        """
+        commit, dirty = git_state(checkout_root())
+        return Provenance(
+            started=self._started.isoformat(timespec="seconds"),
+            seconds=time.perf_counter() - self._start,
+            recpress=__version__,
+            commit=commit,
+            dirty=dirty,
+            command=command,
+            python=platform.python_version(),
+            packages={name: metadata.version(name) for name in PACKAGES},
+            machine=fingerprint().fingerprint,
+            load_average=self._load,
+            environment=thread_environment(),
+        )
+
+
+def git_state(root: Path | None) -> tuple[str | None, bool | None]:
+    """Return the commit of a checkout and whether its files differ from it; (None, None) where there is no git.
+
+    Files that git doesn't track count too: a new method is a change.
+    """
+    if root is None:
+        return None, None
+    commit = _git(root, "rev-parse", "HEAD")
+    changes = _git(root, "status", "--porcelain", "--", ".", ":!results")
+    return commit, None if changes is None else bool(changes)
+
+
+def _git(root: Path, *arguments: str) -> str | None:
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(root), *arguments], capture_output=True, text=True, check=True, timeout=20
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()
