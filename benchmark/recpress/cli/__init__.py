@@ -13,6 +13,10 @@ from recpress.errors import UserError, unknown
 # Verb: (module, one line of help). The line stands here so that `recpress --help` imports no verb.
 VERBS = {
     "list": ("list_", "List what is registered: datasets, backbones, methods, suites."),
+    "info": ("info", "Show a data set: card, statistics, split hashes."),
+    "fetch": ("fetch", "Fetch the raw files of a data set, checked."),
+    "show": ("show", "Print the results as a table, csv, json, markdown or latex."),
+    "site": ("site", "Build the leaderboard: static pages that open from a file."),
 }
 
 

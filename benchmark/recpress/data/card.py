@@ -1,0 +1,115 @@
+"""The card of a data set, ``datasets/<name>/card.toml``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from recpress import registry
+from recpress.cards import Card, Sha256, read_card
+
+Checksum = Annotated[str, Field(pattern="^(sha256:[0-9a-f]{64}|md5:[0-9a-f]{32})$")]
+Fraction = Annotated[float, Field(ge=0, lt=1)]
+Role = Literal["interactions", "train", "test", "social", "users", "items", "genres"]
+Source = Annotated[str, Field(pattern=r"^(https?://|pypi:[A-Za-z0-9._-]+==[^#]+#).+")]
+
+
+class RawFile(Card):
+    """One raw file. Several files with the same role are alternatives: the first to be had is used."""
+
+    role: Role = Field(description="What the file holds.")
+    name: str = Field(pattern=r"^[\w][\w.-]*$", description="Its name in `<data dir>/<dataset>/` and the cache.")
+    format: str = Field(description="The parser, one of `recpress.data.formats.PARSERS`.")
+    checksum: Checksum | None = Field(
+        default=None,
+        description="Of the file itself. Unknown: the first download pins it on this machine; the split's hash "
+        "checks the content in any case.",
+    )
+    sources: tuple[Source, ...] = Field(
+        default=(),
+        description="Official address first, then mirrors; `#member` names a file inside an archive or a wheel.",
+    )
+    optional: bool = Field(default=False, description="The interactions can be had without it.")
+
+
+class Preprocess(Card):
+    """What is done to the interactions before the split, in the order of the fields."""
+
+    min_rating: float | None = Field(
+        default=None, description="Keep ratings of at least this; off by default: every rating is an interaction."
+    )
+    duplicates: Literal["first", "last", "error"] = Field(
+        default="first", description="Which row of a repeated (user, item) pair stays, in time or file order."
+    )
+    min_user: int = Field(default=0, ge=0, description="k-core: fewest interactions of a user.")
+    min_item: int = Field(default=0, ge=0, description="k-core: fewest interactions of an item.")
+
+
+class SplitSpec(Card):
+    """How the interactions are split, and the hash of the outcome."""
+
+    protocol: Literal["official", "random-per-user", "leave-one-out", "temporal-global"]
+    valid: Fraction = Field(default=0.1, description="Share of valid (official: of each user's train items).")
+    test: Fraction = Field(default=0.1, description="Share of test; official splits and leave-one-out ignore it.")
+    seed: int = Field(default=0, ge=0, lt=2**32, description="Of the random choice.")
+    sha256: Sha256 | None = Field(default=None, description="Pinned hash of train, valid and test.")
+
+
+class Statistics(Card):
+    """Expected counts, checked after parsing and preprocessing."""
+
+    users: int = Field(ge=1)
+    items: int = Field(ge=1)
+    interactions: int = Field(ge=1)
+    train: int | None = Field(default=None, ge=1, description="Official splits: rows of the train file.")
+    test: int | None = Field(default=None, ge=1, description="Official splits: rows of the test file.")
+
+
+class DatasetCard(Card):
+    """What a data set is, where it comes from and what is done to it."""
+
+    title: str = Field(description="Name as the board prints it.")
+    domain: Literal["product", "content", "social", "link-prediction"]
+    task: Literal["user-item", "item-item"]
+    description: str = Field(description="What a user, an item and an interaction are, and who made the set.")
+    license: str = Field(description="The terms as their owner states them, or 'not stated'.")
+    redistribution: bool = Field(description="Whether the terms allow passing the raw files on.")
+    citation: str
+    homepage: str = Field(pattern="^https?://")
+    files: tuple[RawFile, ...] = ()
+    archives: dict[Source, Checksum] = Field(
+        default_factory=dict, description="Published checksums of the archives that `files` name."
+    )
+    preprocess: Preprocess = Preprocess()
+    split: SplitSpec
+    statistics: Statistics | None = Field(default=None, description="Left out where no sound figure is known.")
+
+    @model_validator(mode="after")
+    def _roles_fit_the_protocol(self) -> DatasetCard:
+        roles = {file.role for file in self.files if not file.optional}
+        wanted = {"train", "test"} if self.split.protocol == "official" else {"interactions"}
+        if self.files and not wanted <= roles:
+            raise ValueError(f"a {self.split.protocol} split needs files with the roles {sorted(wanted)}")
+        return self
+
+    def alternatives(self, role: Role) -> tuple[RawFile, ...]:
+        """Return the files of one role, in the order in which they are tried."""
+        return tuple(file for file in self.files if file.role == role)
+
+
+def dataset_card(name: str) -> DatasetCard:
+    """Return the card of a registered data set.
+
+    Raises
+    ------
+    UserError
+        When no data set has this name, or its card is not valid.
+    """
+    return read_card(card_path(name), DatasetCard)
+
+
+def card_path(name: str) -> Path:
+    """Return where a registered data set's card lies."""
+    return registry.dataset_folder(name) / "card.toml"

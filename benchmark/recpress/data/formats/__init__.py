@@ -1,0 +1,35 @@
+"""Parsers of raw files, by the name that cards use.
+
+A parser takes a path and returns a `RawTable` with the ids of the file; `recpress.data.encode` makes them
+dense. It refuses bad input with the row number and the reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from recpress.data.formats import delimited
+from recpress.data.formats.raw import RawTable
+from recpress.errors import unknown
+
+Parser = Callable[[Path], RawTable]
+
+PARSERS: dict[str, Parser] = {
+    **{name: partial(delimited.read, layout=layout) for name, layout in delimited.LAYOUTS.items()},
+}
+
+
+def parse(path: Path, format_name: str) -> RawTable:
+    """Parse a raw file.
+
+    Raises
+    ------
+    UserError
+        When no format has this name, or the file is not of that format: the message names the file, the row
+        (1-based, as an editor counts) and the reason.
+    """
+    if format_name not in PARSERS:
+        raise unknown("format", format_name, PARSERS)
+    return PARSERS[format_name](path)

@@ -1,0 +1,96 @@
+"""The graph of a set of interactions and its normalised adjacency."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from recpress.data.interactions import UserItems
+
+
+@dataclass(frozen=True)
+class Adjacency:
+    """Symmetric normalised adjacency D^-1/2 A D^-1/2 in CSR form.
+
+    Attributes
+    ----------
+    indptr : int32 array of shape (n_nodes + 1,)
+    indices : int32 array of shape (nnz,)
+        Neighbours of each node, ascending.
+    weights : float32 array of shape (nnz,)
+        1 / sqrt(degree of the node · degree of the neighbour).
+    """
+
+    indptr: NDArray[np.int32]
+    indices: NDArray[np.int32]
+    weights: NDArray[np.float32]
+
+    @property
+    def n_nodes(self) -> int:
+        """Number of nodes."""
+        return len(self.indptr) - 1
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the three arrays."""
+        return self.indptr.nbytes + self.indices.nbytes + self.weights.nbytes
+
+
+@dataclass(frozen=True)
+class Graph:
+    """Users and items as the nodes of a bipartite graph: users are nodes 0 … n_users - 1, then the items."""
+
+    user_items: UserItems
+
+    @property
+    def n_users(self) -> int:
+        """Number of users."""
+        return self.user_items.n_users
+
+    @property
+    def n_items(self) -> int:
+        """Number of items."""
+        return self.user_items.n_items
+
+    @property
+    def n_nodes(self) -> int:
+        """Number of nodes."""
+        return self.n_users + self.n_items
+
+    def item_users(self) -> UserItems:
+        """Return the users of each item (the CSR of the other direction)."""
+        return transpose(self.user_items)
+
+    def adjacency(self) -> Adjacency:
+        """Return the symmetric normalised adjacency over all nodes.
+
+        Raises
+        ------
+        ValueError
+            When 2 · nnz doesn't fit into int32.
+        """
+        rows, columns = self.user_items, self.item_users()
+        if 2 * rows.nnz > np.iinfo(np.int32).max:
+            raise ValueError("the graph has more directed edges than int32 indices can count")
+        indptr = np.concatenate([rows.indptr, rows.nnz + columns.indptr[1:]]).astype(np.int32)
+        indices = np.concatenate([rows.items + np.int32(self.n_users), columns.items])
+        return Adjacency(indptr, indices, symmetric_weights(indptr, indices))
+
+
+def transpose(user_items: UserItems) -> UserItems:
+    """Return the users of each item."""
+    shape = (user_items.n_users, user_items.n_items)
+    ones = np.ones(user_items.nnz, np.int8)
+    turned = sparse.csr_array((ones, user_items.items, user_items.indptr), shape=shape).tocsc()
+    return UserItems(turned.indptr.astype(np.int64), turned.indices.astype(np.int32), user_items.n_users)
+
+
+def symmetric_weights(indptr: NDArray[np.int32], indices: NDArray[np.int32]) -> NDArray[np.float32]:
+    """Return 1 / sqrt(d_i · d_j) for each edge of a symmetric CSR graph, shape (nnz,)."""
+    degrees = np.diff(indptr)
+    scale = np.zeros(len(degrees), np.float64)
+    np.divide(1.0, np.sqrt(degrees), out=scale, where=degrees > 0)
+    return (np.repeat(scale, degrees) * scale[indices]).astype(np.float32)
