@@ -1,0 +1,109 @@
+"""Kernels of the exact top-K on a CPU.
+
+A row is first reduced to the maxima of small groups of items. The k-th largest maximum is a floor under the
+k-th largest score, so only the few groups that reach it are looked into, with a heap of k entries. No scratch
+memory beyond the maxima of one row; exact for any scores, however many of them tie.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recpress.serve._jit import kernel
+
+GROUP = 32
+"""Items per group: more make the maxima fewer, and each group that is looked into dearer."""
+
+
+@kernel
+def mask_rows(
+    scores: NDArray[np.float32], indptr: NDArray[np.int64], items: NDArray[np.int32], users: NDArray[np.int64]
+) -> None:
+    """Set the scores of each row's seen items to -inf."""
+    for row in range(len(users)):
+        for at in range(indptr[users[row]], indptr[users[row] + 1]):
+            scores[row, items[at]] = -np.inf
+
+
+@kernel
+def _replace_worst(
+    heap: NDArray[np.float32], ids: NDArray[np.int32], size: int, score: np.float32, item: np.int32
+) -> None:
+    """Replace the root, which is the worst entry (the lowest score and of those the highest id)."""
+    at = 0
+    while True:
+        child = 2 * at + 1
+        if child >= size:
+            break
+        other = child + 1
+        if other < size and (heap[other] < heap[child] or (heap[other] == heap[child] and ids[other] > ids[child])):
+            child = other
+        if score < heap[child] or (score == heap[child] and item > ids[child]):
+            break
+        heap[at] = heap[child]
+        ids[at] = ids[child]
+        at = child
+    heap[at] = score
+    ids[at] = item
+
+
+@kernel
+def _group_maxima(scores: NDArray[np.float32], maxima: NDArray[np.float32], nan: NDArray[np.bool_]) -> bool:
+    """Fill in each group's maximum; return whether a score is NaN.
+
+    Group g holds the items g, g + n_groups, g + 2 n_groups, …: neighbouring items go to neighbouring groups,
+    so the loop is elementwise, which the compiler vectorises (it may not reorder a maximum over one group).
+    """
+    maxima[:] = -np.inf
+    nan[:] = False
+    for start in range(0, len(scores), len(maxima)):
+        part = scores[start : start + len(maxima)]
+        for group in range(len(part)):
+            score = part[group]
+            maxima[group] = score if score > maxima[group] else maxima[group]
+            nan[group] |= score != score
+    return bool(nan.any())
+
+
+@kernel
+def select_rows(
+    scores: NDArray[np.float32],
+    items: NDArray[np.int32],
+    best: NDArray[np.float32],
+    start: int,
+    stop: int,
+) -> int:
+    """Fill `items` and `best` for rows in [start, stop); return the first row that has a NaN, or -1."""
+    k = items.shape[1]
+    n_items = scores.shape[1]
+    n_groups = (n_items + GROUP - 1) // GROUP
+    maxima = np.empty(n_groups, np.float32)
+    nan = np.empty(n_groups, np.bool_)
+    for row in range(start, stop):
+        line, heap, ids = scores[row], best[row], items[row]
+        if _group_maxima(line, maxima, nan):
+            return row
+        heap[:] = -np.inf
+        ids[:] = -1
+        if k == 0:
+            continue
+        for group in range(n_groups):
+            if maxima[group] > heap[0]:
+                _replace_worst(heap, ids, k, maxima[group], np.int32(-1))
+        floor = heap[0]
+        heap[:] = -np.inf
+        for group in range(n_groups):
+            if maxima[group] < floor or maxima[group] < heap[0]:
+                continue
+            for item in range(group, n_items, n_groups):
+                # A free place scores -inf with id -1 and so loses no tie: an item at -inf never gets in.
+                score = line[item]
+                if score >= floor and (score > heap[0] or (score == heap[0] and item < ids[0])):
+                    _replace_worst(heap, ids, k, score, np.int32(item))
+        for size in range(k - 1, 0, -1):
+            score, worst = heap[0], ids[0]
+            last, item = heap[size], ids[size]
+            heap[size], ids[size] = score, worst
+            _replace_worst(heap, ids, size, last, item)
+    return -1

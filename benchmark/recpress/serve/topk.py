@@ -1,0 +1,181 @@
+"""Exact top-K: seen items masked, ties broken by the lowest item id, memory bounded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from recpress.data.interactions import UserItems
+from recpress.serve._select import mask_rows, select_rows
+
+Items = NDArray[np.int32]
+Scores = NDArray[np.float32]
+
+EVAL_MEMORY = 128 << 20
+"""Default bound in bytes for the score buffer of `rank`."""
+
+_ROWS = 256  # Longer blocks make the product no faster and push the scores out of the cache.
+_CELLS_PER_THREAD = 1 << 20  # Below this, starting a thread costs more than it saves.
+
+
+def mask(scores: Tensor, seen: UserItems, users: NDArray[np.int64]) -> None:
+    """Set the scores of each user's seen items to -inf, in place.
+
+    Parameters
+    ----------
+    scores : float32 tensor of shape (B, n_items)
+    seen : UserItems
+    users : int64 array of shape (B,)
+        The user of each row.
+    """
+    _check(scores, seen, users)
+    if scores.device.type == "cpu":
+        mask_rows(scores.numpy(), seen.indptr, seen.items, users)
+        return
+    counts = seen.counts[users]
+    rows = np.repeat(np.arange(len(users)), counts)
+    columns = np.concatenate([seen.of(user) for user in users.tolist()])
+    device = scores.device
+    scores[torch.from_numpy(rows).to(device), torch.from_numpy(columns).to(device)] = -torch.inf
+
+
+def select(scores: Tensor, seen: UserItems | None, users: NDArray[np.int64], k: int) -> tuple[Items, Scores]:
+    """Return the k best unseen items of each row, by (score descending, item id ascending).
+
+    An item whose score is -inf is never returned, and +inf is an ordinary, highest score. Rows with fewer
+    than `k` items left, down to none, are padded with item -1 and score -inf; `k` = 0 gives empty rows.
+
+    Parameters
+    ----------
+    scores : float32 tensor of shape (B, n_items)
+        Overwritten with -inf at the seen items.
+    seen : UserItems or None
+        Items to leave out, by user.
+    users : int64 array of shape (B,)
+        The user of each row.
+    k : int
+        List length, >= 0. It may exceed `n_items`.
+
+    Returns
+    -------
+    items : int32 array of shape (B, k)
+    scores : float32 array of shape (B, k)
+
+    Raises
+    ------
+    ValueError
+        When an unseen item has the score NaN, which can't be ranked; the message names the user. Also when
+        shapes, types or user ids don't fit together.
+    """
+    items = np.empty((len(users), max(k, 0)), np.int32)
+    best = np.empty(items.shape, np.float32)
+    _select_into(scores, seen, users, items, best, k)
+    return items, best
+
+
+def rank(
+    score_block: Callable[[NDArray[np.int64], Tensor | None], Tensor],
+    users: NDArray[np.int64],
+    seen: UserItems | None,
+    k: int,
+    n_items: int,
+    memory_bytes: int = EVAL_MEMORY,
+) -> Items:
+    """Rank the whole catalogue for many users, block by block, and return the top-K items.
+
+    Parameters
+    ----------
+    score_block : callable
+        Takes users, int64 of shape (B,), and a buffer, float32 tensor of shape (B, n_items) or None, and
+        returns scores of that shape, in the buffer or elsewhere. They are overwritten.
+    users : int64 array of shape (n,)
+    seen : UserItems or None
+    k : int
+    n_items : int
+    memory_bytes : int
+        Bound on the score buffer, which is the only large array beside the result. One row is always
+        allowed, however little this is.
+
+    Returns
+    -------
+    int32 array of shape (n, k)
+        As `select` gives them.
+    """
+    rows = max(1, min(_ROWS, len(users), memory_bytes // max(4 * n_items, 1)))
+    buffer = torch.empty((rows, n_items))
+    best = np.empty((rows, max(k, 0)), np.float32)
+    items = np.empty((len(users), max(k, 0)), np.int32)
+    for start in range(0, len(users), rows):
+        block = users[start : start + rows]
+        scores = score_block(block, buffer[: len(block)])
+        if scores.shape != (len(block), n_items):
+            raise ValueError(f"scores have shape {tuple(scores.shape)}, not {(len(block), n_items)}")
+        _select_into(scores, seen, block, items[start : start + rows], best[: len(block)], k)
+    return items
+
+
+def _check(scores: Tensor, seen: UserItems | None, users: NDArray[np.int64]) -> None:
+    if scores.ndim != 2 or scores.dtype != torch.float32:
+        raise ValueError(f"scores must be a float32 matrix, not {scores.dtype} of {scores.ndim} dimensions")
+    if users.shape != scores.shape[:1]:
+        raise ValueError(f"{scores.shape[0]} rows of scores for {len(users)} users")
+    if seen is None:
+        return
+    if seen.n_items != scores.shape[1]:
+        raise ValueError(f"scores for {scores.shape[1]} items, but {seen.n_items} items in the catalogue")
+    if len(users) and (users.min() < 0 or users.max() >= seen.n_users):
+        raise ValueError(f"user ids must lie in [0, {seen.n_users})")
+
+
+def _select_into(
+    scores: Tensor, seen: UserItems | None, users: NDArray[np.int64], items: Items, best: Scores, k: int
+) -> None:
+    if k < 0:
+        raise ValueError(f"k must be at least 0, not {k}")
+    _check(scores, seen, users)
+    if seen is not None:
+        mask(scores, seen, users)
+    if scores.device.type != "cpu":
+        items[:], best[:] = _select_by_key(scores, users, k)
+        return
+    matrix = scores.contiguous().numpy()
+    threads = max(1, min(torch.get_num_threads(), len(users), matrix.size // _CELLS_PER_THREAD))
+    bounds = [len(users) * part // threads for part in range(threads + 1)]
+    work = partial(select_rows, matrix, items, best)
+    if threads == 1:
+        bad = [work(0, len(users))]
+    else:
+        with ThreadPoolExecutor(threads) as pool:
+            bad = list(pool.map(work, bounds[:-1], bounds[1:]))
+    for row in bad:
+        if row >= 0:
+            raise _not_a_number(users, row)
+
+
+def _select_by_key(scores: Tensor, users: NDArray[np.int64], k: int) -> tuple[Items, Scores]:
+    """Select with torch alone, for any device: one int64 key orders by score, then by lowest id."""
+    nan = scores.isnan().any(1)
+    if nan.any():
+        raise _not_a_number(users, int(nan.nonzero()[0, 0]))
+    n_items = scores.shape[1]
+    bits = (scores + 0.0).view(torch.int32).long()  # + 0.0: the two zeros are equal and must tie.
+    ordered = torch.where(bits < 0, bits ^ 0x7FFFFFFF, bits)
+    keys = (ordered << 32) + torch.arange(n_items - 1, -1, -1, device=scores.device)
+    ids = keys.topk(min(k, n_items), dim=1).indices
+    values = scores.gather(1, ids)
+    ids = ids.masked_fill(values == -torch.inf, -1)
+    items = np.full((len(users), k), -1, np.int32)
+    best = np.full((len(users), k), -np.inf, np.float32)
+    items[:, : ids.shape[1]] = ids.cpu().numpy()
+    best[:, : ids.shape[1]] = values.cpu().numpy()
+    return items, best
+
+
+def _not_a_number(users: NDArray[np.int64], row: int) -> ValueError:
+    return ValueError(f"the scores of user {int(users[row])} contain NaN, which can't be ranked")

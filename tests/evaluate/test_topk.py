@@ -1,0 +1,172 @@
+"""Exact top-K: against a plain sort, and at every edge that the docstring speaks of."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from recpress.data.interactions import UserItems
+from recpress.serve import topk
+
+
+def by_sorting(scores, seen, users, k):
+    """The definition, one row at a time."""
+    items = np.full((len(users), k), -1, np.int32)
+    for row, user in enumerate(users):
+        line = scores[row].copy()
+        if seen is not None:
+            line[seen.of(user)] = -np.inf
+        order = np.lexsort((np.arange(len(line)), -line))
+        order = order[line[order] > -np.inf][:k]
+        items[row, : len(order)] = order
+    return items
+
+
+def random_seen(rng, n_users, n_items, density):
+    users, items = np.nonzero(rng.random((n_users, n_items)) < density)
+    return UserItems.from_pairs(users, items, n_users, n_items)
+
+
+@settings(deadline=None, max_examples=150)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    n_items=st.integers(1, 300),
+    k=st.integers(0, 120),
+    levels=st.sampled_from([1, 2, 5, 0]),
+    density=st.sampled_from([0.0, 0.1, 0.9, 1.0]),
+)
+def test_select_is_a_stable_sort(seed, n_items, k, levels, density):
+    rng = np.random.default_rng(seed)
+    scores = rng.standard_normal((7, n_items)).astype(np.float32)
+    if levels:  # few distinct values: nearly everything ties
+        scores = np.floor(scores * levels / 3)
+    scores[rng.random(scores.shape) < 0.05] = np.inf
+    scores[rng.random(scores.shape) < 0.05] = -np.inf
+    scores[rng.random(scores.shape) < 0.05] = -0.0
+    users = rng.integers(0, 5, 7)
+    seen = random_seen(rng, 5, n_items, density)
+    expected = by_sorting(scores, seen, users, k)
+    items, best = topk.select(torch.from_numpy(scores.copy()), seen, users, k)
+    np.testing.assert_array_equal(items, expected)
+    own = np.take_along_axis(scores, np.maximum(items, 0), 1) if n_items else best
+    np.testing.assert_array_equal(best, np.where(items < 0, -np.inf, own))
+    assert items.dtype == np.int32
+    assert best.dtype == np.float32
+
+    masked = torch.from_numpy(scores.copy())
+    topk.mask(masked, seen, users)
+    portable, values = topk._select_by_key(masked, users, k)  # what a GPU runs
+    np.testing.assert_array_equal(portable, expected)
+    np.testing.assert_array_equal(values, best)
+
+
+def test_ties_go_to_the_lowest_id():
+    scores = torch.tensor([[1.0, 2.0, 2.0, 1.0, 2.0]])
+    items, _ = topk.select(scores, None, np.array([0]), 4)
+    assert items.tolist() == [[1, 2, 4, 0]]
+    zeros = torch.tensor([[-0.0, 0.0, -0.0]])
+    assert topk.select(zeros, None, np.array([0]), 3)[0].tolist() == [[0, 1, 2]]
+
+
+def test_short_and_empty_lists_are_padded():
+    seen = UserItems.from_pairs(np.array([0, 0, 0, 1]), np.array([0, 1, 2, 1]), 2, 3)
+    scores = torch.tensor([[3.0, 2.0, 1.0], [1.0, 9.0, 1.0]])
+    items, best = topk.select(scores, seen, np.array([0, 1]), 5)
+    assert items.tolist() == [[-1] * 5, [0, 2, -1, -1, -1]]
+    assert best.tolist() == [[-np.inf] * 5, [1.0, 1.0, -np.inf, -np.inf, -np.inf]]
+
+
+def test_k_zero_and_no_users_give_empty_arrays():
+    scores = torch.zeros(2, 3)
+    items, best = topk.select(scores, None, np.array([0, 1]), 0)
+    assert items.shape == best.shape == (2, 0)
+    items, _ = topk.select(torch.zeros(0, 3), None, np.zeros(0, np.int64), 4)
+    assert items.shape == (0, 4)
+
+
+def test_infinite_scores():
+    scores = torch.tensor([[0.0, torch.inf, -torch.inf, torch.inf]])
+    items, best = topk.select(scores, None, np.array([0]), 4)
+    assert items.tolist() == [[1, 3, 0, -1]]
+    assert best.tolist() == [[np.inf, np.inf, 0.0, -np.inf]]
+
+
+@pytest.mark.parametrize("nan", [float("nan"), -float("nan")])
+@pytest.mark.parametrize("n_items", [3, 41, 70])
+def test_nan_is_refused_with_the_user_named(nan, n_items):
+    scores = torch.zeros(3, n_items)
+    scores[2, -1] = nan
+    with pytest.raises(ValueError, match=r"user 7 contain NaN"):
+        topk.select(scores, None, np.array([5, 6, 7]), 2)
+    with pytest.raises(ValueError, match=r"user 7 contain NaN"):
+        topk._select_by_key(scores, np.array([5, 6, 7]), 2)
+
+
+def test_nan_of_a_seen_item_does_no_harm():
+    seen = UserItems.from_pairs(np.array([0]), np.array([1]), 1, 3)
+    scores = torch.tensor([[1.0, float("nan"), 2.0]])
+    assert topk.select(scores, seen, np.array([0]), 2)[0].tolist() == [[2, 0]]
+
+
+@pytest.mark.parametrize(
+    ("scores", "users", "k", "message"),
+    [
+        (torch.zeros(1, 3, dtype=torch.float64), [0], 1, "float32"),
+        (torch.zeros(3), [0], 1, "1 dimensions"),
+        (torch.zeros(2, 3), [0], 1, "2 rows of scores for 1 users"),
+        (torch.zeros(1, 4), [0], 1, "3 items in the catalogue"),
+        (torch.zeros(1, 3), [2], 1, r"\[0, 2\)"),
+        (torch.zeros(1, 3), [-1], 1, r"\[0, 2\)"),
+        (torch.zeros(1, 3), [0], -1, "at least 0"),
+    ],
+)
+def test_what_does_not_fit_is_refused(scores, users, k, message):
+    seen = UserItems.from_pairs(np.array([0]), np.array([1]), 2, 3)
+    with pytest.raises(ValueError, match=message):
+        topk.select(scores, seen, np.array(users), k)
+
+
+@pytest.mark.parametrize("memory_bytes", [0, 5000, 1 << 30])
+def test_rank_equals_select_whatever_the_memory(memory_bytes):
+    rng = np.random.default_rng(3)
+    n_users, n_items = 37, 400
+    left = torch.from_numpy(rng.integers(-3, 4, (n_users, 8)).astype(np.float32))
+    right = torch.from_numpy(rng.integers(-3, 4, (n_items, 8)).astype(np.float32))
+    seen = random_seen(rng, n_users, n_items, 0.1)
+    users = rng.permutation(n_users)[:30]
+    buffers = set()
+
+    def score(block, out):
+        buffers.add(out.data_ptr())
+        return torch.mm(left[block], right.T, out=out)
+
+    items = topk.rank(score, users, seen, 20, n_items, memory_bytes)
+    np.testing.assert_array_equal(items, by_sorting((left[users] @ right.T).numpy(), seen, users, 20))
+    assert len(buffers) == 1  # one buffer, kept
+
+
+def test_rank_takes_scores_from_outside_the_buffer_and_checks_their_shape():
+    scores = torch.arange(12.0).reshape(3, 4)
+    users = np.arange(3)
+    items = topk.rank(lambda block, out: scores[block], users, None, 2, 4)
+    assert items.tolist() == [[3, 2]] * 3
+    with pytest.raises(ValueError, match="shape"):
+        topk.rank(lambda block, out: scores[block][:, :2], users, None, 2, 4)
+
+
+def test_threads_change_nothing_and_stay_as_they_were():
+    scores = torch.randint(0, 50, (64, 40_000), generator=torch.Generator().manual_seed(1)).float()
+    users = np.arange(64)
+    before = torch.get_num_threads()
+    results = []
+    try:
+        for threads in (1, 2):
+            torch.set_num_threads(threads)
+            results.append(topk.select(scores.clone(), None, users, 30)[0])
+            assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)
+    np.testing.assert_array_equal(*results)
