@@ -16,6 +16,7 @@ from recpress.errors import UserError
 SCHEMA_VERSION: Final = 1
 Status = Literal["ok", "failed", "timeout", "over-budget", "out-of-memory"]
 Grade = Literal["measured", "modelled", "analytic"]
+Metered = Literal["per-query", "compressing", "training"]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=0)]
 
@@ -86,7 +87,9 @@ class Latency(Part):
     p90_ms: Finite
     p99_ms: Finite
     reference_p50_ms: Finite
-    ratio: Finite = Field(description="Median time over that of the reference; below 1 is faster.")
+    ratio: Finite = Field(
+        description="Time over that of the reference, the median over pairs of blocks; below 1 is faster."
+    )
     ratio_low: Finite = Field(description="Lower end of the 95 % bootstrap interval of the ratio.")
     ratio_high: Finite
     samples: str = Field(description="Raw times in ns, candidate then reference: base64 of zlib of int64.")
@@ -109,7 +112,7 @@ class Energy(Part):
     """An energy, with the grade of its evidence. Figures of different grades are never compared."""
 
     grade: Grade
-    what: Literal["per-query", "compressing", "training"]
+    what: Metered
     joules: Finite
     low: Finite
     high: Finite

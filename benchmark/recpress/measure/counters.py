@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from recpress.measure.energy import co2e_grams, grid_intensity
-from recpress.record import Energy
+from recpress.record import Energy, Metered
 
 POWERCAP = Path("/sys/class/powercap")
 # No package draws more: a counter that may have wrapped twice is refused rather than read too low.
@@ -171,7 +171,7 @@ def measured(
     counters: Sequence[Counter],
     idle: Idle,
     *,
-    what: str = "per-query",
+    what: Metered = "per-query",
     clock: Callable[[], float] = time.monotonic,
 ) -> Energy:
     """Do something between two readings of the counters, and return its energy above idle.
@@ -199,18 +199,16 @@ def measured(
     parts = {each.name: (each.joules() - before[each.name]) / done for each in counters}
     gross = sum(parts.values())
     joules, grid = gross - idle.watts * seconds / done, grid_intensity()
-    return Energy.model_validate(
-        {
-            "grade": "measured",
-            "what": what,
-            "joules": joules,
-            "low": gross - idle.high * seconds / done,
-            "high": gross - idle.low * seconds / done,
-            "table": f"counters {'+'.join(parts)}, idle {idle.watts:.2f} W subtracted",
-            "parts": parts | {"idle": -idle.watts * seconds / done},
-            "grams_co2e": co2e_grams(joules, grid),
-            "grid": grid,
-        }
+    return Energy(
+        grade="measured",
+        what=what,
+        joules=joules,
+        low=gross - idle.high * seconds / done,
+        high=gross - idle.low * seconds / done,
+        table=f"counters {'+'.join(parts)}, idle {idle.watts:.2f} W subtracted",
+        parts=parts | {"idle": -idle.watts * seconds / done},
+        grams_co2e=co2e_grams(joules, grid),
+        grid=grid,
     )
 
 

@@ -1,4 +1,4 @@
-"""Latency: a candidate timed in turn with the dense fp32 reference, in one process, A B A B.
+"""Latency: a candidate timed in turn with the dense fp32 reference, in one process, A B, B A, A B.
 
 Neighbours, frequency steps and caches change a machine by the second. What is timed in turn is changed alike, so
 the ratio of the two is what rankings use; milliseconds are reported beside it.
@@ -104,10 +104,10 @@ def interleave(
     """
     if len(users) == 0:
         raise ValueError("there are no users to time answers for")
-    batches = _batches(users, batch_size, seed)
+    order = batches(users, batch_size, seed)
     with Pin(threads) as pin, _no_collection():
         sides = (candidate, reference)
-        length = _block_length([_warm_up(answer, batches, seconds / 10) for answer in sides])
+        length = _block_length([_warm_up(answer, order, seconds / 10) for answer in sides])
         pin.check()
         average, meter = load_average(), LoadMeter()
         wall, cpu = time.perf_counter(), time.process_time()
@@ -117,19 +117,22 @@ def interleave(
             or len(blocks[0]) * length < min_queries
             or len(blocks[0]) < FEWEST_BLOCKS
         ):
-            asked = [next(batches) for _ in range(length)]
-            for answer, times in zip(sides, blocks, strict=True):
+            asked = [next(order) for _ in range(length)]
+            # Who goes second finds the users' rows and seen items in the cache: so the order alternates.
+            first = len(blocks[0]) % 2
+            for side in (first, 1 - first):
+                answer = sides[side]
                 pin.check()
                 if length > 1:
                     # The other side has just filled the caches; a run of calls in service would not see that.
                     answer(asked[-1])
-                times.append(_timed(answer, asked))
+                blocks[side].append(_timed(answer, asked))
                 pin.check()
         used = (time.process_time() - cpu) / (time.perf_counter() - wall)
         if used > threads + SPARE_THREADS:
             raise ThreadCountChanged(f"{used:.1f} threads were busy; {threads} was set for this timing")
         others = meter.others()
-        overhead = float(np.median(_timed(_nothing, [next(batches) for _ in range(WARM_UP_CALLS)])))
+        overhead = float(np.median(_timed(_nothing, [next(order) for _ in range(WARM_UP_CALLS)])))
     ours, theirs = (np.array(side, np.int64) for side in blocks)
     ratio = paired_ratio(ours, theirs, seed=seed)
     p50, p90, p99 = (float(value) / 1e6 for value in np.percentile(ours, (50, 90, 99)))
@@ -167,8 +170,8 @@ def unpack_samples(samples: str, block: int) -> tuple[NDArray[np.int64], NDArray
     return candidate, reference
 
 
-def _batches(users: Users, size: int, seed: int) -> Iterator[Users]:
-    """Yield batches of a fixed random order of the users, for ever."""
+def batches(users: Users, size: int, seed: int) -> Iterator[Users]:
+    """Yield batches of a fixed random order of the users, for ever. A batch may begin the order anew."""
     order = np.random.default_rng(seed).permutation(users).astype(np.int64)
     start = 0
     while True:
@@ -186,12 +189,12 @@ def _timed(answer: Answer, asked: Sequence[Users]) -> list[int]:
     return times
 
 
-def _warm_up(answer: Answer, batches: Iterator[Users], seconds: float) -> float:
+def _warm_up(answer: Answer, order: Iterator[Users], seconds: float) -> float:
     """Call until `seconds` or 1,000 calls have passed (3 at least), discard, and return the last calls' median."""
     times: list[int] = []
     until = time.perf_counter() + seconds
     while len(times) < 3 or (time.perf_counter() < until and len(times) < WARM_UP_CALLS):
-        times += _timed(answer, [next(batches)])
+        times += _timed(answer, [next(order)])
     return float(np.median(times[len(times) // 2 :])) / 1e9
 
 

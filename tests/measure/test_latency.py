@@ -1,0 +1,126 @@
+"""The timing loop: who is asked, what is asserted, what is kept, what it costs."""
+
+from __future__ import annotations
+
+import gc
+import time
+
+import numpy as np
+import pytest
+import torch
+
+from recpress.measure.latency import batches, interleave, unpack_samples
+from recpress.measure.threads import Pin, ThreadCountChanged
+
+USERS = np.arange(100, 137)
+
+
+def nothing(users: np.ndarray) -> None:
+    """Answer nothing."""
+
+
+def spin(seconds: float) -> None:
+    until = time.perf_counter() + seconds
+    while time.perf_counter() < until:
+        pass
+
+
+def test_users_come_in_one_fixed_random_order_and_begin_anew() -> None:
+    order = batches(USERS, 10, seed=3)
+    asked = np.concatenate([next(order) for _ in range(37)])
+    first = asked[: len(USERS)]
+    assert sorted(first) == sorted(USERS)
+    assert list(first) != sorted(USERS)
+    assert list(asked) == list(first) * 10
+    assert asked.dtype == np.int64
+
+
+def test_a_batch_larger_than_the_set_of_users_is_filled_by_repeating_them() -> None:
+    assert len(next(batches(USERS, 256, seed=0))) == 256
+
+
+def test_both_sides_are_asked_the_same_users_in_turn() -> None:
+    log: list[tuple[str, tuple[int, ...]]] = []
+
+    def side(name: str):
+        def answer(users: np.ndarray) -> None:
+            log.append((name, tuple(users)))
+            spin(0.003)
+
+        return answer
+
+    result = interleave(side("a"), side("b"), USERS, batch_size=4, scenario="batch", seconds=0.1, min_queries=8)
+    timed = log[-2 * result.queries :]
+    assert result.block == 1
+    pairs = list(zip(timed[::2], timed[1::2], strict=True))
+    assert all(first[1] == second[1] and first[0] != second[0] for first, second in pairs)
+    assert [first[0] for first, _ in pairs[:4]] == ["a", "b", "a", "b"]
+
+
+def test_figures_are_those_of_the_samples_kept() -> None:
+    def slow(users: np.ndarray) -> None:
+        spin(0.0004)
+
+    def fast(users: np.ndarray) -> None:
+        spin(0.0002)
+
+    result = interleave(slow, fast, USERS, batch_size=1, scenario="single", seconds=0.2, min_queries=50)
+    candidate, reference = unpack_samples(result.samples, result.block)
+    assert candidate.size == reference.size == result.queries >= 50
+    assert result.p50_ms == pytest.approx(np.percentile(candidate, 50) / 1e6)
+    assert result.p99_ms == pytest.approx(np.percentile(candidate, 99) / 1e6)
+    assert result.ratio == pytest.approx(np.median(candidate) / np.median(reference), rel=0.05)
+    assert result.ratio_low <= 2.0 <= result.ratio_high or result.ratio == pytest.approx(2.0, rel=0.1)
+    assert result.throughput == pytest.approx(1e3 / result.p50_ms)
+
+
+def test_at_least_the_queries_asked_for_are_timed() -> None:
+    result = interleave(nothing, nothing, USERS, batch_size=1, scenario="single", seconds=0.0, min_queries=333)
+    assert result.queries >= 333
+
+
+def test_the_harness_itself_costs_at_most_five_microseconds_a_query() -> None:
+    start = time.perf_counter()
+    result = interleave(nothing, nothing, USERS, batch_size=1, scenario="single", seconds=1.0, min_queries=1)
+    seconds = time.perf_counter() - start
+    assert result.p50_ms < 0.005
+    assert result.overhead_ms is not None
+    assert result.overhead_ms < 0.005
+    # Not only the timer: all that surrounds a timed call in the loop.
+    assert seconds / (2 * result.queries) < 20e-6
+
+
+def test_garbage_collection_is_off_while_timing_and_on_again_after() -> None:
+    seen = []
+
+    def answer(users: np.ndarray) -> None:
+        seen.append(gc.isenabled())
+
+    interleave(answer, nothing, USERS, batch_size=1, scenario="single", seconds=0.0)
+    assert gc.isenabled()
+    assert not any(seen)
+
+
+def test_a_side_that_changes_the_thread_count_is_named() -> None:
+    def greedy(users: np.ndarray) -> None:
+        torch.set_num_threads(2)
+
+    before = torch.get_num_threads()
+    with pytest.raises(ThreadCountChanged, match="torch uses 2 threads; 1 was set"):
+        interleave(greedy, nothing, USERS, batch_size=1, scenario="single", seconds=0.0)
+    assert torch.get_num_threads() == before
+
+
+def test_a_pin_sets_and_restores_every_pool() -> None:
+    before = torch.get_num_threads()
+    with Pin(1) as pin:
+        assert torch.get_num_threads() == 1
+        pin.check()
+    assert torch.get_num_threads() == before
+    with pytest.raises(ValueError, match="at least 1"):
+        Pin(0)
+
+
+def test_without_users_nothing_is_timed() -> None:
+    with pytest.raises(ValueError, match="no users"):
+        interleave(nothing, nothing, np.array([], np.int64), batch_size=1, scenario="single")
