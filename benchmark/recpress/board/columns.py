@@ -1,0 +1,225 @@
+"""The columns of the board: name, unit, how a figure is written, and what it means in one sentence.
+
+The terminal's tables, the exports and the site all read this one list.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+Better = Literal["high", "low"]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of the board.
+
+    Parameters
+    ----------
+    key : str
+        Name in data frames and exports.
+    label : str
+        Name in headings.
+    help : str
+        One sentence for the reader.
+    unit : str
+        Unit in headings; empty for a pure number or text.
+    decimals : int or None
+        Decimals of a number; None for text.
+    significant : bool
+        Write that many significant digits instead of decimals.
+    better : {"high", "low"} or None
+        Which end is good.
+    headline : bool
+        Shown without being asked for.
+    """
+
+    key: str
+    label: str
+    help: str
+    unit: str = ""
+    decimals: int | None = None
+    significant: bool = False
+    better: Better | None = None
+    headline: bool = True
+
+    @property
+    def heading(self) -> str:
+        """Label with unit."""
+        return f"{self.label} [{self.unit}]" if self.unit else self.label
+
+    def text(self, value: float, sd: float = math.nan) -> str:
+        """Write a figure, with its standard deviation where there is one; unknown is an en dash."""
+        if self.decimals is None:
+            raise TypeError(f"column {self.key} holds text")
+        if math.isnan(value):
+            return "–"
+        places = significant_places(value, self.decimals) if self.significant else self.decimals
+        written = f"{value:,.{places}f}"
+        spread = f"{sd:.{places}f}"
+        # A spread that rounds to nothing says nothing: the figure is the same for every seed.
+        return written if math.isnan(sd) or float(spread) == 0 else f"{written} ± {spread}"
+
+
+def significant_places(value: float, digits: int) -> int:
+    """Return the decimals that show so many significant digits of a value (none for large ones)."""
+    if value == 0:
+        return digits - 1
+    return min(max(digits - 1 - math.floor(math.log10(abs(value))), 0), 9)
+
+
+TEXT = (
+    Column("dataset", "Dataset", "The data set, with one fixed split."),
+    Column("backbone", "Backbone", "The uncompressed recommender that was compressed."),
+    Column("method", "Method", "How the backbone was compressed."),
+    Column("setting", "Setting", "The byte budget (a fraction of the dense fp32 tables) or parameters asked for."),
+    Column("family", "Family", "The kind of compression.", headline=False),
+    Column(
+        "division",
+        "Division",
+        "closed: transforms the frozen backbone; open: it trains; reference: what others are compared with.",
+        headline=False,
+    ),
+    Column(
+        "serve_form",
+        "Serve form",
+        "What is stored: final vectors (table), base vectors with the graph (graph), or a function of ids.",
+        headline=False,
+    ),
+    Column("protocol", "Protocol", "standard: tuned on valid; paper: as the published figures.", headline=False),
+    Column("status", "Status", "ok, or why there are no figures: a failed run is a row, never a gap."),
+    Column("reason", "Reason", "What went wrong, where something did.", headline=False),
+)
+
+NUMBERS = (
+    Column(
+        "ndcg20",
+        "NDCG@20",
+        "Ranking quality of the top 20 on test, counting higher places more; 1 is perfect.",
+        decimals=4,
+        better="high",
+    ),
+    Column(
+        "kept",
+        "Kept",
+        "NDCG@20 as a share of what the same uncompressed backbone reaches; 100 % is no loss.",
+        unit="%",
+        decimals=1,
+        better="high",
+    ),
+    Column(
+        "recall20",
+        "Recall@20",
+        "Share of a user's test items that are in the top 20, averaged over users.",
+        decimals=4,
+        better="high",
+    ),
+    Column(
+        "mb",
+        "Size",
+        "All bytes of the artefact on disk, in millions: what a server must download.",
+        unit="MB",
+        decimals=3,
+        significant=True,
+        better="low",
+    ),
+    Column(
+        "smaller",
+        "Smaller",
+        "Bytes of the dense fp32 tables over the bytes of the artefact; below 1 it grew.",
+        unit="×",
+        decimals=2,
+        better="high",
+    ),
+    Column(
+        "single_ms",
+        "Single",
+        "Median time to answer one user with the top items, on the machine that is named in the record.",
+        unit="ms",
+        decimals=3,
+        significant=True,
+        better="low",
+    ),
+    Column(
+        "single_ratio",
+        "Single vs fp32",
+        "That time over the dense fp32 time, measured in turn in one process; below 1 is faster.",
+        unit="×",
+        decimals=2,
+        better="low",
+    ),
+    Column(
+        "batch_ms",
+        "Batch",
+        "Median time to answer a batch of 256 users.",
+        unit="ms",
+        decimals=3,
+        significant=True,
+        better="low",
+    ),
+    Column(
+        "batch_ratio",
+        "Batch vs fp32",
+        "That time over the dense fp32 time, measured in turn in one process; below 1 is faster.",
+        unit="×",
+        decimals=2,
+        better="low",
+    ),
+    Column(
+        "analytic_mj",
+        "Energy, analytic",
+        "Energy of one query from operations and bytes moved times a published table; the same on every machine.",
+        unit="mJ",
+        decimals=3,
+        significant=True,
+        better="low",
+    ),
+    Column(
+        "modelled_mj",
+        "Energy, modelled",
+        "Energy of one query from time and a power model; not to be mixed with the other grades.",
+        unit="mJ",
+        decimals=3,
+        significant=True,
+        better="low",
+        headline=False,
+    ),
+    Column(
+        "measured_mj",
+        "Energy, measured",
+        "Energy of one query from hardware counters, idle power subtracted.",
+        unit="mJ",
+        decimals=3,
+        significant=True,
+        better="low",
+        headline=False,
+    ),
+    Column(
+        "compress_s",
+        "Compressing",
+        "Time to make the artefact once the backbone was trained.",
+        unit="s",
+        decimals=3,
+        significant=True,
+        better="low",
+        headline=False,
+    ),
+    Column(
+        "nonzero",
+        "Non-zero",
+        "Parameters that are not zero: what papers often call the size, though it is not the bytes.",
+        unit="M",
+        decimals=3,
+        significant=True,
+        headline=False,
+    ),
+)
+
+# 95 % intervals of the ratios: they are shown with their ratio, not as columns of their own.
+INTERVALS = {
+    "single_ratio": ("single_low", "single_high"),
+    "batch_ratio": ("batch_low", "batch_high"),
+}
+COLUMNS = {column.key: column for column in (*TEXT, *NUMBERS)}

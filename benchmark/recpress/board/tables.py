@@ -1,0 +1,212 @@
+"""Records as tables: one row a record, several seeds of one setting as mean ± sd, and how both are printed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from typing import Any, Literal
+
+import pandas as pd
+from tabulate import tabulate
+
+from recpress.board.columns import COLUMNS, INTERVALS, NUMBERS, TEXT, Column
+from recpress.errors import unknown
+from recpress.record import Latency, Record
+
+Format = Literal["table", "csv", "json", "markdown", "latex"]
+SETTING = [
+    "dataset",
+    "split",
+    "backbone",
+    "protocol",
+    "family",
+    "method",
+    "division",
+    "serve_form",
+    "setting",
+    "status",
+]
+
+
+def _latency(record: Record, scenario: str) -> Latency | None:
+    return next((each for each in record.latency if each.scenario == scenario), None)
+
+
+def _millijoules(record: Record, grade: str) -> float:
+    per_query = (each for each in record.energy if each.what == "per-query")
+    return next((1e3 * each.joules for each in per_query if each.grade == grade), math.nan)
+
+
+def _row(record: Record) -> dict[str, object]:
+    who, quality, size = record.identity, record.quality, record.bytes
+    row: dict[str, object] = {
+        **{key: getattr(who, key) for key in SETTING if key != "status"},
+        "status": record.status,
+        "reason": record.reason or "",
+        "budget": math.nan if who.budget is None else who.budget,
+        "seed": who.seed,
+        "started": record.provenance.started,
+        "ndcg20": quality.metrics.get("ndcg@20", math.nan) if quality else math.nan,
+        "kept": 100 * quality.retention.get("ndcg@20", math.nan) if quality else math.nan,
+        "recall20": quality.metrics.get("recall@20", math.nan) if quality else math.nan,
+        "mb": size.file / 1e6 if size else math.nan,
+        "smaller": size.ratio if size and size.file else math.nan,
+        "nonzero": size.nonzero_parameters / 1e6 if size else math.nan,
+        "compress_s": record.cost.compress_seconds if record.cost else math.nan,
+        **{f"{grade}_mj": _millijoules(record, grade) for grade in ("analytic", "modelled", "measured")},
+    }
+    for scenario in ("single", "batch"):
+        timed = _latency(record, scenario)
+        row[f"{scenario}_ms"] = timed.p50_ms if timed else math.nan
+        row[f"{scenario}_ratio"] = timed.ratio if timed else math.nan
+        row[f"{scenario}_low"] = timed.ratio_low if timed else math.nan
+        row[f"{scenario}_high"] = timed.ratio_high if timed else math.nan
+        row[f"{scenario}_noisy"] = timed.noisy if timed else False
+    return row
+
+
+_FRAME = [*SETTING, "reason", "budget", "seed", "started", *(column.key for column in NUMBERS)]
+_FRAME += [end for ends in INTERVALS.values() for end in ends]
+_NOISY = ["single_noisy", "batch_noisy"]
+
+
+def frame(records: Iterable[Record]) -> pd.DataFrame:
+    """Return one row a record.
+
+    Columns are those of `recpress.board.columns` (with their units) plus ``split``, ``budget``, ``seed``,
+    ``started``, the ends of the ratios' intervals, and whether a timing was noisy. What a record did not reach
+    is NaN.
+    """
+    rows = pd.DataFrame([_row(record) for record in records], columns=[*_FRAME, *_NOISY])
+    numbers = [key for key in _FRAME if key not in (*SETTING, "reason", "seed", "started")]
+    types = {**dict.fromkeys(numbers, "float64"), **dict.fromkeys(_NOISY, "bool"), "seed": "int64"}
+    return rows.astype(types)
+
+
+def aggregate(rows: pd.DataFrame) -> pd.DataFrame:
+    """Join the seeds of each setting: means, sample standard deviations, and how many.
+
+    Seeds with another status make a row of their own, so that a failure is never averaged away. The intervals
+    of the ratios become the widest over seeds, and one noisy seed makes a timing noisy.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        As `frame` returns it.
+
+    Returns
+    -------
+    DataFrame
+        One row a setting and status: each number's mean, its ``<key>_sd`` (NaN for one seed), and ``seeds``.
+        Sorted by data set, backbone and method, then from the largest budget to the smallest.
+    """
+    groups = rows.groupby(SETTING, sort=False)
+    means = groups[[column.key for column in NUMBERS]].mean()
+    spread = groups[[column.key for column in NUMBERS]].std().add_suffix("_sd")
+    ends = [groups[[low]].min() for low, _ in INTERVALS.values()]
+    ends += [groups[[high]].max() for _, high in INTERVALS.values()]
+    first = groups.agg(reason=("reason", "first"), budget=("budget", "first"), started=("started", "max"))
+    count = groups.size().rename("seeds")
+    noisy = groups[_NOISY].any()
+    joined = pd.concat([first, count, means, spread, *ends, noisy], axis=1).reset_index()
+    order = ["dataset", "backbone", "method", "budget"]
+    return joined.sort_values(
+        order, ascending=[True, True, True, False], kind="stable", na_position="first", ignore_index=True
+    )
+
+
+def choose(rows: pd.DataFrame, **wanted: str | None) -> pd.DataFrame:
+    """Keep the rows whose text columns equal what is wanted; None keeps all.
+
+    Raises
+    ------
+    UserError
+        When a column has no such value; the nearest that it has is given.
+    """
+    for key, value in wanted.items():
+        if value is not None:
+            known = set(rows[key])
+            if value not in known:
+                raise unknown(key, value, known, f"the results hold no {key}")
+            rows = rows[rows[key] == value]
+    return rows
+
+
+def sort(rows: pd.DataFrame, key: str) -> pd.DataFrame:
+    """Sort by a column, best first where one end is better; rows without a figure come last.
+
+    Raises
+    ------
+    UserError
+        When there is no such column.
+    """
+    if key not in COLUMNS:
+        raise unknown("column", key, COLUMNS)
+    return rows.sort_values(key, ascending=COLUMNS[key].better != "high", kind="stable", na_position="last")
+
+
+def _cell(column: Column, row: Mapping[Hashable, Any]) -> str:
+    value = float(row[column.key])
+    if column.key in INTERVALS and not math.isnan(value):
+        low, high = (float(row[end]) for end in INTERVALS[column.key])
+        # The interval says more than the spread of the seeds: it holds the noise of the timing.
+        return f"{column.text(value)} ({low:.2f}–{high:.2f})"
+    return column.text(value, float(row[f"{column.key}_sd"]))
+
+
+HEADLINE_TEXT = tuple(column.key for column in TEXT if column.headline)
+HEADLINE_NUMBERS = tuple(column.key for column in NUMBERS if column.headline)
+
+
+def texts(rows: pd.DataFrame, text: Sequence[str] = HEADLINE_TEXT) -> tuple[list[str], list[list[str]]]:
+    """Write aggregated rows for reading.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        As `aggregate` returns it.
+    text : sequence of str
+        The text columns, in order; the headline numbers and the count of seeds follow, and where a row is not
+        ok, the reason.
+
+    Returns
+    -------
+    headings with units, and one list of cells a row: mean ± sd, or a ratio with its interval.
+    """
+    numbers = [COLUMNS[key] for key in HEADLINE_NUMBERS]
+    headings = [COLUMNS[key].heading for key in (*text, *HEADLINE_NUMBERS)] + ["Seeds"]
+    if (rows["status"] != "ok").any():
+        headings.append("Reason")
+    cells = []
+    for row in rows.to_dict("records"):
+        line = [str(row[key]) for key in text] + [_cell(column, row) for column in numbers]
+        cells.append([*line, str(row["seeds"]), str(row["reason"])[:80]][: len(headings)])
+    return headings, cells
+
+
+def _tabulate(rows: pd.DataFrame, style: str, text: Sequence[str] = HEADLINE_TEXT) -> str:
+    headings, cells = texts(rows, text)
+    left = len(text)
+    align = ["left" if place < left or name == "Reason" else "right" for place, name in enumerate(headings)]
+    return tabulate(cells, headers=headings, tablefmt=style, disable_numparse=True, colalign=align if cells else None)
+
+
+def render(rows: pd.DataFrame, form: Format) -> str:
+    """Print aggregated rows.
+
+    ``csv`` and ``json`` carry every column unrounded; the others the headline columns as text. ``table`` makes
+    one table for each data set and backbone, which would only repeat themselves as columns.
+    """
+    if form == "csv":
+        return rows.to_csv(index=False)
+    if form == "json":
+        return rows.to_json(orient="records", indent=1)
+    if form == "markdown":
+        return _tabulate(rows, "github")
+    if form == "latex":
+        return _tabulate(rows, "latex_booktabs")
+    blocks = [
+        f"{dataset} · {backbone}\n\n{_tabulate(block, 'simple', HEADLINE_TEXT[2:])}"
+        for (dataset, backbone), block in rows.groupby(["dataset", "backbone"], sort=False)
+    ]
+    return "\n\n".join(blocks)

@@ -1,0 +1,41 @@
+"""``recpress show``: the table of results."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import get_args
+
+import click
+
+from recpress.board.collect import collect
+from recpress.board.tables import Format, aggregate, choose, frame, render, sort
+
+
+@click.command("show")
+@click.option("--results", type=click.Path(path_type=Path), default="results", show_default=True, help="Folder.")
+@click.option("--dataset", help="Only this data set.")
+@click.option("--backbone", help="Only this backbone.")
+@click.option("--method", help="Only this method.")
+@click.option("--sort", "key", help="Column to sort by, best first: ndcg20, kept, mb, smaller, single_ms, …")
+@click.option("--format", "form", type=click.Choice(get_args(Format)), default="table", show_default=True)
+def command(
+    results: Path, dataset: str | None, backbone: str | None, method: str | None, key: str | None, form: Format
+) -> None:
+    """Print the results as a table; several seeds of one setting are shown as mean ± sd.
+
+    \b
+    Examples:
+      recpress show --sort ndcg20
+      recpress show --dataset ml-100k --method uniform --format markdown
+    """
+    found = collect(results)
+    for refusal in found.refused:
+        click.echo(f"recpress: {refusal.path} is left out: {refusal.reason}.", err=True)
+    rows = aggregate(frame(run.record for run in found.runs))
+    rows = choose(rows, dataset=dataset, backbone=backbone, method=method)
+    if key:
+        rows = sort(rows, key)
+    if rows.empty and form == "table":
+        click.echo(f"There are no results in {results} yet: `recpress demo` makes the first ones.")
+        return
+    click.echo(render(rows, form))

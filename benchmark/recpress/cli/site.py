@@ -1,0 +1,34 @@
+"""``recpress site``: build the leaderboard."""
+
+from __future__ import annotations
+
+import functools
+import http.server
+from pathlib import Path
+
+import click
+
+from recpress.board.site import build
+
+
+@click.command("site")
+@click.option("--results", type=click.Path(path_type=Path), default="results", show_default=True, help="Folder.")
+@click.option("--out", type=click.Path(path_type=Path), default="build/site", show_default=True, help="Folder.")
+@click.option("--serve", is_flag=True, help="Then serve it on this machine alone, until Ctrl-C.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="For --serve.")
+def command(results: Path, out: Path, serve: bool, port: int) -> None:
+    """Build the leaderboard as static pages; open index.html, no server is needed.
+
+    \b
+    Examples:
+      recpress site
+      recpress site --out public --serve
+    """
+    built = build(results, out)
+    left_out = f"; {built.refused} files were left out, the pages' foot names them" if built.refused else ""
+    click.echo(f"{built.index}: {built.runs} runs as {built.rows} rows{left_out}.")
+    if serve:
+        handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(out))
+        with http.server.ThreadingHTTPServer(("127.0.0.1", port), handler) as server:
+            click.echo(f"http://127.0.0.1:{server.server_port}/ (Ctrl-C stops)")
+            server.serve_forever()

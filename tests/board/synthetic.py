@@ -1,0 +1,199 @@
+"""Seeded made-up records for tests of the board. They measure nothing and are never published.
+
+``python tests/board/synthetic.py FOLDER --records 10000`` writes a results folder to try the site on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import hashlib
+import zlib
+from itertools import islice, product
+from pathlib import Path
+
+import numpy as np
+
+from recpress.record import (
+    Bytes,
+    Cost,
+    Energy,
+    Identity,
+    Latency,
+    Provenance,
+    Quality,
+    Record,
+    relative_path,
+)
+
+DATASETS = {"synthetic-small": (943, 1682), "synthetic-mid": (6040, 3706), "synthetic-large": (29858, 40981)}
+BACKBONES = {"lightgcn": 1.0, "mf": 0.93}
+FAMILIES = {
+    "reference": ("none", "fp16"),
+    "quantization": ("uniform", "kmeans", "product"),
+    "pruning": ("magnitude", "movement"),
+    "distillation": ("distill", "ranking-distill"),
+    "lowrank": ("svd",),
+    "sharing": ("hashing",),
+}
+SETTINGS = {"1/2": 0.5, "1/4": 0.25, "1/8": 0.125, "1/16": 0.0625, "1/32": 0.03125}
+MACHINE = "0123456789abcdef"
+
+
+def _sha(*parts: object) -> str:
+    return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+
+def _latency(scenario: str, batch: int, base_ms: float, ratio: float, rng: np.random.Generator) -> Latency:
+    times = rng.lognormal(0.0, 0.08, size=(2, 30)) * [[base_ms * ratio], [base_ms]] * 1e6
+    raw = times.astype(np.int64)
+    p50, p90, p99 = np.percentile(raw[0], [50, 90, 99]) / 1e6
+    reference = float(np.median(raw[1])) / 1e6
+    return Latency(
+        scenario=scenario,
+        threads=1,
+        queries=raw.shape[1],
+        batch_size=batch,
+        p50_ms=p50,
+        p90_ms=p90,
+        p99_ms=p99,
+        reference_p50_ms=reference,
+        ratio=p50 / reference,
+        ratio_low=0.96 * p50 / reference,
+        ratio_high=1.05 * p50 / reference,
+        samples=base64.b64encode(zlib.compress(raw.tobytes(), 1)).decode(),
+    )
+
+
+def make(dataset: str, backbone: str, family: str, method: str, setting: str, seed: int) -> Record:
+    """Return one made-up record; the same arguments give the same record."""
+    digest = _sha(dataset, backbone, method, setting, seed)
+    rng = np.random.default_rng(int(digest[:8], 16))
+    taste = np.random.default_rng(int(_sha(method)[:8], 16))
+    users, items = DATASETS[dataset]
+    dense = (users + items) * 64 * 4
+    fraction = {"none": 1.0, "fp16": 0.5}.get(method, SETTINGS.get(setting, 1.0))
+    loss = 0.0 if family == "reference" else 0.025 * taste.uniform(0.2, 1.0) * (-np.log2(fraction)) ** 1.3
+    kept = float(np.clip(1 - loss + rng.normal(0, 0.004), 0.05, 1.02)) if method != "none" else 1.0
+    ceiling = {"synthetic-small": 0.34, "synthetic-mid": 0.27, "synthetic-large": 0.16}[dataset]
+    ndcg = ceiling * BACKBONES[backbone] * (1 + 0.01 * np.random.default_rng(seed).normal()) * kept
+    file = int(dense * fraction * rng.uniform(0.97, 1.0)) + 900
+    failed = family != "reference" and rng.random() < 0.02
+    base = 2e-5 * items / 10 + 0.02
+    who = Identity(
+        cell=digest,
+        dataset=dataset,
+        split=_sha(dataset),
+        protocol="standard",
+        backbone=backbone,
+        checkpoint=_sha(dataset, backbone, seed),
+        family=family,
+        method=method,
+        division={"reference": "reference", "distillation": "open"}.get(family, "closed"),
+        serve_form="table",
+        setting=setting,
+        budget=SETTINGS.get(setting),
+        params={"bits": 8} if family == "quantization" else {},
+        code=_sha(method, "code"),
+        seed=seed,
+    )
+    day = 1 + int(digest[8:10], 16) % 28
+    made = Provenance(
+        started=f"2026-10-{day:02d}T12:00:00Z",
+        seconds=12.5,
+        recpress="0.1.0",
+        commit=digest[:40],
+        dirty=False,
+        command=f"recpress run --dataset {dataset} --backbone {backbone} --method {method} "
+        f"--budget {setting} --seed {seed}",
+        python="3.11.9",
+        packages={"numpy": "2.4.6", "torch": "2.13.0"},
+        machine=MACHINE,
+        load_average=0.4,
+    )
+    if failed:
+        return Record(status="failed", reason="RuntimeError: made up to fail", identity=who, provenance=made)
+    ks = {5: 0.7, 10: 0.85, 20: 1.0, 50: 1.3, 100: 1.6}
+    metrics = {f"ndcg@{k}": min(ndcg * f, 1.0) for k, f in ks.items()}
+    metrics |= {f"recall@{k}": min(ndcg * f * f * 1.1, 1.0) for k, f in ks.items()}
+    joules = 1.6e-10 * items * 64 * 4 * max(fraction, 0.02)
+    speed = {"quantization": 0.55, "pruning": 1.4, "lowrank": 0.8}.get(family, 1.0) * rng.uniform(0.9, 1.1)
+    return Record(
+        status="over-budget" if rng.random() < 0.01 else "ok",
+        identity=who,
+        quality=Quality(
+            metrics=metrics,
+            retention=dict.fromkeys(metrics, kept),
+            users=users - 3,
+            users_left_out=3,
+            topk_sha256=_sha(digest, "topk"),
+        ),
+        bytes=Bytes(
+            file=file,
+            reference=dense,
+            ledger={"values": file - 900, "scales": 600, "metadata": 300},
+            nominal_parameters=(users + items) * 64,
+            nonzero_parameters=int((users + items) * 64 * (fraction if family == "pruning" else 1)),
+            per_entity=file / (users + items),
+        ),
+        latency=(_latency("single", 1, base, speed, rng), _latency("batch", 256, 40 * base, speed, rng)),
+        energy=(
+            Energy(
+                grade="analytic",
+                what="per-query",
+                joules=joules,
+                low=0.5 * joules,
+                high=2 * joules,
+                table="made-up-1",
+            ),
+        ),
+        cost=Cost(compress_seconds=3.2 * speed, peak_bytes=5 * dense, backbone_seconds=20.0, trials=30),
+        provenance=made,
+    )
+
+
+def records(count: int = 0, seeds: int = 3, methods: int = 0) -> list[Record]:
+    """Return made-up records of every dataset, backbone, method and budget.
+
+    Parameters
+    ----------
+    count : int
+        Stop after so many; 0 is all of them.
+    seeds : int
+        Seeds of each setting.
+    methods : int
+        Pad the known methods with numbered ones up to so many; 0 adds none.
+    """
+    known = [(family, method) for family, names in FAMILIES.items() for method in names]
+    families = [family for family in FAMILIES if family != "reference"]
+    known += [(families[n % len(families)], f"method-{n:03d}") for n in range(len(known), methods)]
+    cells = (
+        (dataset, backbone, family, method, setting, seed)
+        for setting, dataset, backbone, (family, method), seed in product(
+            SETTINGS, DATASETS, BACKBONES, known, range(seeds)
+        )
+        if family != "reference" or setting == "1/2"
+    )
+    chosen = islice(cells, count or None)
+    return [make(d, b, f, m, "default" if f == "reference" else setting, s) for d, b, f, m, setting, s in chosen]
+
+
+def write_folder(results: Path, made: list[Record]) -> Path:
+    """Write records and their machine as a results folder, without the fsyncs of the real writer."""
+    for record in made:
+        path = results / relative_path(record.identity)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(record.model_dump_json(indent=1), encoding="utf-8")
+    (results / "machines").mkdir(parents=True, exist_ok=True)
+    (results / "machines" / f"{MACHINE}.json").write_text('{"cpu": "a made-up CPU", "cores": 2}\n', encoding="utf-8")
+    return results
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--records", type=int, default=0)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--methods", type=int, default=0)
+    arguments = parser.parse_args()
+    write_folder(arguments.folder, records(arguments.records, arguments.seeds, arguments.methods))
