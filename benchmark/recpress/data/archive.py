@@ -5,11 +5,13 @@ from __future__ import annotations
 import shutil
 import stat
 import tarfile
+import tempfile
 import zipfile
 from pathlib import Path, PurePosixPath
 from typing import IO
 
 from recpress.data.download import DownloadError
+from recpress.errors import UserError
 
 
 def extract(archive: Path, member: str, target: Path) -> None:
@@ -23,9 +25,7 @@ def extract(archive: Path, member: str, target: Path) -> None:
     DownloadError
         When the archive is damaged, lacks the member, or the member is a link or leaves the archive's folder.
     """
-    path = PurePosixPath(member)
-    if path.is_absolute() or ".." in path.parts or "\\" in member:
-        raise DownloadError(f"the member name {member!r} leaves the archive")
+    _check_name(member)
     try:
         if zipfile.is_zipfile(archive):
             with zipfile.ZipFile(archive) as bundle:
@@ -46,6 +46,40 @@ def extract(archive: Path, member: str, target: Path) -> None:
         raise DownloadError(f"{archive.name} has no member {member!r}") from error
     except (zipfile.BadZipFile, tarfile.TarError, EOFError) as error:
         raise DownloadError(f"{archive.name} is damaged ({error})") from error
+
+
+def extract_all(archive: Path, target: Path) -> None:
+    """Unpack a zip whole, without its top folder; `target` appears in one rename.
+
+    Raises
+    ------
+    UserError
+        When a member is a link or its name leaves the archive's folder (then nothing is unpacked), the archive
+        is damaged, or the disk is full.
+    """
+    temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=".unpack-"))
+    try:
+        with zipfile.ZipFile(archive) as bundle:
+            infos = [info for info in bundle.infolist() if not info.is_dir()]
+            for info in infos:
+                _check_name(info.filename)
+                if stat.S_ISLNK(info.external_attr >> 16):
+                    raise DownloadError(f"the member {info.filename!r} of {archive.name} is a link")
+            for info in infos:
+                _, _, inner = info.filename.partition("/")
+                with bundle.open(info) as source:
+                    _write(source, temporary / (inner or info.filename))
+        temporary.rename(target)
+    except (DownloadError, zipfile.BadZipFile, EOFError) as error:
+        raise UserError(f"{archive} was not unpacked: {error}.") from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _check_name(member: str) -> None:
+    path = PurePosixPath(member)
+    if path.is_absolute() or ".." in path.parts or "\\" in member:
+        raise DownloadError(f"the member name {member!r} leaves the archive")
 
 
 def _write(source: IO[bytes], target: Path) -> None:

@@ -12,7 +12,7 @@ from recpress.cards import Card, Sha256, read_card
 
 Checksum = Annotated[str, Field(pattern="^(sha256:[0-9a-f]{64}|md5:[0-9a-f]{32})$")]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
-Role = Literal["interactions", "train", "test", "social", "users", "items", "genres"]
+Role = Literal["interactions", "train", "valid", "test", "social", "users", "items"]
 Source = Annotated[str, Field(pattern=r"^(https?://|pypi:[A-Za-z0-9._-]+==[^#]+#).+")]
 
 
@@ -22,10 +22,10 @@ class RawFile(Card):
     role: Role = Field(description="What the file holds.")
     name: str = Field(pattern=r"^[\w][\w.-]*$", description="Its name in `<data dir>/<dataset>/` and the cache.")
     format: str = Field(description="The parser, one of `recpress.data.formats.PARSERS`.")
-    checksum: Checksum | None = Field(
-        default=None,
-        description="Of the file itself. Unknown: the first download pins it on this machine; the split's hash "
-        "checks the content in any case.",
+    checksums: tuple[Checksum, ...] = Field(
+        default=(),
+        description="Of the published file, and of known copies with the same content; any one is sound. None known: "
+        "the first download pins it on this machine, and the split's hash checks the content.",
     )
     sources: tuple[Source, ...] = Field(
         default=(),
@@ -47,6 +47,14 @@ class Preprocess(Card):
     min_item: int = Field(default=0, ge=0, description="k-core: fewest interactions of an item.")
 
 
+class IdRange(Card):
+    """Ids of the file that run over a declared range, so that ids without interactions keep their place."""
+
+    first: int = Field(default=0, ge=0, description="The smallest id.")
+    users: int = Field(ge=1)
+    items: int = Field(ge=1)
+
+
 class SplitSpec(Card):
     """How the interactions are split, and the hash of the outcome."""
 
@@ -54,7 +62,22 @@ class SplitSpec(Card):
     valid: Fraction = Field(default=0.1, description="Share of valid (official: of each user's train items).")
     test: Fraction = Field(default=0.1, description="Share of test; official splits and leave-one-out ignore it.")
     seed: int = Field(default=0, ge=0, lt=2**32, description="Of the random choice.")
+    cold_users: bool = Field(
+        default=False, description="Official: some users have test items but no train items; otherwise refused."
+    )
     sha256: Sha256 | None = Field(default=None, description="Pinned hash of train, valid and test.")
+
+
+class Synthetic(Card):
+    """Parameters of `recpress.data.synthetic.generate`."""
+
+    users: int = Field(ge=1)
+    items: int = Field(ge=2)
+    interactions: int = Field(ge=1)
+    exponent: float = Field(default=1.0, ge=0, le=3, description="Of the power laws of activity and popularity.")
+    communities: int = Field(default=1, ge=1, description="Groups whose members prefer the group's own items.")
+    affinity: float = Field(default=0.8, ge=0, le=1, description="Share of draws from the own group.")
+    seed: int = Field(default=0, ge=0, lt=2**32)
 
 
 class Statistics(Card):
@@ -63,8 +86,8 @@ class Statistics(Card):
     users: int = Field(ge=1)
     items: int = Field(ge=1)
     interactions: int = Field(ge=1)
-    train: int | None = Field(default=None, ge=1, description="Official splits: rows of the train file.")
-    test: int | None = Field(default=None, ge=1, description="Official splits: rows of the test file.")
+    train: int | None = Field(default=None, ge=1, description="Official splits: train with valid.")
+    test: int | None = Field(default=None, ge=1, description="Official splits: test.")
 
 
 class DatasetCard(Card):
@@ -77,20 +100,30 @@ class DatasetCard(Card):
     license: str = Field(description="The terms as their owner states them, or 'not stated'.")
     redistribution: bool = Field(description="Whether the terms allow passing the raw files on.")
     citation: str
-    homepage: str = Field(pattern="^https?://")
+    homepage: str | None = Field(default=None, pattern="^https?://")
+    loader: Literal["files", "ogb", "synthetic", "own"] = Field(
+        default="files", description="Parsers of this package, OGB's loader, the generator, or a file of the user's."
+    )
+    directed: bool = Field(default=False, description="Item-item only: an edge says nothing of its reverse.")
     files: tuple[RawFile, ...] = ()
     archives: dict[Source, Checksum] = Field(
         default_factory=dict, description="Published checksums of the archives that `files` name."
     )
+    ids: IdRange | None = Field(
+        default=None, description="Default: dense ids are given to the ids that have interactions, in ascending order."
+    )
+    synthetic: Synthetic | None = None
     preprocess: Preprocess = Preprocess()
     split: SplitSpec
     statistics: Statistics | None = Field(default=None, description="Left out where no sound figure is known.")
 
     @model_validator(mode="after")
     def _roles_fit_the_protocol(self) -> DatasetCard:
+        if (self.loader == "synthetic") != (self.synthetic is not None):
+            raise ValueError("the loader 'synthetic' and the table [synthetic] belong together")
         roles = {file.role for file in self.files if not file.optional}
         wanted = {"train", "test"} if self.split.protocol == "official" else {"interactions"}
-        if self.files and not wanted <= roles:
+        if self.loader == "files" and not wanted <= roles:
             raise ValueError(f"a {self.split.protocol} split needs files with the roles {sorted(wanted)}")
         return self
 

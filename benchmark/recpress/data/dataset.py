@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from recpress.data import encode, formats, sources, splits, store
-from recpress.data.card import DatasetCard, Role, dataset_card
+from recpress.data.card import DatasetCard, Role, Synthetic, dataset_card
 from recpress.data.formats.raw import RawTable
 from recpress.data.graph import Graph
 from recpress.data.interactions import Interactions
@@ -26,7 +26,7 @@ class Dataset:
 
     def graph(self) -> Graph:
         """Return the graph that a final model may see: of train and valid."""
-        return Graph(self.split.fit)
+        return Graph(self.split.fit, bipartite=self.card.task == "user-item")
 
 
 def load(name: str, data_dir: Path | None = None) -> Dataset:
@@ -47,18 +47,58 @@ def load(name: str, data_dir: Path | None = None) -> Dataset:
         Unknown name; a file that can't be had or is damaged; content that is not what the card says.
     """
     card = dataset_card(name)
-    roles: tuple[Role, ...] = ("train", "test") if card.split.protocol == "official" else ("interactions",)
-    files = {role: sources.obtain(name, card, role, data_dir) for role in roles}
-    content = card.model_dump(mode="json", include={"preprocess", "split", "statistics"})
-    content["files"] = {role: [found.spec.format, found.sha256] for role, found in files.items()}
-    folder = store.folder_of(name, content)
+    content, make = _prepare(name, card, data_dir)
+    prescribed = card.model_dump(
+        mode="json", include={"loader", "directed", "ids", "preprocess", "split", "statistics"}
+    )
+    folder = store.folder_of(name, prescribed | {"content": content})
     kept = store.read(folder)
     if kept is None:
-        tables = [formats.parse(found.path, found.spec.format) for found in files.values()]
-        kept = build(card, tables)
-        check(name, card, *kept, n_train=len(tables[0]))
+        kept = make()
+        check(name, card, *kept)
         store.write(folder, *kept)
     return Dataset(name, card, *kept)
+
+
+# What a loader returns: all that decides the content, as JSON; and the function that makes it.
+Prepared = tuple[object, Callable[[], tuple[Interactions, Split]]]
+
+
+def _prepare(name: str, card: DatasetCard, data_dir: Path | None) -> Prepared:
+    if card.loader == "ogb":
+        return _prepare_ogb(name, card, data_dir)
+    if card.synthetic is not None:
+        return _prepare_synthetic(card, card.synthetic)
+    return _prepare_files(name, card, data_dir)
+
+
+def _prepare_files(name: str, card: DatasetCard, data_dir: Path | None) -> Prepared:
+    roles: tuple[Role, ...] = ("interactions",)
+    if card.split.protocol == "official":
+        roles = ("train", "valid", "test") if card.alternatives("valid") else ("train", "test")
+    files = {role: sources.obtain(name, card, role, data_dir) for role in roles}
+
+    def make() -> tuple[Interactions, Split]:
+        return build(card, [formats.parse(found.path, found.spec.format) for found in files.values()])
+
+    return {role: [found.spec.format, found.sha256] for role, found in files.items()}, make
+
+
+def _prepare_ogb(name: str, card: DatasetCard, data_dir: Path | None) -> Prepared:
+    from recpress.data import ogb
+
+    folder = ogb.locate(name, card, data_dir)
+    return ogb.content_hashes(folder), lambda: ogb.build(card, ogb.read_links(name, folder))
+
+
+def _prepare_synthetic(card: DatasetCard, spec: Synthetic) -> Prepared:
+    from recpress.data import synthetic
+
+    def make() -> tuple[Interactions, Split]:
+        interactions = synthetic.generate(spec)
+        return interactions, splits.make(interactions, card.split)
+
+    return spec.model_dump(mode="json"), make
 
 
 def build(card: DatasetCard, tables: Sequence[RawTable]) -> tuple[Interactions, Split]:
@@ -67,18 +107,18 @@ def build(card: DatasetCard, tables: Sequence[RawTable]) -> tuple[Interactions, 
     Parameters
     ----------
     tables : sequence of RawTable
-        Train and test for an official split, else one table with all interactions.
+        Train, valid (if there is one) and test for an official split, else one table with all interactions.
     """
     if card.split.protocol == "official":
-        interactions = encode.encode(encode.concatenate(tables))
-        return interactions, splits.official(interactions, len(tables[0]), card.split)
+        interactions = encode.encode(encode.concatenate(tables), card.ids)
+        return interactions, splits.official(interactions, [len(table) for table in tables], card.split)
     (table,) = tables
     table = encode.preprocess(table, card.preprocess)
-    interactions = encode.encode(table)
+    interactions = encode.encode(table, card.ids)
     return interactions, splits.make(interactions, card.split, table.ordered)
 
 
-def check(name: str, card: DatasetCard, interactions: Interactions, split: Split, n_train: int) -> None:
+def check(name: str, card: DatasetCard, interactions: Interactions, split: Split) -> None:
     """Compare what was parsed with what the card expects.
 
     Raises
@@ -86,9 +126,13 @@ def check(name: str, card: DatasetCard, interactions: Interactions, split: Split
     UserError
         Naming every count that differs, or the split's hash.
     """
-    found = {"users": interactions.n_users, "items": interactions.n_items, "interactions": len(interactions)}
-    if card.split.protocol == "official":
-        found |= {"train": n_train, "test": len(interactions) - n_train}
+    found = {
+        "users": interactions.n_users,
+        "items": interactions.n_items,
+        "interactions": len(interactions),
+        "train": split.fit.nnz,
+        "test": split.test.nnz,
+    }
     expected = card.statistics.model_dump(exclude_none=True) if card.statistics else {}
     wrong = [f"{found[what]:,} {what} instead of {count:,}" for what, count in expected.items() if found[what] != count]
     if wrong:

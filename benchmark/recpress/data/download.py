@@ -5,9 +5,7 @@ from __future__ import annotations
 import errno
 import time
 from pathlib import Path
-from typing import Any
 
-import pooch
 import requests
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
@@ -16,60 +14,43 @@ CHUNK = 1 << 16
 ATTEMPTS = 5
 CONNECT_S, READ_S = 10, 30
 
-# pooch announces each download with paths; the progress bar says it shorter.
-pooch.get_logger().setLevel("WARNING")
-
 
 class DownloadError(Exception):
     """A source could not deliver; the next one is tried. The message says why."""
 
 
-def download(url: str, checksum: str | None, target: Path) -> None:
-    """Download a file to `target`, resuming what an earlier call left.
+def download(url: str, target: Path) -> None:
+    """Download a file to `target`, going on where an earlier call was cut off.
 
-    Parameters
-    ----------
-    url : str
-    checksum : str or None
-        ``sha256:…`` or ``md5:…``; the file appears at `target` only if it matches.
-    target : Path
-        The unfinished file lies beside it as ``<name>.part``.
+    The unfinished file lies beside the target as ``<name>.part``; the target appears in one rename. Its checksum
+    is the caller's to check.
 
     Raises
     ------
     DownloadError
-        Unreachable, an HTTP error, a wrong checksum, or a full disk.
+        Unreachable, an HTTP error, or a full disk.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    target.unlink(missing_ok=True)
+    part = target.with_name(f"{target.name}.part")
     try:
-        pooch.retrieve(url, checksum, fname=target.name, path=target.parent, downloader=_resuming)
+        for attempt in range(ATTEMPTS):
+            before = _size(part)
+            try:
+                _transfer(url, part)
+                break
+            except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError):
+                # A host that sends nothing is left for the next mirror; one that broke off is asked to go on.
+                if _size(part) == before or attempt == ATTEMPTS - 1:
+                    raise
+                time.sleep(0.2 * 2**attempt)
+        part.replace(target)
+        _validator(part).unlink(missing_ok=True)
     except requests.RequestException as error:
         raise DownloadError(_reason(error)) from error
-    except ValueError as error:  # pooch: the hash doesn't match; it has removed the file
-        raise DownloadError(f"the download does not have the checksum {checksum}") from error
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise DownloadError(f"the disk that holds {target.parent} is full") from error
         raise DownloadError(str(error)) from error
-
-
-def _resuming(url: str, output_file: str, _pooch: Any) -> None:
-    """Download for pooch: into a ``.part`` file whose name doesn't change, so that a later call can go on."""
-    target = Path(output_file)
-    part = target.parent / f"{_file_name(url)}.part"
-    for attempt in range(ATTEMPTS):
-        before = _size(part)
-        try:
-            _transfer(url, part)
-            break
-        except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError):
-            # A host that sends nothing is left for the next mirror; one that broke off is asked to go on.
-            if _size(part) == before or attempt == ATTEMPTS - 1:
-                raise
-            time.sleep(0.2 * 2**attempt)
-    _validator(part).unlink(missing_ok=True)
-    part.replace(target)
 
 
 def _transfer(url: str, part: Path) -> None:
@@ -98,7 +79,7 @@ def _transfer(url: str, part: Path) -> None:
             validator.unlink(missing_ok=True)
         start = have if resumed else 0
         with part.open("ab" if resumed else "wb") as file, _bar() as bar:
-            task = bar.add_task(_file_name(url), total=start + length or None, completed=start)
+            task = bar.add_task(part.stem, total=start + length or None, completed=start)
             for chunk in response.iter_content(CHUNK):
                 file.write(chunk)
                 bar.advance(task, len(chunk))
@@ -119,10 +100,6 @@ def _validator(part: Path) -> Path:
 
 def _size(part: Path) -> int:
     return part.stat().st_size if part.exists() else 0
-
-
-def _file_name(url: str) -> str:
-    return url.split("?")[0].rstrip("/").rsplit("/", 1)[-1]
 
 
 def _reason(error: requests.RequestException) -> str:

@@ -9,19 +9,45 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from recpress.data.card import Preprocess
+from recpress.data.card import IdRange, Preprocess
 from recpress.data.formats.raw import RawTable
 from recpress.data.interactions import Interactions
 from recpress.errors import UserError
 
 
-def encode(raw: RawTable) -> Interactions:
-    """Give dense ids in the ascending order of the file's ids, so that the order of rows never matters."""
-    users, user_ids = _dense(raw.users)
-    items, item_ids = _dense(raw.items)
+def encode(raw: RawTable, ids: IdRange | None = None) -> Interactions:
+    """Give dense ids in the ascending order of the file's ids, so that the order of rows never matters.
+
+    Parameters
+    ----------
+    ids : IdRange, optional
+        The range that integer ids must lie in; all of it gets dense ids. Default: only ids that occur.
+
+    Raises
+    ------
+    UserError
+        When an id lies outside the declared range.
+    """
+    if ids is None:
+        users, user_ids = _dense(raw.users)
+        items, item_ids = _dense(raw.items)
+    else:
+        users, user_ids = _in_range("user", raw.users, ids.first, ids.users)
+        items, item_ids = _in_range("item", raw.items, ids.first, ids.items)
     return Interactions(
         users, items, len(user_ids), len(item_ids), user_ids, item_ids, ratings=raw.ratings, times=raw.times
     )
+
+
+def _in_range(kind: str, ids: NDArray[np.int64], first: int, size: int) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    outside = (ids < first) | (ids >= first + size)
+    if outside.any():
+        row = int(np.argmax(outside))
+        raise UserError(
+            f"Interaction {row + 1}: the {kind} id {ids[row]} lies outside the declared range "
+            f"{first} … {first + size - 1}."
+        )
+    return (ids - first).astype(np.int32), np.arange(first, first + size)
 
 
 def preprocess(raw: RawTable, spec: Preprocess) -> RawTable:

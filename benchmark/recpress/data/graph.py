@@ -41,9 +41,22 @@ class Adjacency:
 
 @dataclass(frozen=True)
 class Graph:
-    """Users and items as the nodes of a bipartite graph: users are nodes 0 … n_users - 1, then the items."""
+    """The interactions as a graph.
+
+    Attributes
+    ----------
+    user_items : UserItems
+    bipartite : bool
+        Users are nodes 0 … n_users - 1 and the items follow them. False for item-item sets, where users and items are
+        the same nodes.
+    """
 
     user_items: UserItems
+    bipartite: bool = True
+
+    def __post_init__(self) -> None:
+        if not self.bipartite and self.user_items.n_users != self.user_items.n_items:
+            raise ValueError("an item-item graph has as many users as items")
 
     @property
     def n_users(self) -> int:
@@ -58,7 +71,7 @@ class Graph:
     @property
     def n_nodes(self) -> int:
         """Number of nodes."""
-        return self.n_users + self.n_items
+        return self.n_users + self.n_items if self.bipartite else self.n_items
 
     def item_users(self) -> UserItems:
         """Return the users of each item (the CSR of the other direction)."""
@@ -75,8 +88,12 @@ class Graph:
         rows, columns = self.user_items, self.item_users()
         if 2 * rows.nnz > np.iinfo(np.int32).max:
             raise ValueError("the graph has more directed edges than int32 indices can count")
-        indptr = np.concatenate([rows.indptr, rows.nnz + columns.indptr[1:]]).astype(np.int32)
-        indices = np.concatenate([rows.items + np.int32(self.n_users), columns.items])
+        if self.bipartite:
+            indptr = np.concatenate([rows.indptr, rows.nnz + columns.indptr[1:]]).astype(np.int32)
+            indices = np.concatenate([rows.items + np.int32(self.n_users), columns.items])
+        else:
+            both = rows.union(columns)
+            indptr, indices = both.indptr.astype(np.int32), both.items
         return Adjacency(indptr, indices, symmetric_weights(indptr, indices))
 
 

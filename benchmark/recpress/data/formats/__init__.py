@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from recpress.data.formats import delimited
+from recpress.data.formats import delimited, lists, reviews
 from recpress.data.formats.raw import RawTable
 from recpress.errors import unknown
 
@@ -18,6 +18,10 @@ Parser = Callable[[Path], RawTable]
 
 PARSERS: dict[str, Parser] = {
     **{name: partial(delimited.read, layout=layout) for name, layout in delimited.LAYOUTS.items()},
+    "user-items": lists.read_lines,
+    "user-items-ordered": partial(lists.read_lines, ordered=True),
+    "user-items-json": lists.read_json,
+    "amazon-reviews": reviews.read,
 }
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 import pandas as pd
@@ -42,6 +42,7 @@ class Layout:
 
 
 _POSITIONS: dict[Column, str | int] = {"user": 0, "item": 1, "rating": 2, "time": 3}
+_ITEM_FIRST: dict[Column, str | int] = {"item": 0, "user": 1, "rating": 2, "time": 3}
 _ATOMIC: dict[Column, str | int] = {
     "user": "user_id:token",
     "item": "item_id:token",
@@ -55,7 +56,20 @@ LAYOUTS: dict[str, Layout] = {
     "movielens-csv": Layout(
         {"user": "userId", "item": "movieId", "rating": "rating", "time": "timestamp"}, header=True
     ),
+    "movielens-csv-no-times": Layout({"user": "user", "item": "movie", "rating": "rating"}, header=True),
     "atomic": Layout(_ATOMIC, separator="\t", header=True),
+    "atomic-str": Layout(_ATOMIC, separator="\t", header=True, ids="str"),
+    "amazon-2014-ratings": Layout(_POSITIONS, ids="str"),
+    "amazon-2018-ratings": Layout(_ITEM_FIRST, ids="str"),
+    "amazon-2023-ratings": Layout(
+        {"user": "user_id", "item": "parent_asin", "rating": "rating", "time": "timestamp"},
+        header=True,
+        ids="str",
+        time_unit=1000,
+    ),
+    "pairs": Layout({"user": 0, "item": 1}, separator="\t"),
+    "pairs-time": Layout({"user": 0, "item": 1, "time": 2}, separator="\t"),
+    "triples-space": Layout({"user": 0, "item": 1, "rating": 2}, separator=" "),
 }
 
 
@@ -81,14 +95,18 @@ def read(path: Path, layout: Layout) -> RawTable:
     }
     missing = {where: [""] for where, dtype in dtypes.items() if dtype != "str"}
     try:
-        frame: pd.DataFrame = pd.read_csv(path, dtype=dtypes, na_values=missing, **options)
+        frame = _read(path, dtype=dtypes, na_values=missing, **options)
     except (ValueError, OverflowError) as error:
         raise (_first_fault(path, layout, present, options) or refuse(path, None, str(error))) from error
     columns = {column: frame[layout.columns[column]].to_numpy() for column in present}
-    if (fault := _first_bad_value(columns)) is not None:
+    if (fault := first_bad_value(columns)) is not None:
         row, reason = fault
         raise refuse(path, row + 1 + layout.header, reason)
     return table(columns, layout.time_unit)
+
+
+def _read(path: Path, **options: Any) -> pd.DataFrame:
+    return cast("pd.DataFrame", pd.read_csv(path, **options))
 
 
 def table(columns: dict[Column, Any], time_unit: int = 1) -> RawTable:
@@ -108,17 +126,28 @@ def _dtype(column: Column, layout: Layout) -> str:
     return "float64"
 
 
-def _check_head(path: Path, layout: Layout) -> list[Column]:
-    """Return the columns that the file has; user and item are required, the others are used if they are there."""
+def header(path: Path, separator: str) -> list[str]:
+    """Return the fields of the first row.
+
+    Raises
+    ------
+    UserError
+        When the file is empty or not a text table.
+    """
     try:
         head = pd.read_csv(
-            path, sep=layout.separator, header=None, nrows=1, dtype=str, keep_default_na=False, encoding="utf-8"
+            path, sep=separator, header=None, nrows=1, dtype=str, keep_default_na=False, encoding="utf-8"
         )
     except pd.errors.EmptyDataError as error:
         raise refuse(path, None, "the file is empty") from error
     except (UnicodeDecodeError, pd.errors.ParserError, OSError, EOFError) as error:
         raise refuse(path, 1, f"not a text table ({error})") from error
-    names = head.iloc[0].tolist()
+    return list(head.iloc[0])
+
+
+def _check_head(path: Path, layout: Layout) -> list[Column]:
+    """Return the columns that the file has; user and item are required, the others are used if they are there."""
+    names = header(path, layout.separator)
     if layout.header:
         present = [column for column, where in layout.columns.items() if where in names]
     else:
@@ -133,7 +162,7 @@ def _check_head(path: Path, layout: Layout) -> list[Column]:
     return present
 
 
-def _first_bad_value(columns: dict[Column, Any]) -> tuple[int, str] | None:
+def first_bad_value(columns: dict[Column, Any]) -> tuple[int, str] | None:
     """Return the first row (0-based) with a value that no interaction can have, and the reason."""
     faults = []
     for column, values in columns.items():
@@ -151,7 +180,7 @@ def _first_bad_value(columns: dict[Column, Any]) -> tuple[int, str] | None:
 def _first_fault(path: Path, layout: Layout, present: list[Column], options: dict[str, Any]) -> Exception | None:
     """Read the file again as text and return the error for the first value that can't be converted."""
     try:
-        frame = pd.read_csv(path, dtype=str, **options)
+        frame = _read(path, dtype=str, **options)
     except (ValueError, OSError, EOFError) as error:
         return refuse(path, None, f"not a table separated by {layout.separator!r} ({error})")
     faults = []

@@ -1,0 +1,150 @@
+"""A file of the user's own as a data set: csv, tsv, parquet or RecBole's atomic .inter."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from recpress.data import encode, splits, store
+from recpress.data.card import DatasetCard, Preprocess, SplitSpec
+from recpress.data.dataset import Dataset
+from recpress.data.formats import delimited
+from recpress.data.formats.delimited import Column, Layout
+from recpress.data.formats.raw import RawTable, refuse
+from recpress.errors import UserError
+from recpress.hashing import sha256_file, sha256_json
+from recpress.paths import cache_dir
+from recpress.record import write_atomic
+
+PREFIX = "own-"
+
+
+def from_file(
+    path: Path,
+    user_col: str,
+    item_col: str,
+    time_col: str | None = None,
+    rating_col: str | None = None,
+    *,
+    split: SplitSpec | None = None,
+    preprocess: Preprocess | None = None,
+) -> Dataset:
+    """Return a data set made of one file of interactions.
+
+    Ids are taken as text, except integer columns of a parquet file; `interactions.user_ids` and `.item_ids` map
+    back. The set is registered in the cache under its name (``own-<file>-<hash>``), so that other processes on this
+    machine get it with `recpress.data.load(name)`.
+
+    Parameters
+    ----------
+    path : Path
+        ``.csv``, ``.tsv``, ``.parquet`` or ``.inter``; the first, second and last may end in ``.gz``.
+    user_col, item_col, time_col, rating_col : str
+        Column names; for ``.inter`` without the type (``user_id``, not ``user_id:token``). Times are numbers of
+        seconds.
+    split : SplitSpec, optional
+        Default: random per user, 80/10/10, seed 0.
+    preprocess : Preprocess, optional
+        Default: duplicates dropped, nothing else.
+
+    Raises
+    ------
+    UserError
+        Missing file, unknown ending, missing column, or a bad row: with its number and the reason.
+    """
+    if not path.is_file():
+        raise UserError(f"{path} is not a file: give the path of a csv, tsv, parquet or .inter file.")
+    split = split or SplitSpec(protocol="random-per-user")
+    preprocess = preprocess or Preprocess()
+    if split.protocol == "official":
+        raise UserError("One file holds no official split: choose random-per-user, leave-one-out or temporal-global.")
+    wanted: dict[Column, str | None] = {"user": user_col, "item": item_col, "rating": rating_col, "time": time_col}
+    columns = {column: name for column, name in wanted.items() if name is not None}
+    card = DatasetCard(
+        title=path.name,
+        domain="content",
+        task="user-item",
+        description=f"A file of the user's own: {path.name}, columns {', '.join(columns.values())}.",
+        license="not stated",
+        redistribution=False,
+        citation="none",
+        loader="own",
+        preprocess=preprocess,
+        split=split,
+    )
+    stem = re.sub(r"[^a-z0-9]+", "-", path.name.split(".")[0].lower()).strip("-") or "file"
+    name = f"{PREFIX}{stem}-{sha256_json([sha256_file(path), columns, card.model_dump(mode='json')])[:8]}"
+    folder = _folder(name)
+    if store.read(folder / "parsed") is None:
+        table = encode.preprocess(_read(path, columns), preprocess)
+        interactions = encode.encode(table)
+        store.write(folder / "parsed", interactions, splits.make(interactions, split, table.ordered))
+    write_atomic(folder / "card.json", card.model_dump_json(indent=1))
+    return load(name)
+
+
+def load(name: str) -> Dataset:
+    """Return a set that `from_file` registered on this machine.
+
+    Raises
+    ------
+    UserError
+        When it isn't in the cache.
+    """
+    kept = store.read(_folder(name) / "parsed")
+    if kept is None:
+        raise UserError(f"The file behind {name!r} is not in this machine's cache: give the file again (--data).")
+    card = DatasetCard.model_validate_json((_folder(name) / "card.json").read_bytes())
+    return Dataset(name, card, *kept)
+
+
+def _folder(name: str) -> Path:
+    return cache_dir() / "own" / name
+
+
+def _read(path: Path, columns: dict[Column, str]) -> RawTable:
+    endings = [suffix.lower() for suffix in path.suffixes]
+    ending = endings[-2] if endings[-1:] == [".gz"] and len(endings) > 1 else (endings or [""])[-1]
+    if ending == ".parquet":
+        return _read_parquet(path, columns)
+    if ending not in (".csv", ".tsv", ".inter"):
+        raise UserError(f"{path.name} has no known ending: use .csv, .tsv, .parquet or .inter.")
+    if ending == ".inter":
+        named = dict(zip(*_atomic_names(path), strict=True))
+        columns = {column: named.get(name, name) for column, name in columns.items()}
+    missing = set(columns.values()) - set(delimited.header(path, "," if ending == ".csv" else "\t"))
+    if missing:
+        raise refuse(path, 1, f"header mismatch: there is no column {', '.join(sorted(map(repr, missing)))}")
+    layout = Layout({**columns}, separator="," if ending == ".csv" else "\t", header=True, ids="str")
+    return delimited.read(path, layout)
+
+
+def _atomic_names(path: Path) -> tuple[list[str], list[str]]:
+    """Return the column names of an atomic file without and with their types."""
+    full = delimited.header(path, "\t")
+    return [name.partition(":")[0] for name in full], full
+
+
+def _read_parquet(path: Path, columns: dict[Column, str]) -> RawTable:
+    try:
+        frame = pd.read_parquet(path, columns=list(columns.values()))
+    except (OSError, ValueError) as error:
+        raise refuse(path, None, f"not a parquet file with the columns {list(columns.values())} ({error})") from error
+    if frame.empty:
+        raise refuse(path, None, "the file is empty")
+    arrays: dict[Column, Any] = {}
+    for column, name in columns.items():
+        values = frame[name]
+        if values.isna().any():
+            raise refuse(path, int(np.argmax(values.isna())) + 1, f"the {column} is missing")
+        is_id = column in ("user", "item")
+        arrays[column] = values.to_numpy()
+        if not pd.api.types.is_integer_dtype(values):
+            arrays[column] = values.astype(str).to_numpy() if is_id else values.to_numpy(np.float64)
+    if (fault := delimited.first_bad_value(arrays)) is not None:
+        raise refuse(path, fault[0] + 1, fault[1])
+    return delimited.table(arrays)
