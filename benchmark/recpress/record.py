@@ -16,6 +16,7 @@ from recpress.errors import UserError
 SCHEMA_VERSION: Final = 1
 Status = Literal["ok", "failed", "timeout", "over-budget", "out-of-memory"]
 Grade = Literal["measured", "modelled", "analytic"]
+Scenario = Literal["single", "batch", "offline", "refresh", "cold"]
 Metered = Literal["per-query", "compressing", "training"]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=0)]
@@ -79,7 +80,7 @@ class Bytes(Part):
 class Latency(Part):
     """One serving scenario, timed in turn with the dense fp32 reference in the same process."""
 
-    scenario: Literal["single", "batch", "offline", "refresh"]
+    scenario: Scenario
     threads: Count
     queries: Count = Field(description="Timed calls of each side.")
     batch_size: Count

@@ -13,7 +13,6 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,11 +20,10 @@ from numpy.typing import NDArray
 from recpress.measure.load import NOISY, LoadMeter, load_average
 from recpress.measure.ratio import paired_ratio
 from recpress.measure.threads import Pin, ThreadCountChanged
-from recpress.record import Latency
+from recpress.record import Latency, Scenario
 
 Users = NDArray[np.int64]
 Answer = Callable[[Users], object]
-Scenario = Literal["single", "batch", "offline", "refresh"]
 
 # A block is about this long, so that a slow phase of the machine falls on both sides of a pair of blocks.
 BLOCK_SECONDS = 0.004
@@ -51,12 +49,14 @@ FULL: dict[Scenario, Plan] = {
     "batch": Plan(20.0, 96),
     "offline": Plan(10.0, 5),
     "refresh": Plan(10.0, 20),
+    "cold": Plan(0.0, 10),
 }
 QUICK: dict[Scenario, Plan] = {
     "single": Plan(2.0, 1_000),
     "batch": Plan(2.0, 16),
     "offline": Plan(1.0, 5),
     "refresh": Plan(1.0, 5),
+    "cold": Plan(0.0, 5),
 }
 
 
@@ -81,9 +81,10 @@ def interleave(
     users : int64 array
         Who may ask. They do so in one random order, fixed by the seed, the same for both sides.
     batch_size : int
-        Users per call: 1 for *single*, 256 for *batch*, all for *offline* and *refresh*.
-    scenario : {"single", "batch", "offline", "refresh"}
-        The name under which the figures are kept.
+        Users per call: 1 for *single* and *cold*, 256 for *batch*, all for *offline* and *refresh*.
+    scenario : {"single", "batch", "offline", "refresh", "cold"}
+        The name under which the figures are kept. In *refresh* the sides make the final tables and don't look at
+        the users; in *cold* each call starts a process (see `recpress.measure.cold`).
     threads : int
         Set in every library before timing, and asserted around every block of calls.
     seconds, min_queries : float, int
@@ -126,13 +127,13 @@ def interleave(
                 if length > 1:
                     # The other side has just filled the caches; a run of calls in service would not see that.
                     answer(asked[-1])
-                blocks[side].append(_timed(answer, asked))
+                blocks[side].append(time_calls(answer, asked))
                 pin.check()
         used = (time.process_time() - cpu) / (time.perf_counter() - wall)
         if used > threads + SPARE_THREADS:
             raise ThreadCountChanged(f"{used:.1f} threads were busy; {threads} was set for this timing")
         others = meter.others()
-        overhead = float(np.median(_timed(_nothing, [next(order) for _ in range(WARM_UP_CALLS)])))
+        overhead = float(np.median(time_calls(_nothing, [next(order) for _ in range(WARM_UP_CALLS)])))
     ours, theirs = (np.array(side, np.int64) for side in blocks)
     ratio = paired_ratio(ours, theirs, seed=seed)
     p50, p90, p99 = (float(value) / 1e6 for value in np.percentile(ours, (50, 90, 99)))
@@ -179,7 +180,8 @@ def batches(users: Users, size: int, seed: int) -> Iterator[Users]:
         start = (start + size) % len(order)
 
 
-def _timed(answer: Answer, asked: Sequence[Users]) -> list[int]:
+def time_calls(answer: Answer, asked: Sequence[Users]) -> list[int]:
+    """Return the time of each call in ns."""
     clock = time.perf_counter_ns
     times = []
     for users in asked:
@@ -194,7 +196,7 @@ def _warm_up(answer: Answer, order: Iterator[Users], seconds: float) -> float:
     times: list[int] = []
     until = time.perf_counter() + seconds
     while len(times) < 3 or (time.perf_counter() < until and len(times) < WARM_UP_CALLS):
-        times += _timed(answer, [next(order)])
+        times += time_calls(answer, [next(order)])
     return float(np.median(times[len(times) // 2 :])) / 1e9
 
 

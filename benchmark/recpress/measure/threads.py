@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import TracebackType
@@ -16,7 +15,10 @@ class ThreadCountChanged(RuntimeError):
 
 
 class Pin:
-    """Hold a thread count: torch, OpenMP, BLAS and (where it is loaded) numba.
+    """Hold the thread count of torch, OpenMP and BLAS.
+
+    Numba's pool is left alone: to ask it starts it, and that resets torch to all cores. No kernel of this package
+    uses it; one of a method that does is found out by its CPU time (see `recpress.measure.latency`).
 
     Parameters
     ----------
@@ -30,11 +32,6 @@ class Pin:
         self.threads = threads
 
     def __enter__(self) -> Pin:
-        # The first touch of numba's pool resets torch to all cores, so numba comes first and torch last.
-        self._numba = sys.modules.get("numba")
-        if self._numba is not None:
-            self._numba_before = self._numba.get_num_threads()
-            self._numba.set_num_threads(min(self.threads, self._numba.config.NUMBA_NUM_THREADS))
         self._torch_before = torch.get_num_threads()
         self._pools = ThreadpoolController()
         self._limit = self._pools.limit(limits=self.threads)
@@ -60,8 +57,6 @@ class Pin:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._limit.restore_original_limits()
-        if self._numba is not None:
-            self._numba.set_num_threads(self._numba_before)
         torch.set_num_threads(self._torch_before)
 
 

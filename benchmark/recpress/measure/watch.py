@@ -1,0 +1,109 @@
+"""Watch what this process opens, maps, connects to and starts.
+
+Python's audit hooks see every file that Python code opens, wherever the code lies, but not what a library opens in C
+or Rust. Files that a library maps into memory are found in ``/proc/self/maps`` (Linux), as long as they are mapped
+when the watch ends. What a library reads and closes again within the watch goes unseen.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+# What a serving process needs of its environment; a method's own switches are not among it.
+ENVIRONMENT = (
+    "HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR", "USERPROFILE",
+    "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS", "NUMBA_CACHE_DIR",
+)  # fmt: skip
+SYSTEM_FOLDERS = ("/proc", "/sys", "/dev", "/etc", "/usr", "/lib", "/lib64")
+PROCESS_EVENTS = ("os.exec", "os.posix_spawn", "os.spawn", "os.system", "subprocess.Popen")
+NETWORK_EVENTS = ("socket.connect", "socket.getaddrinfo")
+
+
+@dataclass
+class Watch:
+    """What was seen between the beginning and the end of a watch."""
+
+    files: set[Path] = field(default_factory=set)
+    network: set[str] = field(default_factory=set)
+    processes: set[str] = field(default_factory=set)
+
+    def outside(self, *folders: Path) -> list[Path]:
+        """Return the files that lie neither in these folders nor where Python and the system do."""
+        allowed = [folder.resolve() for folder in (*folders, *_python_folders(), *map(Path, SYSTEM_FOLDERS))]
+        return sorted(file for file in self.files if not any(file.is_relative_to(folder) for folder in allowed))
+
+
+_active: list[Watch] = []
+_installed = False
+
+
+@contextmanager
+def watch() -> Iterator[Watch]:
+    """Watch inside a ``with`` block."""
+    global _installed
+    if not _installed:
+        # A hook can't be removed again: there is one, and it does nothing while nobody watches.
+        sys.addaudithook(_hook)
+        _installed = True
+    seen, mapped = Watch(), _mapped_files()
+    _active.append(seen)
+    try:
+        yield seen
+    finally:
+        _active.remove(seen)
+        seen.files |= _mapped_files() - mapped
+
+
+@contextmanager
+def scrubbed_environment() -> Iterator[None]:
+    """Hide all environment variables but those that any process needs, inside a ``with`` block."""
+    before = dict(os.environ)
+    _set_environment(scrubbed(before))
+    try:
+        yield
+    finally:
+        _set_environment(before)
+
+
+def scrubbed(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the part of an environment that a serving process gets."""
+    return {name: value for name, value in environment.items() if name in ENVIRONMENT}
+
+
+def _set_environment(variables: Mapping[str, str]) -> None:
+    os.environ.clear()
+    os.environ.update(variables)
+
+
+def _hook(event: str, arguments: tuple[object, ...]) -> None:
+    if not _active:
+        return
+    for seen in _active:
+        if event == "open":
+            path = arguments[0]
+            if isinstance(path, str | bytes):  # Not a descriptor that is open already.
+                seen.files.add(Path(os.path.realpath(os.fsdecode(path))))
+        elif event in NETWORK_EVENTS:
+            seen.network.add(str(arguments[0] if event == "socket.getaddrinfo" else arguments[1]))
+        elif event in PROCESS_EVENTS:
+            seen.processes.add(str(arguments[0]))
+
+
+def _mapped_files() -> set[Path]:
+    try:
+        text = Path("/proc/self/maps").read_text(encoding="utf-8", errors="surrogateescape")
+    except OSError:
+        return set()
+    fields = (line.split(maxsplit=5) for line in text.splitlines())
+    return {Path(each[5]) for each in fields if len(each) == 6 and each[5].startswith("/")}
+
+
+def _python_folders() -> list[Path]:
+    """Return where code lies: the interpreter, its packages, and whatever else is imported from."""
+    imported = [Path(entry) for entry in sys.path if entry]
+    return [Path(sys.prefix), Path(sys.base_prefix), *imported]
