@@ -48,6 +48,19 @@ class Identity(Part):
     seed: int
 
 
+class Paired(Part):
+    """The artefact against its own backbone checkpoint, paired by user, on one metric."""
+
+    metric: str
+    low: Finite = Field(description="Lower end of the 95 % interval of the retention.")
+    high: Finite
+    p_value: Finite = Field(description="Two-sided, of no difference.")
+    margin: Finite | None = Field(
+        description="Least tested margin of non-inferiority (0.01 is called lossless); null: none holds."
+    )
+    detectable: Finite = Field(description="Least relative difference found with a power of 80 %.")
+
+
 class Quality(Part):
     """Ranking quality on test: metric name (``recall@20``) to its mean over evaluated users, in [0, 1]."""
 
@@ -56,6 +69,13 @@ class Quality(Part):
     users: Count = Field(description="Users that have test items, over which the means are taken.")
     users_left_out: Count = Field(description="Users without test items.")
     topk_sha256: Sha256 = Field(description="Hash of the served top-100 lists.")
+    paired: Paired | None = Field(None, description="Significance of what is lost.")
+    item_deciles: tuple[Finite | None, ...] = Field(
+        (), description="Retention of recall@20 in each tenth of the items, rarest first; null: nothing to keep."
+    )
+    user_deciles: tuple[Finite | None, ...] = Field(
+        (), description="Retention of ndcg@20 in each tenth of the users, least active first."
+    )
 
 
 class Bytes(Part):
