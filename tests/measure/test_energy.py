@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from recpress.codecs.work import Work
 from recpress.errors import UserError
-from recpress.measure.energy import analytic, break_even_queries, co2e_grams, grid_intensity, table
+from recpress.measure.energy import analytic, break_even_queries, table
+from recpress.measure.grid import co2e_grams, grid_intensity
 from recpress.record import Energy
 
 counts = st.integers(0, 10**12)

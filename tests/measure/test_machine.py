@@ -15,7 +15,7 @@ import pytest
 
 from recpress.measure.load import LoadMeter
 from recpress.measure.machine import fingerprint
-from recpress.measure.memory import cuda_peak, peak_resident, reset_peak, resident
+from recpress.measure.memory import cuda_peak, growth, peak_resident, reset_peak, resident
 from recpress.measure.provenance import Stopwatch, git_state
 
 
@@ -123,3 +123,8 @@ def test_git_state_tells_clean_from_dirty_and_nothing_outside_git(tmp_path: Path
     assert git_state(tmp_path)[1] is False
     (tmp_path / "new.py").write_text("")
     assert git_state(tmp_path)[1] is True
+
+
+def test_growth_is_what_an_action_keeps() -> None:
+    kept, gained = growth(lambda: np.ones(150 * 2**20, np.uint8))
+    assert kept.nbytes * 0.9 < gained < kept.nbytes * 1.3

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 import torch
 
@@ -109,11 +110,15 @@ def test_modelled_energy_is_power_times_time_by_part(monkeypatch: pytest.MonkeyP
             pass
 
     meters = Meters(measured=None, modelled=open_meters().modelled)
+    cpu = time.process_time()
     (energy,) = serving_energy(spin, USERS, meters, batch_size=4, seconds=2.0)
+    cpu = time.process_time() - cpu
     assert energy.grade == "modelled"
     assert "codecarbon" in energy.table
-    assert energy.parts["ram"] * answered == pytest.approx(10 * 2.0, rel=0.2)
-    assert 0 < energy.parts["cpu"] * answered <= 100 * 2.0 * 1.2
+    assert energy.parts["ram"] * answered == pytest.approx(10 * 2.0, rel=0.1)
+    # The rated power is that of all cores busy. Finding the hardware takes CPU time before the tracker starts.
+    share = cpu / (psutil.cpu_count() or 1)
+    assert 0.5 * 100 * share < energy.parts["cpu"] * answered < 1.2 * 100 * share
     assert energy.joules == pytest.approx(sum(energy.parts.values()))
     assert energy.grams_co2e == pytest.approx(energy.joules / 3.6e6 * energy.grid)
 

@@ -17,6 +17,7 @@ VERBS = {
     "fetch": ("fetch", "Fetch the raw files of a data set, checked."),
     "show": ("show", "Print the results as a table, csv, json, markdown or latex."),
     "site": ("site", "Build the leaderboard: static pages that open from a file."),
+    "doctor": ("doctor", "Show the machine, and what each counter or library that it lacks costs."),
 }
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from recpress.measure.energy import co2e_grams, grid_intensity
+from recpress.measure.grid import co2e_grams, grid_intensity
 from recpress.record import Energy, Metered
 
 POWERCAP = Path("/sys/class/powercap")

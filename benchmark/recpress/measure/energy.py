@@ -6,7 +6,6 @@ A figure is *analytic* (operations and bytes × a published table; the same on e
 
 from __future__ import annotations
 
-import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,13 +13,7 @@ from functools import cache
 from pathlib import Path
 
 from recpress.codecs.work import Work
-from recpress.errors import UserError
 from recpress.record import Energy
-
-JOULES_PER_KWH = 3.6e6
-# World average of 2023, g CO2e per kWh: Ember, Global Electricity Review 2024.
-WORLD_GRID = 480.0
-GRID_VARIABLE = "RECPRESS_GRID_INTENSITY"
 
 
 @dataclass(frozen=True)
@@ -102,31 +95,6 @@ def analytic(work: Work, queries: int = 1, version: str = "v1") -> Energy:
         table=version,
         parts={"arithmetic": arithmetic.middle * scale, "memory": memory.middle * scale},
     )
-
-
-def grid_intensity() -> float:
-    """Return the grid intensity in g CO2e per kWh: ``RECPRESS_GRID_INTENSITY``, or the world average.
-
-    Raises
-    ------
-    UserError
-        When the variable is not a number of at least 0.
-    """
-    text = os.environ.get(GRID_VARIABLE, "")
-    if not text:
-        return WORLD_GRID
-    try:
-        grams = float(text)
-    except ValueError:
-        grams = -1.0
-    if not 0 <= grams < float("inf"):
-        raise UserError(f"{GRID_VARIABLE}={text!r} is not a number of g CO2e per kWh, such as 480.")
-    return grams
-
-
-def co2e_grams(joules: float, grid: float) -> float:
-    """Return the emissions of an energy in g CO2e, at a grid intensity in g per kWh."""
-    return joules / JOULES_PER_KWH * grid
 
 
 def break_even_queries(compressing: Energy, candidate: Energy, reference: Energy) -> float | None:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import psutil
+
+Made = TypeVar("Made")
 
 
 def resident(pid: int | None = None) -> int:
@@ -41,6 +45,16 @@ def peak_resident(pid: int | None = None) -> int:
 
     # macOS counts in bytes. It knows the peak of the calling process alone.
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss if pid is None else int(info.rss)
+
+
+def growth(action: Callable[[], Made]) -> tuple[Made, int]:
+    """Do something, and return what it made and how many resident bytes the process gained by it.
+
+    Ask for it in a fresh process: one that has memory to spare gains nothing when it uses it again.
+    """
+    before = resident()
+    made = action()
+    return made, max(resident() - before, 0)
 
 
 def reset_peak() -> bool:

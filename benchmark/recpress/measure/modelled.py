@@ -8,15 +8,22 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 from collections.abc import Callable
 from importlib import metadata
 
 from recpress.errors import UserError
-from recpress.measure.energy import JOULES_PER_KWH, co2e_grams, grid_intensity
+from recpress.measure.grid import JOULES_PER_KWH, co2e_grams, grid_intensity
 from recpress.record import Energy, Metered
 
 CPU_VARIABLE = "RECPRESS_CPU_WATTS"
 RAM_VARIABLE = "RECPRESS_RAM_WATTS"
+# CodeCarbon 3.3 adds an interval up twice when its background measurement is still under way as the tracker stops;
+# so there is no background measurement within any run (11 days).
+AT_START_AND_STOP = 1e6
+# Its thread samples CPU load once a second, and misreads it up to twofold when Python code that never waits keeps it
+# from finishing the sample. Switching threads more often than every 5 ms keeps the error below a tenth.
+SWITCH_SECONDS = 1e-4
 
 
 def modelled(action: Callable[[], int], what: Metered = "per-query") -> Energy:
@@ -46,18 +53,21 @@ def modelled(action: Callable[[], int], what: Metered = "per-query") -> Energy:
         # A country is required; the emissions that follow from it are not used.
         country_iso_code="USA",
         tracking_mode="process",
-        measure_power_secs=1,
+        measure_power_secs=AT_START_AND_STOP,
         save_to_file=False,
         allow_multiple_runs=True,
         log_level="critical",
         force_cpu_power=_watts(CPU_VARIABLE),
         force_ram_power=_watts(RAM_VARIABLE),
     )
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(SWITCH_SECONDS)
     tracker.start()
     try:
         done = action()
     finally:
         tracker.stop()
+        sys.setswitchinterval(interval)
     data = tracker.final_emissions_data
     parts = {
         "cpu": data.cpu_energy * JOULES_PER_KWH / done,
