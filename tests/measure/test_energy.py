@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from recpress.codecs import Dense
 from recpress.codecs.work import Work
 from recpress.errors import UserError
 from recpress.measure.energy import analytic, break_even_queries, table
@@ -77,3 +81,39 @@ def test_a_grid_intensity_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("RECPRESS_GRID_INTENSITY", text)
     with pytest.raises(UserError, match="RECPRESS_GRID_INTENSITY"):
         grid_intensity()
+
+
+# The picojoules of the source, written down again so that the table file can't agree with itself alone.
+OPERATION = {"fp32": (4.6, 4.6), "int8": (0.3, 0.3), "lookup": (5.9, 10.9)}
+DRAM_BYTE = (1300 / 8, 2600 / 8)
+DOCUMENT = Path(__file__).parents[2] / "benchmark" / "docs" / "energy.md"
+
+
+def worked_examples() -> dict[str, tuple[Work, tuple[float, ...]]]:
+    """Read the table of worked examples: the work, and low, middle and high in µJ as printed."""
+    text = DOCUMENT.read_text(encoding="utf-8").partition("| example |")[2]
+    lines = text.partition("\n\n")[0].splitlines()[2:]
+    examples = {}
+    for line in lines:
+        name, operations, read, *energies = (cell.strip().replace(",", "") for cell in line.strip("|").split("|"))
+        macs = {kind: int(count) for count, kind in (each.split() for each in operations.split("+"))}
+        examples[name] = (Work(macs, int(read)), tuple(map(float, energies)))
+    return examples
+
+
+@pytest.mark.parametrize("name", ["dense fp32", "int8 rows", "PQ 8 × 8 bits"])
+def test_worked_examples_in_the_documentation_are_the_code_s_figures_and_hand_arithmetic(name: str) -> None:
+    work, printed = worked_examples()[name]
+    ends = [
+        sum(count * OPERATION[kind][end] for kind, count in work.macs.items()) + work.bytes_read * DRAM_BYTE[end]
+        for end in (0, 1)
+    ]
+    by_hand = (ends[0] / 1e6, sum(ends) / 2e6, ends[1] / 1e6)
+    energy = analytic(work)
+    assert (energy.low * 1e6, energy.joules * 1e6, energy.high * 1e6) == pytest.approx(by_hand)
+    assert printed == pytest.approx(by_hand, abs=0.005)
+
+
+def test_the_dense_example_is_the_work_that_the_codec_counts() -> None:
+    work, _ = worked_examples()["dense fp32"]
+    assert Dense.encode(torch.zeros(40_981, 64)).work(1) == work

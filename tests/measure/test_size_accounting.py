@@ -1,0 +1,54 @@
+"""Bytes of every registered method, to the byte; the table in the documentation is the one the code makes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from recpress import registry
+from recpress.api import BudgetUnreachable
+from recpress.codecs import Dense, LowRank, Uniform
+from recpress.codecs.artefact import folder_ledger
+from recpress.measure.audit import CHECKS, Subject
+from recpress.measure.size_table import BEGIN, BUDGETS, END, SHAPE, compressed, markdown, rewritten, rows
+from recpress.measure.sizes import file_bytes, nominal_parameters
+
+DOCUMENT = Path(__file__).parents[2] / "benchmark" / "docs" / "size-accounting.md"
+
+
+@pytest.mark.parametrize("name", registry.methods())
+def test_the_ledger_of_every_method_is_its_files_to_the_byte(name: str, tmp_path: Path) -> None:
+    for budget, fraction in BUDGETS.items():
+        try:
+            artefact = compressed(name, fraction)
+        except BudgetUnreachable:
+            continue
+        folder = tmp_path / budget.replace("/", "-")
+        artefact.save(folder)
+        # These checks look at files alone: nobody is asked.
+        subject = Subject(folder, lambda path: lambda users: users, np.arange(0), np.empty((0, 1), np.int32))
+        for check in ("nothing-unclaimed", "ledger-adds-up", "bits-as-claimed"):
+            assert CHECKS[check](subject) is None
+        assert folder_ledger(folder).total() == file_bytes(folder)
+        assert file_bytes(folder) <= 1.02 * fraction * SHAPE.dense_bytes
+
+
+def test_nominal_parameters_are_those_of_the_stored_form() -> None:
+    table = torch.randn(30, 8)
+    assert nominal_parameters(Uniform.encode(table, bits=2)) == 240
+    assert nominal_parameters(LowRank(Uniform.encode(table), Dense.encode(torch.randn(8, 20)))) == 240 + 160
+
+
+@pytest.mark.slow
+def test_the_table_in_the_documentation_is_up_to_date() -> None:
+    text = DOCUMENT.read_text(encoding="utf-8")
+    assert text == rewritten(text, markdown(rows())), "run: python -m recpress.measure.size_table"
+
+
+def test_only_what_stands_between_the_marks_is_rewritten() -> None:
+    text = f"before {BEGIN} old {END} after"
+    assert rewritten(text, "new") == f"before {BEGIN}\n\nnew\n\n{END} after"
+    assert rewritten(rewritten(text, "new"), "new") == rewritten(text, "new")
