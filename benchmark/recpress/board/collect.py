@@ -59,7 +59,10 @@ def _read_run(results: Path, path: Path) -> Run:
     if size > MAX_BYTES:
         raise ValueError(f"it has {size} bytes; a record has at most {MAX_BYTES}")
     text = path.read_bytes()
-    raw = json.loads(text, parse_constant=_reject_constant)
+    try:
+        raw = json.loads(text, parse_constant=_reject_constant)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"it is not JSON: {error}") from error
     if not isinstance(raw, dict):
         raise ValueError("it is not a JSON object")
     version = raw.get("schema_version", SCHEMA_VERSION)

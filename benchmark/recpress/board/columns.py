@@ -222,4 +222,6 @@ INTERVALS = {
     "single_ratio": ("single_low", "single_high"),
     "batch_ratio": ("batch_low", "batch_high"),
 }
+# Figures of the pages without scripts: what fits a page's width.
+PAGE = ("ndcg20", "kept", "mb", "smaller", "single_ms", "single_ratio", "batch_ratio", "analytic_mj")
 COLUMNS = {column.key: column for column in (*TEXT, *NUMBERS)}

@@ -158,7 +158,9 @@ HEADLINE_TEXT = tuple(column.key for column in TEXT if column.headline)
 HEADLINE_NUMBERS = tuple(column.key for column in NUMBERS if column.headline)
 
 
-def texts(rows: pd.DataFrame, text: Sequence[str] = HEADLINE_TEXT) -> tuple[list[str], list[list[str]]]:
+def texts(
+    rows: pd.DataFrame, text: Sequence[str] = HEADLINE_TEXT, figures: Sequence[str] = HEADLINE_NUMBERS
+) -> tuple[list[str], list[list[str]]]:
     """Write aggregated rows for reading.
 
     Parameters
@@ -166,15 +168,16 @@ def texts(rows: pd.DataFrame, text: Sequence[str] = HEADLINE_TEXT) -> tuple[list
     rows : DataFrame
         As `aggregate` returns it.
     text : sequence of str
-        The text columns, in order; the headline numbers and the count of seeds follow, and where a row is not
-        ok, the reason.
+        The text columns, in order.
+    figures : sequence of str
+        The number columns, in order; the count of seeds follows, and where a row is not ok, the reason.
 
     Returns
     -------
     headings with units, and one list of cells a row: mean ± sd, or a ratio with its interval.
     """
-    numbers = [COLUMNS[key] for key in HEADLINE_NUMBERS]
-    headings = [COLUMNS[key].heading for key in (*text, *HEADLINE_NUMBERS)] + ["Seeds"]
+    numbers = [COLUMNS[key] for key in figures]
+    headings = [COLUMNS[key].heading for key in (*text, *figures)] + ["Seeds"]
     if (rows["status"] != "ok").any():
         headings.append("Reason")
     cells = []

@@ -1,0 +1,360 @@
+"""The site in a real browser, from file://. Skipped where there is no Chromium (RECPRESS_CHROMIUM names one)."""
+
+import csv
+import io
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import synthetic
+
+from recpress.board.pareto import front
+from recpress.board.site import build
+from recpress.board.tables import aggregate, frame
+
+sync_api = pytest.importorskip("playwright.sync_api")
+CHROMIUM = os.environ.get("RECPRESS_CHROMIUM") or next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: install one or set RECPRESS_CHROMIUM")
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+RUN = "run.html#run=synthetic-small/lightgcn/uniform/1-4"
+PAIR = "compare.html#runs=synthetic-small/lightgcn/uniform/1-4,synthetic-small/lightgcn/svd/1-4"
+PAGES = [
+    "index.html",
+    "dataset/synthetic-small.html",
+    "backbone/mf.html",
+    "method/uniform.html",
+    RUN,
+    PAIR,
+    "history.html",
+    "rules.html",
+    "submit.html",
+]
+EXPLORERS = ("index", "dataset", "backbone")
+
+
+@pytest.fixture(scope="module")
+def made() -> pd.DataFrame:
+    return aggregate(frame(synthetic.records()))
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("board")
+    synthetic.write_folder(folder / "results", synthetic.records())
+    return build(folder / "results", folder / "site").index.parent
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with sync_api.sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=CHROMIUM, headless=True, args=FLAGS)
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def page(browser: Any) -> Iterator[Any]:
+    """A page that notes its complaints and what it asks for."""
+    with browser.new_context(viewport={"width": 1280, "height": 900}, accept_downloads=True) as context:
+        opened = context.new_page()
+        opened.said = []
+        opened.asked = []
+        opened.on("console", lambda message: message.type == "error" and opened.said.append(message.text))
+        opened.on("pageerror", lambda error: opened.said.append(str(error)))
+        opened.on("request", lambda request: opened.asked.append(request.url))
+        yield opened
+
+
+def visit(page: Any, site: Path, address: str) -> None:
+    page.goto("about:blank")
+    page.goto(f"{site.as_uri()}/{address}")
+    if address.split("/")[0].split(".")[0] in EXPLORERS:
+        drawn(page)
+    elif address.startswith("run"):
+        page.wait_for_selector("#run h1")
+        page.wait_for_selector("#run svg")
+    elif address.startswith("compare"):
+        page.wait_for_selector("#comparison .command")
+
+
+def drawn(page: Any, times: int = 1) -> None:
+    page.wait_for_function(f"Number(document.getElementById('explorer').dataset.drawn) >= {times}")
+
+
+def change(page: Any, action: Any) -> None:
+    """Do something and wait until everything is drawn anew."""
+    before = int(page.get_attribute("#explorer", "data-drawn"))
+    action()
+    drawn(page, before + 1)
+
+
+def shown(page: Any) -> list[list[str]]:
+    rows: list[list[str]] = page.eval_on_selector_all(
+        "#table tbody tr", "rows => rows.map(row => [...row.cells].slice(1).map(cell => cell.innerText.trim()))"
+    )
+    return rows
+
+
+def test_every_page_renders_from_a_file_and_asks_for_nothing(page: Any, site: Path) -> None:
+    for address in PAGES:
+        visit(page, site, address)
+        assert page.inner_text("h1")
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), address
+    assert page.said == []
+    outside = [url for url in page.asked if not url.startswith(("file:", "blob:", "data:", "about:"))]
+    assert outside == []
+
+
+def test_every_page_fits_a_phone(page: Any, site: Path) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    for address in PAGES:
+        visit(page, site, address)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390, address
+
+
+def axe_complaints(page: Any, site: Path, scheme: str, addresses: list[str]) -> list[Any]:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    page.emulate_media(color_scheme=scheme)
+    complaints = []
+    for address in addresses:
+        visit(page, site, address)
+        complaints += [
+            (address, each["id"], [node["target"] for node in each["nodes"]][:3])
+            for each in axe.run(page).response["violations"]
+            if each["impact"] in ("serious", "critical")
+        ]
+    return complaints
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_serious_where_most_is_read(page: Any, site: Path, scheme: str) -> None:
+    assert axe_complaints(page, site, scheme, ["index.html", "rules.html"]) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_serious_on_any_page(page: Any, site: Path, scheme: str) -> None:
+    assert axe_complaints(page, site, scheme, PAGES) == []
+
+
+def test_axe_would_complain(page: Any, site: Path) -> None:
+    visit(page, site, "rules.html")
+    page.add_init_script(
+        "addEventListener('DOMContentLoaded', () => { document.querySelector('h1').style.color = '#ddd'; })"
+    )
+    assert [each[1] for each in axe_complaints(page, site, "light", ["rules.html"])] == ["color-contrast"]
+
+
+def test_a_filtered_view_survives_a_reload(page: Any, site: Path) -> None:
+    visit(page, site, "index.html")
+    change(page, lambda: page.select_option("[name=dataset]", "synthetic-small"))
+    change(page, lambda: page.fill("#q-kept", "95"))
+    change(page, lambda: page.fill("#q-mb", "0.3"))
+    page.click(".more summary")
+    change(page, lambda: page.check("input[name=family][value=quantization]"))
+    change(page, lambda: page.click("button[data-sort=single_ratio]"))
+    before, address = shown(page), page.url
+    assert before
+    assert {"kept=95", "mb=0.3", "family=quantization", "sort=single_ratio.up"} <= set(address.split("#")[1].split("&"))
+    page.goto("about:blank")
+    page.goto(address)
+    drawn(page)
+    assert shown(page) == before
+    assert page.is_checked("input[name=family][value=quantization]")
+    assert page.input_value("#q-mb") == "0.3"
+
+
+def test_sort_filter_and_front_agree_with_pandas(page: Any, site: Path, made: pd.DataFrame) -> None:
+    visit(page, site, "index.html#dataset=synthetic-small&mb=0.3&sort=ndcg20.down")
+    rows = page.evaluate(
+        "(() => { const s = RecPress.store, {rows} = RecPress.shown(); const f = s.front(rows, 'mb', 'ndcg20');"
+        " return rows.map(r => [s.id(r), s.number('ndcg20', r), f.has(r)]); })()"
+    )
+    want = made[(made["dataset"] == "synthetic-small") & (made["mb"] <= 0.3)]
+    want = want.sort_values("ndcg20", ascending=False, na_position="last", kind="stable")
+    assert [row[1] for row in rows] == pytest.approx(want["ndcg20"].tolist(), rel=1e-5)
+    ids = want["dataset"] + "/" + want["backbone"] + "/" + want["method"] + "/" + want["setting"].str.replace("/", "-")
+    assert sorted(row[0] for row in rows) == sorted(ids)
+    ok = want[want["status"] == "ok"]
+    assert {row[0] for row in rows if row[2]} == set(ids[ok.index[front(ok["mb"], ok["ndcg20"])]])
+
+
+def test_every_column_sorts_both_ways(page: Any, site: Path, made: pd.DataFrame) -> None:
+    visit(page, site, "index.html#dataset=all")
+    for key in ("mb", "single_ms", "kept", "method"):
+        for down in (False, True):
+            got = page.evaluate(
+                "([key, down]) => { const s = RecPress.store; return s.sort(RecPress.shown().rows, key, down)"
+                ".map(row => s.isText(key) ? s.word(key, row) : s.number(key, row)); }",
+                [key, down],
+            )
+            want = made.sort_values(key, ascending=not down, na_position="last")[key]
+            if key == "method":
+                assert got == want.tolist()
+            else:
+                assert pd.Series(got, dtype=float).tolist() == pytest.approx(want.tolist(), rel=1e-5, nan_ok=True)
+
+
+@pytest.mark.parametrize("form", ["csv", "json", "markdown", "latex"])
+def test_an_export_is_the_shown_rows(page: Any, site: Path, form: str) -> None:
+    visit(page, site, "index.html#dataset=synthetic-mid&kept=93&sort=mb.up")
+    page.click(".menu:has([data-export]) summary")
+    with page.expect_download() as download:
+        page.click(f"[data-export={form}]")
+    text = Path(download.value.path()).read_text(encoding="utf-8")
+    table = page.evaluate(
+        "(() => { const {rows, keys} = RecPress.shown(), s = RecPress.store;"
+        " return rows.map(r => keys.map(k => s.isText(k) ? s.word(k, r) : s.number(k, r))); })()"
+    )
+    if form == "csv":
+        got = list(csv.reader(io.StringIO(text)))[1:]
+        assert [[cell or None for cell in row] for row in got] == [
+            [
+                None if cell is None else (cell if isinstance(cell, str) else page.evaluate("String", cell))
+                for cell in row
+            ]
+            for row in table
+        ]
+    elif form == "json":
+        assert [list(row.values()) for row in json.loads(text)] == table
+    else:
+        # Header and rules: two lines of Markdown, six of LaTeX.
+        assert len(text.strip().splitlines()) == len(table) + {"markdown": 2, "latex": 6}[form]
+        assert all(
+            row[0] in line
+            for row, line in zip(table, text.splitlines()[{"markdown": 2, "latex": 4}[form] :], strict=False)
+        )
+
+
+def test_filter_sort_and_compare_by_keyboard_alone(page: Any, site: Path) -> None:
+    visit(page, site, "index.html")
+
+    def press_until(selector: str, key: str = "Tab") -> None:
+        for _ in range(80):
+            if page.evaluate(f"document.activeElement.matches({json.dumps(selector)})"):
+                return
+            page.keyboard.press(key)
+        raise AssertionError(f"{selector} can't be reached")
+
+    press_until("#q-kept")
+    change(page, lambda: page.keyboard.type("95"))
+    press_until("button[data-sort=mb]")
+    change(page, lambda: page.keyboard.press("Enter"))
+    assert page.get_attribute("th:has(button[data-sort=mb])", "aria-sort") == "ascending"
+    assert page.evaluate("document.activeElement.dataset.sort") == "mb"
+    press_until("tbody tr:nth-child(2) input[data-run]")
+    change(page, lambda: page.keyboard.press("Space"))
+    press_until("tbody tr:nth-child(3) input[data-run]")
+    change(page, lambda: page.keyboard.press("Space"))
+    press_until("#compare", "Shift+Tab")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("table.compare")
+    assert page.locator("table.compare thead th").count() == 2
+
+
+def test_the_answer_says_what_fits_and_how_to_run_it(page: Any, site: Path, made: pd.DataFrame) -> None:
+    visit(page, site, "index.html#dataset=synthetic-small&mb=0.2")
+    page.wait_for_selector("#answer .command")
+    ok = made[(made["status"] == "ok") & (made["dataset"] == "synthetic-small") & (made["mb"] <= 0.2)]
+    best = ok.loc[ok["ndcg20"].idxmax()]
+    text = page.inner_text("#answer")
+    assert text.startswith(("●", "■", "▲", "◆", "▼"))
+    assert f"{best['method']} {best['setting']} with {best['backbone']} is the most accurate that fits 0.2 MB" in text
+    assert f"--method {best['method']} --budget {best['setting']}" in text
+    assert "the rarer half of the catalogue keeps" in text
+    visit(page, site, "index.html#dataset=synthetic-small&mb=0.000001&kept=99")
+    assert "Nothing fits all of that" in page.inner_text("#answer")
+    assert "Without the limit on the size" in page.inner_text("#answer")
+
+
+def test_a_run_shows_every_metric_and_its_record(page: Any, site: Path) -> None:
+    visit(page, site, RUN)
+    record = synthetic.make("synthetic-small", "lightgcn", "quantization", "uniform", "1/4", 0)
+    text = page.inner_text("main")
+    assert record.quality is not None
+    for name, value in record.quality.metrics.items():
+        assert f"{value:.4f}"[:5] in text, name
+    assert record.provenance.command in text
+    assert record.identity.split in text
+    page.click("text=seed 2")
+    assert "--seed 2" in page.inner_text(".command")
+    assert json.loads(page.text_content("details pre"))["identity"]["seed"] == 2
+    page.goto("about:blank")
+    page.goto(f"{site.as_uri()}/run.html")
+    page.wait_for_selector("text=No run was named")
+
+
+def test_without_javascript_the_tables_are_there(browser: Any, site: Path, made: pd.DataFrame) -> None:
+    with browser.new_context(java_script_enabled=False) as context:
+        page = context.new_page()
+        page.goto(f"{site.as_uri()}/dataset/synthetic-small.html")
+        assert page.locator("tbody tr:visible").count() == (made["dataset"] == "synthetic-small").sum()
+        assert page.locator(".picture svg").is_visible()
+        for address in ("index.html", "backbone/mf.html", "method/uniform.html", "history.html"):
+            page.goto(f"{site.as_uri()}/{address}")
+            assert page.locator("tbody tr:visible").count() > 0
+
+
+def test_hostile_text_reaches_no_page_as_markup(page: Any, tmp_path: Path) -> None:
+    evil = "<img src=x onerror=\"document.title='taken'\">"
+    record = synthetic.make("synthetic-small", "mf", "lowrank", "svd", "1/4", 0)
+    raw = record.model_dump(mode="json")
+    raw["provenance"]["command"] = raw["reason"] = evil
+    raw["identity"]["params"] = {evil: evil}
+    raw["identity"]["setting"] = evil
+    path = tmp_path / "results" / "records" / "synthetic-small" / "mf" / "svd" / f"{evil}.seed0.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps(raw), encoding="utf-8")
+    build(tmp_path / "results", tmp_path / "site")
+    site = tmp_path / "site"
+    visit(page, site, "index.html#kept=1")
+    page.wait_for_selector("#answer .command")
+    assert evil in page.inner_text("#answer")
+    page.click("#answer a")
+    page.wait_for_selector("#run h1")
+    assert evil in page.inner_text("#run h1")
+    assert page.locator("img").count() == 0
+    assert page.title() != "taken"
+    assert page.said == []
+
+
+@pytest.mark.slow
+def test_ten_thousand_rows_are_quick(browser: Any, tmp_path: Path) -> None:
+    synthetic.write_folder(tmp_path / "results", synthetic.records(10_000, seeds=1, methods=340))
+    build(tmp_path / "results", tmp_path / "site")
+    with browser.new_context(viewport={"width": 1280, "height": 900}) as context:
+        page = context.new_page()
+        starts = []
+        for _ in range(3):
+            page.goto("about:blank")
+            page.goto(f"{(tmp_path / 'site').as_uri()}/index.html")
+            drawn(page)
+            starts.append(page.evaluate("performance.getEntriesByName('recpress-interactive')[0].startTime"))
+        page.evaluate("performance.clearMeasures()")
+        change(page, lambda: page.select_option("[name=backbone]", "lightgcn"))
+        for kept in ("80", "90", "95", "99"):
+            change(page, lambda kept=kept: page.fill("#q-kept", kept))
+        change(page, lambda: page.fill("#q-kept", ""))
+        change(page, lambda: page.fill("#q-mb", "2"))
+        change(page, lambda: page.select_option("[name=x]", "single_ms"))
+        change(page, lambda: page.click("button[data-sort=kept]"))
+        change(page, lambda: page.select_option("[name=dataset]", "all"))
+        filters = page.evaluate("performance.getEntriesByName('recpress-update').map(each => each.duration)")
+    print(f"interactive after {[round(each) for each in starts]} ms; filters {[round(each) for each in filters]} ms")
+    assert sorted(starts)[1] < 1000
+    assert max(filters) < 100
