@@ -13,7 +13,7 @@ import numpy as np
 import psutil
 import pytest
 
-from recpress.measure.load import LoadMeter
+from recpress.measure import load
 from recpress.measure.machine import fingerprint
 from recpress.measure.memory import cuda_peak, growth, peak_resident, reset_peak, resident
 from recpress.measure.provenance import Stopwatch, git_state
@@ -81,18 +81,30 @@ def test_without_a_gpu_there_is_no_gpu_peak() -> None:
     assert (cuda_peak() is None) != torch.cuda.is_available()
 
 
-def test_own_work_is_not_the_load_of_others() -> None:
-    busy = "import time\nend = time.time() + 1.2\nwhile time.time() < end: pass"
-    meter = LoadMeter()
-    subprocess.run([sys.executable, "-c", busy], check=True)
-    with_child_counted_as_ours = meter.others()
-    meter = LoadMeter()
-    child = subprocess.Popen([sys.executable, "-c", busy])
-    time.sleep(1.0)
-    while_others_run = meter.others()
-    child.wait()
-    assert 0 <= with_child_counted_as_ours <= 1
-    assert while_others_run > 0.2 / (psutil.cpu_count() or 1)
+def test_the_load_of_others_is_busy_time_less_our_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = {"busy": 10.0, "own": 4.0, "wall": 100.0}
+    monkeypatch.setattr(load, "_busy_seconds", lambda: clock["busy"])
+    monkeypatch.setattr(load, "_own_seconds", lambda: clock["own"])
+    monkeypatch.setattr(load.time, "perf_counter", lambda: clock["wall"])
+    monkeypatch.setattr(load.psutil, "cpu_count", lambda: 2)
+    meter = load.LoadMeter()
+    # In two seconds two cores were busy for 3.2 s; 2 s of it were ours.
+    clock.update(busy=13.2, own=6.0, wall=102.0)
+    assert meter.others() == pytest.approx(1.2 / 4)
+    clock.update(own=8.0)
+    assert meter.others() == 0.0
+
+
+def test_a_busy_neighbour_is_seen() -> None:
+    child = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    try:
+        time.sleep(0.3)
+        meter = load.LoadMeter()
+        time.sleep(1.0)
+        assert meter.others() > 0.2 / (psutil.cpu_count() or 1)
+    finally:
+        child.kill()
+        child.wait()
 
 
 def test_provenance_says_where_and_when() -> None:

@@ -26,8 +26,11 @@ Users = NDArray[np.int64]
 Answer = Callable[[Users], object]
 
 # A block is about this long, so that a slow phase of the machine falls on both sides of a pair of blocks.
-BLOCK_SECONDS = 0.004
+BLOCK_SECONDS = 0.001
 LONGEST_BLOCK = 64
+# A call that fewer than this many would fill a block with is a block by itself: it reads more than a core's own cache
+# holds, so that it doesn't matter who was there before.
+SHORTEST_BLOCK = 4
 FEWEST_BLOCKS = 5
 WARM_UP_CALLS = 1000
 # CPU time may exceed threads × wall time by this many threads (clock ticks, a progress bar's thread).
@@ -201,7 +204,8 @@ def _warm_up(answer: Answer, order: Iterator[Users], seconds: float) -> float:
 
 
 def _block_length(call_seconds: Sequence[float]) -> int:
-    return int(np.clip(BLOCK_SECONDS / max(*call_seconds, 1e-9), 1, LONGEST_BLOCK))
+    length = int(BLOCK_SECONDS / max(*call_seconds, 1e-9))
+    return min(length, LONGEST_BLOCK) if length >= SHORTEST_BLOCK else 1
 
 
 def _nothing(users: Users) -> None:

@@ -28,7 +28,7 @@ from recpress.paths import checkout_root
 
 SHAPE = Shape(943, 1682, 64)
 BUDGETS = {"1": 1.0, "1/4": 1 / 4, "1/16": 1 / 16}
-INTERACTIONS_PER_USER = 10
+INTERACTIONS_PER_USER = 4
 BEGIN = "<!-- begin: python -m recpress.measure.size_table -->"
 END = "<!-- end -->"
 
