@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+
 import click
 
 from recpress import registry
+from recpress.backbones import catalogue
 
-KINDS = ("datasets", "methods", "suites")
+NAMES: dict[str, Callable[[], Iterable[str]]] = {
+    "datasets": registry.dataset_folders,
+    "backbones": lambda: catalogue.BACKBONES,
+    "methods": registry.methods,
+    "suites": registry.suites,
+}
 
 
 @click.command("list")
-@click.argument("kind", type=click.Choice(KINDS), required=False)
+@click.argument("kind", type=click.Choice(list(NAMES)), required=False)
 def command(kind: str | None) -> None:
     """List what is registered.
 
@@ -18,10 +26,5 @@ def command(kind: str | None) -> None:
     Example:
       recpress list methods
     """
-    names = {
-        "datasets": registry.dataset_folders,
-        "methods": registry.methods,
-        "suites": registry.suites,
-    }
-    for each in (kind,) if kind else KINDS:
-        click.echo(f"{each}: {', '.join(names[each]())}")
+    for each in (kind,) if kind else NAMES:
+        click.echo(f"{each}: {', '.join(NAMES[each]())}")

@@ -10,6 +10,8 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
+from recpress.codecs.work import Work
+
 Rows = Tensor | slice
 ALL = slice(None)
 # How a table becomes a codec: what nests inside another codec is passed as one of these.
@@ -79,6 +81,11 @@ class Codec(ABC):
     def scorer(self) -> Scorer:
         """Return the fastest exact kernel for this codec; by default the one that decodes in blocks."""
         return BlockScorer(self)
+
+    def work(self, queries: int) -> Work:
+        """Return what one scoring call of the kernel costs, for this many queries: here, decoding and a GEMM."""
+        n, columns = self.shape
+        return Work({"fp32": (queries + 1) * n * columns}, self.ledger().total())
 
     def spec(self) -> dict[str, Any]:
         """Return kind and options: how a manifest describes the codec."""

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from recpress.codecs.base import ALL, Codec, Rows, Scorer, nbytes
+from recpress.codecs.work import Work
 
 FloatName = Literal["fp32", "fp16", "bf16"]
 FLOATS: dict[FloatName, torch.dtype] = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
@@ -70,6 +71,10 @@ class Dense(Codec):
         if values.dim() != 2 or values.dtype not in FLOATS.values():
             raise ValueError(f"dense values must be a floating-point matrix, not {values.dtype} {values.shape}")
         return cls(values)
+
+    def work(self, queries: int) -> Work:
+        """See `Codec.work`; nothing is decoded, a 16-bit value is widened on its way."""
+        return Work({"fp32": queries * self.values.numel()}, nbytes(self.values))
 
     def scorer(self) -> Scorer:
         """Return the plain GEMM for fp32. fp16 and bf16 are decoded in blocks: their CPU GEMMs are slower or round."""

@@ -9,6 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from recpress.codecs.base import ALL, Codec, Rows, Scorer, part, prefixed
+from recpress.codecs.work import Work
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,12 @@ class LowRank(Codec):
     def nonzero(self) -> int:
         """Count the factors' parameters: the product is not stored."""
         return self.left.nonzero() + self.right.nonzero()
+
+    def work(self, queries: int) -> Work:
+        """See `Codec.work`: the query's projection, then the left factor's own work."""
+        rank, columns = self.right.shape
+        projection = Work({"fp32": queries * rank * columns}, self.right.ledger().total())
+        return projection + self.left.work(queries)
 
     def scorer(self) -> Scorer:
         """Return the kernel that folds the query into the left factor's space."""

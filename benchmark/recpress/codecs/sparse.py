@@ -15,6 +15,7 @@ from torch import Tensor
 from recpress.codecs.base import ALL, Codec, Encoder, Rows, Scorer, nbytes, part, prefixed
 from recpress.codecs.dense import Dense
 from recpress.codecs.packing import pack, row_bytes, unpack
+from recpress.codecs.work import Work
 
 Layout = Literal["csr", "bitmap"]
 
@@ -132,6 +133,10 @@ class Sparse(Codec):
         if values.shape != (1, nnz):
             raise ValueError(f"{nnz} non-zeros have values of shape {values.shape}")
         return cls(values, counts, where, "bitmap" if counts is None else "csr", columns)
+
+    def work(self, queries: int) -> Work:
+        """See `Codec.work`: a product per stored value and query."""
+        return Work({"fp32": queries * self.values.shape[1]}, self.ledger().total())
 
     def scorer(self) -> Scorer:
         """Return the sparse product."""

@@ -1,0 +1,181 @@
+"""All that a contributor imports: the contract of a method, and the parts to build one from."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar, Generic, TypeVar
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+
+from recpress.backbones.base import Backbone
+from recpress.backbones.sampling import Batch, Sampler
+from recpress.backbones.train import optimise
+from recpress.codecs import Codec, Dense, Encoder, LowRank, Sparse, Uniform
+from recpress.codecs.artefact import Artefact
+from recpress.data.graph import Graph
+from recpress.data.interactions import UserItems
+
+__all__ = [
+    "Artefact",
+    "Backbone",
+    "Batch",
+    "BudgetUnreachable",
+    "Codec",
+    "Dense",
+    "Encoder",
+    "Field",
+    "Graph",
+    "LowRank",
+    "Method",
+    "Params",
+    "Sampler",
+    "Shape",
+    "Sparse",
+    "Task",
+    "Uniform",
+    "UserItems",
+    "fits",
+    "largest",
+    "optimise",
+]
+
+# An artefact may exceed its budget by 2 % (rules of fair measurement, 5); header and manifest take less than a kilobyte.
+TOLERANCE = 1.02
+METADATA_BYTES = 768
+
+
+class BudgetUnreachable(ValueError):
+    """A method can't meet a byte budget. The message says what its smallest artefact would need."""
+
+
+class Params(BaseModel):
+    """Base of a method's parameters. Give every field a default, a range and a description."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+P = TypeVar("P", bound=Params)
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Sizes of the tables that are to be compressed."""
+
+    n_users: int
+    n_items: int
+    dim: int
+
+    @property
+    def entities(self) -> int:
+        """Users and items together."""
+        return self.n_users + self.n_items
+
+    @property
+    def dense_bytes(self) -> int:
+        """Bytes of the tables in fp32: the reference of every budget."""
+        return 4 * self.entities * self.dim
+
+
+@dataclass(frozen=True)
+class Task(Generic[P]):
+    """What a method gets. There is no valid and no test data in it, nor in its process.
+
+    Attributes
+    ----------
+    graph : Graph
+        The interactions that the backbone was trained on.
+    backbone : Backbone
+        Frozen; a method must not write to its tensors.
+    params : Params
+    seed : int
+    generator : torch.Generator
+        Seeded; all randomness comes from it.
+    progress : callable
+        Takes the finished share of the work, in [0, 1].
+    """
+
+    graph: Graph
+    backbone: Backbone
+    params: P
+    seed: int
+    generator: torch.Generator
+    progress: Callable[[float], None]
+
+
+class Method(ABC, Generic[P]):
+    """A compression method: one class in ``methods/<family>/<name>/method.py``."""
+
+    Params: ClassVar[type[Params]]
+
+    @abstractmethod
+    def params_for(self, budget: int, shape: Shape) -> P:
+        """Choose the parameters whose artefact is the best that `fits` the budget.
+
+        Parameters
+        ----------
+        budget : int
+            Bytes.
+        shape : Shape
+
+        Raises
+        ------
+        BudgetUnreachable
+        """
+
+    @abstractmethod
+    def compress(self, task: Task[P]) -> Artefact:
+        """Turn the frozen backbone into an artefact."""
+
+
+def fits(tensor_bytes: float, budget: int) -> bool:
+    """Return whether tensors of this many bytes, with header and manifest, meet a budget (bytes)."""
+    return tensor_bytes + METADATA_BYTES <= budget * TOLERANCE
+
+
+T = TypeVar("T")
+
+
+def largest(candidates: list[T], tensor_bytes: Callable[[T], float], budget: int) -> T:
+    """Return the first candidate whose tensors fit the budget; list the best first.
+
+    Raises
+    ------
+    BudgetUnreachable
+        When none fits.
+    """
+    for candidate in candidates:
+        if fits(tensor_bytes(candidate), budget):
+            return candidate
+    least = min(tensor_bytes(candidate) for candidate in candidates)
+    raise BudgetUnreachable(
+        f"the smallest artefact takes {least + METADATA_BYTES:,.0f} bytes and the budget is {budget:,}"
+    )
+
+
+def make_generator(seed: int) -> torch.Generator:
+    """Return the generator of a task."""
+    return torch.Generator().manual_seed(seed)
+
+
+def method_class(module: Any) -> type[Method[Any]]:
+    """Return the method that a module defines.
+
+    Raises
+    ------
+    TypeError
+        When it defines none or several, or leaves one abstract.
+    """
+    found = [
+        value
+        for value in vars(module).values()
+        if isinstance(value, type) and issubclass(value, Method) and value.__module__ == module.__name__
+    ]
+    if len(found) != 1:
+        raise TypeError(f"{module.__name__} must define one Method, not {len(found)}")
+    missing = sorted(found[0].__abstractmethods__) + ([] if hasattr(found[0], "Params") else ["Params"])
+    if missing:
+        raise TypeError(f"{module.__name__}.{found[0].__name__} lacks {', '.join(missing)}")
+    return found[0]

@@ -1,0 +1,117 @@
+"""The frozen backbone, and how one is trained."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from recpress.backbones import losses
+from recpress.backbones.propagate import Propagation
+from recpress.backbones.recipe import Recipe
+from recpress.backbones.sampling import Batch, Sampler
+from recpress.backbones.train import optimise
+from recpress.data.graph import Graph
+
+Tables = tuple[Tensor, Tensor]
+# Called after each epoch with its number, mean loss and a function that makes the final tables; True stops.
+Watch = Callable[[int, float, Callable[[], Tables]], bool | None]
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """A trained, frozen recommender whose scores are inner products of its final tables.
+
+    Attributes
+    ----------
+    name : str
+    users, items : float32 Tensor of shape (n_users, d) and (n_items, d)
+        Final tables: what a `table` artefact stores.
+    base_users, base_items : float32 Tensor of the same shapes
+        Tables before propagation (those of `mf` are the final ones).
+    recipe : Recipe
+    seed : int
+    train_seconds : float
+    """
+
+    name: str
+    users: Tensor
+    items: Tensor
+    base_users: Tensor
+    base_items: Tensor
+    recipe: Recipe
+    seed: int
+    train_seconds: float
+
+    @property
+    def dense_bytes(self) -> int:
+        """Bytes of the final tables in fp32: what every ratio refers to."""
+        return 4 * (self.users.numel() + self.items.numel())
+
+    def sha256(self) -> str:
+        """Return the hash of the tables' content."""
+        digest = hashlib.sha256()
+        for table in (self.users, self.items, self.base_users, self.base_items):
+            digest.update(str(tuple(table.shape)).encode())
+            digest.update(table.numpy().tobytes())
+        return digest.hexdigest()
+
+
+def fit_embeddings(name: str, graph: Graph, recipe: Recipe, seed: int, watch: Watch | None = None) -> Backbone:
+    """Train embedding tables, propagated over the graph `recipe.layers` times.
+
+    Parameters
+    ----------
+    name : str
+        Of the backbone.
+    graph : Graph
+        Training interactions.
+    recipe : Recipe
+    seed : int
+        The same seed gives bitwise the same tables on the same machine and number of threads.
+    watch : callable, optional
+        Sees each epoch; see `Watch`.
+    """
+    started = time.perf_counter()
+    generator = torch.Generator().manual_seed(seed)
+    sampler = Sampler(graph.user_items, generator)
+    nodes = graph.n_users + graph.n_items
+    base = torch.empty(nodes, recipe.dim).normal_(std=recipe.init_std, generator=generator).requires_grad_()
+    propagation = Propagation(graph.adjacency(), recipe.layers) if recipe.layers else None
+
+    def final() -> Tensor:
+        table = propagation(base) if propagation else base
+        return F.normalize(table) if recipe.loss == "softmax" else table
+
+    def loss(batch: Batch) -> Tensor:
+        # F.embedding and not indexing: its gradient adds up in a fixed order, with any number of threads.
+        table = final()
+        users, items = F.embedding(batch.users, table), F.embedding(graph.n_users + batch.items, table)
+        if recipe.loss == "softmax":
+            negatives = graph.n_users + sampler.uniform(recipe.negatives)
+            value = losses.sampled_softmax(users, items, F.embedding(negatives, table), recipe.temperature)
+        else:
+            negatives = graph.n_users + sampler.negatives(batch.users, recipe.negatives)
+            value = losses.bpr(users, items, F.embedding(negatives, table))
+        if recipe.regularisation:
+            touched = torch.cat([batch.users, graph.n_users + batch.items, negatives.flatten()])
+            penalty = F.embedding(touched, base).square().sum() / len(batch.users)
+            value = value + recipe.regularisation / 2 * penalty
+        return value
+
+    def tables() -> Tables:
+        with torch.no_grad():
+            users, items = torch.split(final(), [graph.n_users, graph.n_items])
+            return users.clone(), items.clone()
+
+    optimise([base], loss, sampler, recipe, watch and (lambda epoch, mean: watch(epoch, mean, tables)))
+    users, items = tables()
+    base_users, base_items = torch.split(base.detach(), [graph.n_users, graph.n_items])
+    return Backbone(
+        name, users, items, base_users.clone(), base_items.clone(), recipe, seed, time.perf_counter() - started
+    )
