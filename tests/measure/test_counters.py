@@ -9,7 +9,6 @@ import pytest
 
 from recpress.measure.counters import (
     CounterUnavailable,
-    Idle,
     NvmlDevice,
     RaplPackage,
     idle_power,
@@ -102,24 +101,12 @@ def test_measured_energy_is_what_was_drawn_above_idle(tmp_path: Path) -> None:
     assert energy.grams_co2e == pytest.approx(6.0 / 3.6e6 * energy.grid)
 
 
-def test_a_gpu_counts_from_when_it_was_opened() -> None:
+def test_a_gpu_counts_millijoules_from_when_it_was_opened() -> None:
     readings = iter([1_500_000, 1_502_500])
     library = SimpleNamespace(
-        nvmlDeviceGetHandleByIndex=lambda index: index,
+        nvmlDeviceGetHandleByIndex=lambda index: f"handle {index}",
         nvmlDeviceGetTotalEnergyConsumption=lambda handle: next(readings),
     )
-    device = NvmlDevice(library, 0)
-    energy = measured(lambda: 1, [_Once(device.joules())], Idle(0, 0, 0), clock=lambda: 0.0)
-    assert device.name == "gpu-0"
-    assert energy.joules == 0.0
-
-
-class _Once:
-    name = "gpu-0"
-
-    def __init__(self, joules: float) -> None:
-        assert joules == 2.5
-        self._joules = joules
-
-    def joules(self) -> float:
-        return self._joules
+    device = NvmlDevice(library, 3)
+    assert device.name == "gpu-3"
+    assert device.joules() == 2.5
