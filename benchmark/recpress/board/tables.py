@@ -181,7 +181,9 @@ def texts(
     if (rows["status"] != "ok").any():
         headings.append("Reason")
     cells = []
-    for row in rows.to_dict("records"):
+    ends = [end for key in figures for end in INTERVALS.get(key, ())]
+    needed = [*text, *figures, *(f"{key}_sd" for key in figures), *ends, "seeds", "reason"]
+    for row in rows[needed].to_dict("records"):
         line = [str(row[key]) for key in text] + [_cell(column, row) for column in numbers]
         cells.append([*line, str(row["seeds"]), str(row["reason"])[:80]][: len(headings)])
     return headings, cells
