@@ -277,6 +277,11 @@ def test_the_answer_says_what_fits_and_how_to_run_it(page: Any, site: Path, made
     assert f"{best['method']} {best['setting']} with {best['backbone']} is the most accurate that fits 0.2 MB" in text
     assert f"--method {best['method']} --budget {best['setting']}" in text
     assert "the rarer half of the catalogue keeps" in text
+    same = ok[(ok["backbone"] == best["backbone"]) & (ok.index != best.name)]
+    tied = same[(same["kept_low"] <= best["kept_high"]) & (same["kept_high"] >= best["kept_low"])]
+    assert page.evaluate("[...document.querySelectorAll('#answer dd')][1].querySelectorAll('a').length") == min(
+        len(tied), 4
+    )
     visit(page, site, "index.html#dataset=synthetic-small&mb=0.000001&kept=99")
     assert "Nothing fits all of that" in page.inner_text("#answer")
     assert "Without the limit on the size" in page.inner_text("#answer")

@@ -217,8 +217,9 @@ NUMBERS = (
     ),
 )
 
-# 95 % intervals of the ratios: they are shown with their ratio, not as columns of their own.
+# 95 % intervals: they are shown with their figure, not as columns of their own.
 INTERVALS = {
+    "kept": ("kept_low", "kept_high"),
     "single_ratio": ("single_low", "single_high"),
     "batch_ratio": ("batch_low", "batch_high"),
 }

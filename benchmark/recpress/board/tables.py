@@ -48,6 +48,8 @@ def _row(record: Record) -> dict[str, object]:
         "started": record.provenance.started,
         "ndcg20": quality.metrics.get("ndcg@20", math.nan) if quality else math.nan,
         "kept": 100 * quality.retention.get("ndcg@20", math.nan) if quality else math.nan,
+        "kept_low": 100 * quality.paired.low if quality and quality.paired else math.nan,
+        "kept_high": 100 * quality.paired.high if quality and quality.paired else math.nan,
         "recall20": quality.metrics.get("recall@20", math.nan) if quality else math.nan,
         "mb": size.file / 1e6 if size else math.nan,
         "smaller": size.ratio if size and size.file else math.nan,
@@ -74,7 +76,7 @@ def frame(records: Iterable[Record]) -> pd.DataFrame:
     """Return one row a record.
 
     Columns are those of `recpress.board.columns` (with their units) plus ``split``, ``budget``, ``seed``,
-    ``started``, the ends of the ratios' intervals, and whether a timing was noisy. What a record did not reach
+    ``started``, the ends of the intervals, and whether a timing was noisy. What a record did not reach
     is NaN.
     """
     rows = pd.DataFrame([_row(record) for record in records], columns=[*_FRAME, *_NOISY])
@@ -87,7 +89,7 @@ def aggregate(rows: pd.DataFrame) -> pd.DataFrame:
     """Join the seeds of each setting: means, sample standard deviations, and how many.
 
     Seeds with another status make a row of their own, so that a failure is never averaged away. The intervals
-    of the ratios become the widest over seeds, and one noisy seed makes a timing noisy.
+    become the widest over seeds, and one noisy seed makes a timing noisy.
 
     Parameters
     ----------
@@ -149,8 +151,9 @@ def _cell(column: Column, row: Mapping[Hashable, Any]) -> str:
     value = float(row[column.key])
     if column.key in INTERVALS and not math.isnan(value):
         low, high = (float(row[end]) for end in INTERVALS[column.key])
-        # The interval says more than the spread of the seeds: it holds the noise of the timing.
-        return f"{column.text(value)} ({low:.2f}–{high:.2f})"
+        # An interval says more than the spread of the seeds: it holds the noise of users or of timing.
+        if not math.isnan(low):
+            return f"{column.text(value)} ({column.text(low)}–{column.text(high)})"
     return column.text(value, float(row[f"{column.key}_sd"]))
 
 
