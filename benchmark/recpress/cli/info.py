@@ -39,7 +39,7 @@ def command(dataset: str, format_: str, data_dir: Path | None) -> None:
     rows = {
         "licence": card["license"],
         "redistribution": "allowed" if card["redistribution"] else "not allowed",
-        "homepage": card["homepage"],
+        "homepage": card.get("homepage", "none"),
         "split": card["split"]["protocol"],
     }
     for name, value in (rows | numbers).items():

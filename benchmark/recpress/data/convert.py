@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -56,13 +57,15 @@ def to_pyg(graph: Graph, relations: Sequence[Relation] = ()) -> HeteroData:
     edges[0], edges[1] = rows.users, rows.items
     edge_index = torch.from_numpy(edges)
     data[user, "rates", "item"].edge_index = edge_index
-    data[user, "rates", "item"].adj = torch.sparse_csr_tensor(
-        torch.from_numpy(rows.indptr.astype(np.int32)),
-        torch.from_numpy(rows.items),
-        torch.ones(rows.nnz),
-        size=(rows.n_users, rows.n_items),
-        check_invariants=False,
-    )
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")
+        data[user, "rates", "item"].adj = torch.sparse_csr_tensor(
+            torch.from_numpy(rows.indptr.astype(np.int32)),
+            torch.from_numpy(rows.items),
+            torch.ones(rows.nnz),
+            size=(rows.n_users, rows.n_items),
+            check_invariants=False,  # UserItems holds them
+        )
     data["item", "rev_rates", user].edge_index = edge_index.flip(0)
     for relation in relations:
         if relation.labels is not None:

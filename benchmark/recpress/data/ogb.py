@@ -12,6 +12,7 @@ import contextlib
 import functools
 import io
 import os
+import pickle
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -208,7 +209,7 @@ def imported() -> Iterator[None]:
     torch.load = functools.partial(original, weights_only=False)
     try:
         yield
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
+    except (OSError, EOFError, ValueError, KeyError, RuntimeError, pickle.UnpicklingError) as error:
         raise UserError(f"OGB's loader can't read the set ({error}): remove its folder and fetch it again.") from error
     finally:
         torch.load = original

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from recpress.data import ogb
@@ -46,18 +47,18 @@ def evaluate(dataset: str, pairs: Links, part: Literal["valid", "test"], scorer:
     dict
         ``{"hits@20": …}``, or ``{"mrr": …}`` with the mean over all positive pairs; in [0, 1].
     """
-    # torch is imported by ogb here; recpress.data.ogb keeps its update check and its pickles in hand.
     with ogb.imported():
         from ogb.linkproppred import Evaluator
 
         evaluator = Evaluator(name=dataset)
     positive, negative = pairs.positive[part], pairs.negative[part]
-    scores = {"y_pred_pos": _score(scorer, positive[:, 0], positive[:, 1])}
+    # As tensors: the Evaluator of ogb 1.3.6 fails on numpy arrays where the metric is MRR.
+    scores = {"y_pred_pos": torch.from_numpy(_score(scorer, positive[:, 0], positive[:, 1]))}
     if evaluator.eval_metric == "mrr":
         sources = np.repeat(positive[:, 0], negative.shape[1])
-        scores["y_pred_neg"] = _score(scorer, sources, negative.ravel()).reshape(negative.shape)
-        return {"mrr": float(np.mean(np.asarray(evaluator.eval(scores)["mrr_list"])))}
-    scores["y_pred_neg"] = _score(scorer, negative[:, 0], negative[:, 1])
+        scores["y_pred_neg"] = torch.from_numpy(_score(scorer, sources, negative.ravel()).reshape(negative.shape))
+        return {"mrr": float(evaluator.eval(scores)["mrr_list"].mean())}
+    scores["y_pred_neg"] = torch.from_numpy(_score(scorer, negative[:, 0], negative[:, 1]))
     return {name: float(value) for name, value in evaluator.eval(scores).items()}
 
 

@@ -35,7 +35,8 @@ def read_lines(path: Path, ordered: bool = False) -> RawTable:
             tokens = np.empty(0, np.int64)
     if not counts.any():
         raise refuse(path, None, "the file is empty")
-    if len(tokens) != counts.sum() or tokens.min() < 0:
+    largest = np.iinfo(np.int64).max  # what numpy makes of anything larger
+    if len(tokens) != counts.sum() or tokens.min() < 0 or tokens.max() == largest:
         _refuse_first_bad_token(path, content)
     counts = counts[counts > 0]
     is_user = np.zeros(len(tokens), bool)
@@ -52,7 +53,7 @@ def _refuse_first_bad_token(path: Path, content: bytes) -> None:
                 raise refuse(
                     path, row, f"the id {shown} is negative" if negative else f"{shown!r} is not an integer id"
                 )
-            if int(token) > np.iinfo(np.int64).max:
+            if int(token) >= np.iinfo(np.int64).max:
                 raise refuse(path, row, f"the id {token.decode()} is too large")
 
 
