@@ -77,6 +77,11 @@ def test_a_read_only_folder_of_the_users_is_enough(ddi, tmp_path: Path) -> None:
     assert sorted(mine.rglob("*")) == before
 
 
+def test_a_folder_filled_by_fetch_serves_the_archive(ddi, cache, tmp_path: Path) -> None:
+    sources.fetch("ogbl-ddi", ddi, "interactions", tmp_path / "raw" / "ogbl-ddi")
+    assert ogb.read_links("ogbl-ddi", ogb.locate("ogbl-ddi", ddi, tmp_path / "raw")).n_nodes == 5
+
+
 def test_torch_load_is_as_strict_as_before_afterwards(ddi) -> None:
     import torch
 

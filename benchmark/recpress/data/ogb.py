@@ -72,6 +72,7 @@ def locate(dataset: str, card: DatasetCard, data_dir: Path | None = None) -> Pat
             if (data_dir / name / "raw").is_dir():
                 return data_dir / name
     cache = sources.cache_folder(dataset)
+    cache.mkdir(parents=True, exist_ok=True)
     unpacked = cache / folder_name(dataset)
     if not unpacked.is_dir():
         archive = sources.obtain(dataset, card, "interactions", data_dir)
