@@ -22,7 +22,7 @@ def population(seed=0, n=20_000):
     """Two models of equal quality over a large population: their scores differ by chance alone."""
     rng = np.random.default_rng(seed)
     n_test = np.minimum(1 + rng.geometric(0.15, n), 40)
-    skill = rng.beta(0.6, 10, n) * np.minimum(n_test, 10) ** 0.5
+    skill = rng.beta(0.5, 12, n) * np.minimum(n_test, 10) ** 0.5
     chance = np.minimum(skill[:, None] * np.linspace(1.4, 0.6, 20), 1)
     hits = rng.random((n, 20)) < chance
     hits &= np.cumsum(hits, axis=1) <= n_test[:, None]
