@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,26 +13,36 @@ from recpress.serve._jit import kernel
 
 @dataclass(frozen=True)
 class Hits:
-    """Hits by user and place.
+    """The hits of many lists, one entry each, ordered by list and place: most places are misses.
 
     Attributes
     ----------
-    at : float64 array of shape (n, depth)
-        1 where the list of a user holds one of the user's test items, else 0.
+    rows : int64 array of shape (n_hits,)
+        The list of each hit.
+    places : int64 array of shape (n_hits,)
+        Its place in the list, from 1.
+    ordinals : int64 array of shape (n_hits,)
+        How many hits the list has down to it, from 1.
     n_test : int64 array of shape (n,)
-        Test items of each user, each at least 1.
+        Test items of the user of each list, each at least 1.
     """
 
-    at: NDArray[np.float64]
+    rows: NDArray[np.int64]
+    places: NDArray[np.int64]
+    ordinals: NDArray[np.int64]
     n_test: NDArray[np.int64]
 
-    @cached_property
-    def found(self) -> NDArray[np.float64]:
-        """Hits up to and including each place, shape (n, depth)."""
-        return np.cumsum(self.at, axis=1)
+    def sum(self, gains: NDArray[np.float64], k: int) -> NDArray[np.float64]:
+        """Add up a gain per hit over the hits in the first k places of each list, shape (n,)."""
+        inside = self.places <= k
+        return np.bincount(self.rows[inside], weights=gains[inside], minlength=len(self.n_test))
+
+    def count(self, k: int) -> NDArray[np.int64]:
+        """Count the hits in the first k places of each list, shape (n,)."""
+        return np.bincount(self.rows[self.places <= k], minlength=len(self.n_test))
 
     def reachable(self, k: int) -> NDArray[np.int64]:
-        """Return the most hits that a list of length k can have, min(k, |test|), by user."""
+        """Return the most hits that a list of length k can have, min(k, |test|), shape (n,)."""
         return np.minimum(self.n_test, k)
 
 
@@ -44,16 +53,15 @@ def _mark(
     indptr: NDArray[np.int64],
     items: NDArray[np.int32],
     n_items: int,
-    at: NDArray[np.float64],
+    at: NDArray[np.bool_],
 ) -> None:
-    owner = np.full(n_items, -1, np.int64)
+    owner = np.full(n_items, -1, np.int32)
     for row in range(len(users)):
         for index in range(indptr[users[row]], indptr[users[row] + 1]):
             owner[items[index]] = row
         for place in range(topk.shape[1]):
             item = topk[row, place]
-            if item >= 0 and owner[item] == row:
-                at[row, place] = 1.0
+            at[row, place] = item >= 0 and owner[item] == row
 
 
 def find(topk: NDArray[np.int32], users: NDArray[np.int64], test: UserItems) -> Hits:
@@ -62,7 +70,7 @@ def find(topk: NDArray[np.int32], users: NDArray[np.int64], test: UserItems) -> 
     Raises
     ------
     ValueError
-        When sizes or ids don't fit, or a list holds an item twice.
+        When sizes or ids don't fit, a user has no test items, or a list has a test item twice.
     """
     if topk.ndim != 2 or len(topk) != len(users):
         raise ValueError(f"{len(users)} users, but lists of shape {topk.shape}")
@@ -73,9 +81,15 @@ def find(topk: NDArray[np.int32], users: NDArray[np.int64], test: UserItems) -> 
     n_test = test.counts[users]
     if (n_test == 0).any():
         raise ValueError("users without test items have no metrics; leave them out and count them")
-    at = np.zeros(topk.shape)
+    at = np.empty(topk.shape, np.bool_)
     _mark(topk, users, test.indptr, test.items, test.n_items, at)
-    hits = Hits(at, n_test)
-    if topk.shape[1] and (hits.found[:, -1] > n_test).any():
-        raise ValueError("a list holds the same item twice")
-    return hits
+    rows, columns = np.nonzero(at)
+    found = np.bincount(rows, minlength=len(users))
+    _refuse_repeats(topk[rows, columns], rows, test.n_items)
+    before = np.cumsum(found) - found
+    return Hits(rows, columns + 1, np.arange(1, len(rows) + 1) - before[rows], n_test)
+
+
+def _refuse_repeats(items: NDArray[np.int32], rows: NDArray[np.int64], n_items: int) -> None:
+    if len(np.unique(rows * n_items + items)) < len(items):
+        raise ValueError("a list holds the same item twice, which would count one hit twice")

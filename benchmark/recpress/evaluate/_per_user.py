@@ -55,7 +55,7 @@ def per_user(
     Raises
     ------
     ValueError
-        When a user has no test items, a list holds an item twice, a cut-off is outside the lists, or sizes
+        When a user has no test items, a list holds a test item twice, a cut-off is outside the lists, or sizes
         and ids don't fit together.
     """
     for k in ks:

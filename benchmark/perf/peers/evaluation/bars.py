@@ -1,0 +1,72 @@
+"""Full ranking at the size of a real data set: time over the bare product, in turn; extra memory."""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import time
+from pathlib import Path
+
+import common
+import numpy as np
+import torch
+
+from recpress.data.interactions import UserItems
+from recpress.serve import topk
+
+
+def peak_mib() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def seconds(call) -> float:
+    start = time.perf_counter()
+    call()
+    return time.perf_counter() - start
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, help="without it: 10,000 users by a million items, once")
+    parser.add_argument("--rounds", type=int, default=5)
+    options = parser.parse_args()
+    if options.data:
+        seen, _ = common.read_split(options.data)
+    else:
+        rng = np.random.default_rng(0)
+        rows = np.repeat(np.arange(10_000), 30)
+        seen = UserItems.from_pairs(rows, rng.integers(0, 1_000_000, len(rows)), 10_000, 1_000_000)
+        options.rounds = 1
+    users, items = map(torch.from_numpy, common.random_tables(seen.n_users, seen.n_items))
+    everybody = np.arange(seen.n_users)
+
+    def score(block, out):
+        return torch.mm(users[block[0] : block[-1] + 1], items.T, out=out)
+
+    def rank():
+        topk.rank(score, everybody, seen, 100, seen.n_items)
+
+    def product(rows):
+        buffer = torch.empty((rows, seen.n_items))
+        for start in range(0, len(users), rows):
+            block = users[start : start + rows]
+            torch.mm(block, items.T, out=buffer[: len(block)])
+
+    score(everybody[:8], torch.empty(8, seen.n_items))
+    topk.select(torch.zeros(2, 40), None, everybody[:2], 5)
+    before = peak_mib()
+    ranked = [seconds(rank)]
+    print(f"peak {peak_mib():,.0f} MiB, of which {peak_mib() - before:,.0f} beyond data, tables and libraries")
+    ours, bare = [], {64: [], 256: [], 1024: []}
+    for turn in range(options.rounds):
+        ours.append(seconds(rank) if turn else ranked[0])
+        for rows, times in bare.items():
+            times.append(seconds(lambda rows=rows: product(rows)))
+    print(f"{seen.n_users} × {seen.n_items}, {torch.get_num_threads()} threads, {options.rounds} rounds")
+    print(f"rank, top-100, masked: {common.median(ours):.2f} s (median)")
+    for rows, times in bare.items():
+        ratios = [a / b for a, b in zip(ours, times, strict=True)]
+        print(f"bare product, {rows} rows: {common.median(times):.2f} s; ratio {common.median(ratios):.2f}")
+
+
+main()
