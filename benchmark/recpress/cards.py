@@ -27,7 +27,7 @@ class Paper(Card):
     """Where an idea was published."""
 
     title: str
-    year: int = Field(ge=1950, le=2100)
+    year: int = Field(ge=1900, le=2100)
     url: str = Field(pattern="^https?://")
 
 

@@ -15,6 +15,8 @@ from recpress.errors import UserError
 
 SCHEMA_VERSION: Final = 1
 Status = Literal["ok", "failed", "timeout", "over-budget", "out-of-memory"]
+# What another try may mend. A budget that can't be met stays so.
+WENT_WRONG: Final = ("failed", "timeout", "out-of-memory")
 Grade = Literal["measured", "modelled", "analytic"]
 Scenario = Literal["single", "batch", "offline", "refresh", "cold"]
 Metered = Literal["per-query", "compressing", "training"]
@@ -188,9 +190,12 @@ class Record(Part):
 
 def relative_path(identity: Identity) -> Path:
     """Return where a record lies in a results folder: its path is its identity."""
-    setting = identity.setting.replace("/", "-")
-    name = f"{setting}.seed{identity.seed}.json"
-    return Path("records") / identity.dataset / identity.backbone / identity.method / name
+    return path_of(identity.dataset, identity.backbone, identity.method, identity.setting, identity.seed)
+
+
+def path_of(dataset: str, backbone: str, method: str, setting: str, seed: int) -> Path:
+    """Return where the record of such a run lies in a results folder."""
+    return Path("records") / dataset / backbone / method / f"{setting.replace('/', '-')}.seed{seed}.json"
 
 
 def write_atomic(path: Path, text: str) -> None:

@@ -48,18 +48,20 @@ class RecipeFile(Card):
 
 
 def read_recipe(dataset: str, backbone: str, folder: Path | None = None) -> RecipeFile:
-    """Read the recipe of a backbone on a data set.
+    """Read the recipe of a backbone on a data set, or its default recipe where that set has none of its own.
 
     Raises
     ------
     UserError
-        When there is none, or it has a wrong field.
+        When it has a wrong field.
     """
-    path = (folder or resources("recipes")) / dataset / f"{backbone}.toml"
+    root = folder or resources("recipes")
+    path = root / dataset / f"{backbone}.toml"
+    path = path if path.is_file() else root / "default" / f"{backbone}.toml"
     try:
         return RecipeFile.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError as error:
-        raise UserError(f"There is no recipe for {backbone} on {dataset}; write {path} to add one.") from error
+        raise UserError(f"There is no recipe for {backbone}: {path} is missing.") from error
     except tomllib.TOMLDecodeError as error:
         raise UserError(f"{path} is not valid TOML: {error}.") from error
     except ValidationError as error:

@@ -149,12 +149,14 @@ def sort(rows: pd.DataFrame, key: str) -> pd.DataFrame:
 
 def _cell(column: Column, row: Mapping[Hashable, Any]) -> str:
     value = float(row[column.key])
+    # A timing that others disturbed is shown, and marked.
+    mark = "~" if not math.isnan(value) and row.get(f"{column.key.split('_')[0]}_noisy") else ""
     if column.key in INTERVALS and not math.isnan(value):
         low, high = (float(row[end]) for end in INTERVALS[column.key])
         # An interval says more than the spread of the seeds: it holds the noise of users or of timing.
         if not math.isnan(low):
-            return f"{column.text(value)} ({column.text(low)}–{column.text(high)})"
-    return column.text(value, float(row[f"{column.key}_sd"]))
+            return f"{mark}{column.text(value)} ({column.text(low)}–{column.text(high)})"
+    return mark + column.text(value, float(row[f"{column.key}_sd"]))
 
 
 HEADLINE_TEXT = tuple(column.key for column in TEXT if column.headline)
@@ -185,7 +187,7 @@ def texts(
         headings.append("Reason")
     cells = []
     ends = [end for key in figures for end in INTERVALS.get(key, ())]
-    needed = [*text, *figures, *(f"{key}_sd" for key in figures), *ends, "seeds", "reason"]
+    needed = [*text, *figures, *(f"{key}_sd" for key in figures), *ends, *_NOISY, "seeds", "reason"]
     for row in rows[needed].to_dict("records"):
         line = [str(row[key]) for key in text] + [_cell(column, row) for column in numbers]
         cells.append([*line, str(row["seeds"]), str(row["reason"])[:80]][: len(headings)])

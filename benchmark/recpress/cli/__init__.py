@@ -12,9 +12,11 @@ from recpress.errors import UserError, unknown
 
 # Verb: (module, one line of help). The line stands here so that `recpress --help` imports no verb.
 VERBS = {
+    "demo": ("demo", "The whole path on real data: fetch, quick suite, table, site."),
     "list": ("list_", "List what is registered: datasets, backbones, methods, suites."),
     "info": ("info", "Show a data set: card, statistics, split hashes."),
     "fetch": ("fetch", "Fetch the raw files of a data set, checked."),
+    "run": ("run", "Run a suite, or single cells, and write their records."),
     "show": ("show", "Print the results as a table, csv, json, markdown or latex."),
     "site": ("site", "Build the leaderboard: static pages that open from a file."),
     "doctor": ("doctor", "Show the machine, and what each counter or library that it lacks costs."),

@@ -1,0 +1,157 @@
+"""What runs in fresh processes: training, compressing, serving. None of them gets test data."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from functools import partial
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recpress import registry
+from recpress.api import BudgetUnreachable, Shape, Task, make_generator, method_class
+from recpress.backbones import checkpoint
+from recpress.backbones.catalogue import backbone
+from recpress.backbones.recipe import Recipe
+from recpress.codecs import Dense
+from recpress.codecs.artefact import Artefact, folder_ledger
+from recpress.codecs.work import Work
+from recpress.data.graph import Graph
+from recpress.data.interactions import UserItems
+from recpress.evaluate import KS
+from recpress.measure import energy, latency, memory, sizes, stages
+from recpress.record import Bytes, Energy, Latency, Scenario
+from recpress.serve.recommender import Recommender
+
+# The lists that are scored; the deepest cut-off.
+DEPTH = max(KS)
+TIMED_K = 20
+STAGE_CALLS = 50
+# Folder of the dense fp32 artefact beside a checkpoint.
+REFERENCE = "reference"
+SCENARIOS: dict[Scenario, int] = {"single": 1, "batch": 256}
+
+
+def train(graph: Graph, name: str, recipe: Recipe, seed: int, folder: Path, report: Connection) -> None:
+    """Train a backbone and write its checkpoint, and the dense fp32 artefact that everything is compared with."""
+
+    def watch(epoch: int, loss: float, tables: object) -> None:
+        report.send(epoch / recipe.epochs)
+
+    trained = backbone(name).fit(graph, recipe, seed, watch)
+    checkpoint.write(folder, trained)
+    Artefact(Dense.encode(trained.users), Dense.encode(trained.items)).save(folder / REFERENCE)
+
+
+@dataclass(frozen=True)
+class Compressed:
+    """What compressing tells besides the artefact."""
+
+    params: dict[str, Any]
+    seconds: float
+    peak_bytes: int
+
+
+def compress(
+    graph: Graph,
+    checkpoint_folder: Path,
+    method: str,
+    budget: float | None,
+    params: dict[str, Any],
+    seed: int,
+    folder: Path,
+    report: Connection,
+) -> Compressed | str:
+    """Compress a checkpoint into an artefact folder; return a sentence where the budget can't be reached."""
+    entry = registry.method(method)
+    chosen = method_class(entry.module())()
+    trained = checkpoint.read(checkpoint_folder)
+    before = trained.sha256()
+    shape = Shape(graph.n_users, graph.n_items, trained.users.shape[1])
+    try:
+        solved = {} if budget is None else chosen.params_for(int(budget * shape.dense_bytes), shape).model_dump()
+    except BudgetUnreachable as error:
+        return str(error)
+    task = Task(graph, trained, chosen.Params(**solved | params), seed, make_generator(seed), report.send)
+    start = time.perf_counter()
+    artefact = chosen.compress(task)
+    seconds = time.perf_counter() - start
+    artefact.save(folder)
+    if trained.sha256() != before:
+        raise RuntimeError(f"{method} wrote to the frozen backbone")
+    return Compressed(task.params.model_dump(mode="json"), seconds, memory.peak_resident())
+
+
+def rank_all(folder: Path, seen: UserItems, report: Connection) -> NDArray[np.int32]:
+    """Load an artefact and answer for every user, int32 of shape (n_users, DEPTH)."""
+    return Recommender(Artefact.load(folder), seen).recommend_all(DEPTH)
+
+
+@dataclass(frozen=True)
+class Served:
+    """What a serving process answers and what it measured of itself."""
+
+    topk: NDArray[np.int32]
+    bytes: Bytes
+    latency: tuple[Latency, ...]
+    energy: tuple[Energy, ...]
+
+
+def serve(
+    folder: Path, reference_folder: Path, seen: UserItems, seconds: float, seed: int, report: Connection
+) -> Served:
+    """Load an artefact, answer for every user, and time it in turn with the dense fp32 reference."""
+    artefact, resident = memory.growth(lambda: Artefact.load(folder))
+    candidate = Recommender(artefact, seen)
+    topk = candidate.recommend_all(DEPTH)
+    report.send(0.3)
+    reference = Recommender(Artefact.load(reference_folder), seen)
+    users = np.arange(seen.n_users, dtype=np.int64)
+    timings = []
+    for scenario, size in SCENARIOS.items():
+        plan = latency.QUICK[scenario]
+        timing = latency.interleave(
+            partial(candidate.recommend, k=TIMED_K),
+            partial(reference.recommend, k=TIMED_K),
+            users,
+            batch_size=size,
+            scenario=scenario,
+            seconds=seconds,
+            min_queries=plan.min_queries,
+            seed=seed,
+        )
+        spent = stages.stage_times(
+            lambda: Artefact.load(folder), seen, users, batch_size=size, k=TIMED_K, calls=STAGE_CALLS, seed=seed
+        )
+        timings.append(timing.model_copy(update={"stages_ms": spent}))
+    work = query_work(artefact)
+    weight = weigh(folder, artefact, work, resident, reference_columns=reference.users.shape[1])
+    return Served(topk, weight, tuple(timings), (energy.analytic(work),))
+
+
+def query_work(artefact: Artefact) -> Work:
+    """Return the counted work of one query: fetch one user's row, score every item."""
+    row = artefact.users.ledger().total() // artefact.users.shape[0]
+    return artefact.items.work(1) + Work({}, row)
+
+
+def weigh(folder: Path, artefact: Artefact, work: Work, resident: int, reference_columns: int) -> Bytes:
+    """Return the bytes of a saved artefact, beside those of dense fp32 tables of `reference_columns` columns."""
+    users, items = artefact.users, artefact.items
+    entities = users.shape[0] + items.shape[0]
+    file = sizes.file_bytes(folder)
+    return Bytes(
+        file=file,
+        reference=4 * entities * reference_columns,
+        ledger=dict(folder_ledger(folder)),
+        nominal_parameters=sizes.nominal_parameters(users) + sizes.nominal_parameters(items),
+        nonzero_parameters=users.nonzero() + items.nonzero(),
+        per_entity=file / entities,
+        zstd=sizes.zstd_bytes(folder),
+        resident=resident,
+        touched_per_query=work.bytes_read,
+    )

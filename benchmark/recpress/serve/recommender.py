@@ -1,0 +1,50 @@
+"""An artefact, loaded and ready to answer."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from recpress.codecs.artefact import Artefact
+from recpress.data.interactions import UserItems
+from recpress.serve import topk
+
+
+class Recommender:
+    """Answers top-K queries from an artefact, with each user's seen items left out.
+
+    Parameters
+    ----------
+    artefact : Artefact
+    seen : UserItems
+        Items that are not recommended again, of every user.
+    """
+
+    def __init__(self, artefact: Artefact, seen: UserItems) -> None:
+        if (artefact.users.shape[0], artefact.items.shape[0]) != (seen.n_users, seen.n_items):
+            raise ValueError(
+                f"the artefact is of {artefact.users.shape[0]} users and {artefact.items.shape[0]} items, the seen "
+                f"items of {seen.n_users} and {seen.n_items}"
+            )
+        self.users = artefact.users
+        self.scorer = artefact.items.scorer()
+        self.seen = seen
+        self._buffer = torch.empty(0, seen.n_items)
+
+    def score(self, users: NDArray[np.int64], out: Tensor | None = None) -> Tensor:
+        """Return the scores of all items for some users, float32 of shape (len(users), n_items)."""
+        return self.scorer.scores(self.users.decode(torch.from_numpy(users)), out)
+
+    def recommend(self, users: NDArray[np.int64], k: int) -> NDArray[np.int32]:
+        """Return the k best unseen items of each user, best first; see `recpress.serve.topk.select`."""
+        if len(self._buffer) < len(users):
+            self._buffer = torch.empty(len(users), self.seen.n_items)
+        scores = self.score(users, self._buffer[: len(users)])
+        return topk.select(scores, self.seen, users, k)[0]
+
+    def recommend_all(self, k: int) -> NDArray[np.int32]:
+        """Return the k best unseen items of every user, int32 of shape (n_users, k), in bounded memory."""
+        users = np.arange(self.seen.n_users, dtype=np.int64)
+        return topk.rank(self.score, users, self.seen, k, self.seen.n_items)
