@@ -42,7 +42,7 @@ __all__ = [
     "optimise",
 ]
 
-# An artefact may exceed its budget by 2 % (rules of fair measurement, 5); header and manifest take less than a kilobyte.
+# An artefact may exceed its budget by 2 % (rules of fair measurement, 5); header and manifest take under a kilobyte.
 TOLERANCE = 1.02
 METADATA_BYTES = 768
 

@@ -34,7 +34,7 @@ FAMILIES = {
     "quantization": ("uniform", "kmeans", "product"),
     "pruning": ("magnitude", "movement"),
     "distillation": ("distill", "ranking-distill"),
-    "lowrank": ("svd",),
+    "low_rank": ("svd",),
     "sharing": ("hashing",),
 }
 SETTINGS = {"1/2": 0.5, "1/4": 0.25, "1/8": 0.125, "1/16": 0.0625, "1/32": 0.03125}
@@ -118,7 +118,7 @@ def make(dataset: str, backbone: str, family: str, method: str, setting: str, se
     metrics = {f"ndcg@{k}": min(ndcg * f, 1.0) for k, f in ks.items()}
     metrics |= {f"recall@{k}": min(ndcg * f * f * 1.1, 1.0) for k, f in ks.items()}
     joules = 1.6e-10 * items * 64 * 4 * max(fraction, 0.02)
-    speed = {"quantization": 0.55, "pruning": 1.4, "lowrank": 0.8}.get(family, 1.0) * rng.uniform(0.9, 1.1)
+    speed = {"quantization": 0.55, "pruning": 1.4, "low_rank": 0.8}.get(family, 1.0) * rng.uniform(0.9, 1.1)
     return Record(
         status="over-budget" if rng.random() < 0.01 else "ok",
         identity=who,

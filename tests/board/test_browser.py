@@ -317,7 +317,7 @@ def test_without_javascript_the_tables_are_there(browser: Any, site: Path, made:
 
 def test_hostile_text_reaches_no_page_as_markup(page: Any, tmp_path: Path) -> None:
     evil = "<img src=x onerror=\"document.title='taken'\">"
-    record = synthetic.make("synthetic-small", "mf", "lowrank", "svd", "1/4", 0)
+    record = synthetic.make("synthetic-small", "mf", "low_rank", "svd", "1/4", 0)
     raw = record.model_dump(mode="json")
     raw["provenance"]["command"] = raw["reason"] = evil
     raw["identity"]["params"] = {evil: evil}

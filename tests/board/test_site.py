@@ -17,7 +17,7 @@ from recpress.cli.site import command
 from recpress.errors import UserError
 from recpress.record import relative_path
 
-GOOD = synthetic.make("synthetic-small", "mf", "lowrank", "svd", "1/4", 0)
+GOOD = synthetic.make("synthetic-small", "mf", "low_rank", "svd", "1/4", 0)
 PLACE = relative_path(GOOD.identity)
 
 
@@ -56,7 +56,7 @@ HOSTILE = {
 @pytest.mark.parametrize(("raw", "said"), HOSTILE.values(), ids=HOSTILE)
 def test_a_bad_record_is_refused_by_name_and_the_others_stay(tmp_path: Path, raw: Any, said: str) -> None:
     place(tmp_path, raw)
-    other = synthetic.make("synthetic-small", "mf", "lowrank", "svd", "1/8", 0)
+    other = synthetic.make("synthetic-small", "mf", "low_rank", "svd", "1/8", 0)
     place(tmp_path, other.model_dump(mode="json"), relative_path(other.identity))
     found = collect(tmp_path)
     assert [run.record.identity.setting for run in found.runs] == ["1/8"]

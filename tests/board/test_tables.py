@@ -31,7 +31,7 @@ def test_one_row_a_record_with_units() -> None:
 
 
 def test_seeds_become_mean_and_spread() -> None:
-    three = [synthetic.make("synthetic-small", "mf", "lowrank", "svd", "1/4", seed) for seed in (0, 1, 2)]
+    three = [synthetic.make("synthetic-small", "mf", "low_rank", "svd", "1/4", seed) for seed in (0, 1, 2)]
     assert {r.status for r in three} == {"ok"}
     values = pd.Series([r.quality.metrics["ndcg@20"] for r in three if r.quality])
     rows = aggregate(frame(three))
@@ -43,8 +43,16 @@ def test_seeds_become_mean_and_spread() -> None:
     assert f"{values.mean():.4f} ± {values.std(ddof=1):.4f}" in render(rows, "table")
 
 
+def test_a_disturbed_timing_is_marked() -> None:
+    calm = synthetic.make("synthetic-small", "mf", "low_rank", "svd", "1/4", 0)
+    first = calm.latency[0].model_copy(update={"noisy": True})
+    noisy = calm.model_copy(update={"latency": (first, *calm.latency[1:])})
+    assert "~" not in render(aggregate(frame([calm])), "markdown")
+    assert render(aggregate(frame([noisy])), "markdown").count("~") == 2  # ms and ratio of single
+
+
 def test_a_failed_seed_is_a_row_of_its_own_with_its_reason() -> None:
-    ok = synthetic.make("synthetic-small", "mf", "lowrank", "svd", "1/4", 0)
+    ok = synthetic.make("synthetic-small", "mf", "low_rank", "svd", "1/4", 0)
     failed = ok.model_copy(
         update={
             "status": "failed",

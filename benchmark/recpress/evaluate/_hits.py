@@ -35,7 +35,7 @@ class Hits:
     def sum(self, gains: NDArray[np.float64], k: int) -> NDArray[np.float64]:
         """Add up a gain per hit over the hits in the first k places of each list, shape (n,)."""
         inside = self.places <= k
-        return np.bincount(self.rows[inside], weights=gains[inside], minlength=len(self.n_test))
+        return np.asarray(np.bincount(self.rows[inside], gains[inside], len(self.n_test)), np.float64)
 
     def count(self, k: int) -> NDArray[np.int64]:
         """Count the hits in the first k places of each list, shape (n,)."""

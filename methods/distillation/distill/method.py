@@ -46,8 +46,8 @@ class DistillParams(Params):
 def teacher_lists(backbone: Backbone, graph: Graph, count: int) -> tuple[Tensor, Tensor]:
     """Return the teacher's best items that each user hasn't seen, and their scores.
 
-    Both have the shape (n_users, min(count, n_items)). Where a user has fewer unseen items, seen ones fill the list with
-    scores of -inf, which a softmax ignores.
+    Both have the shape (n_users, min(count, n_items)). Where a user has fewer unseen items, seen ones fill the list
+    with scores of -inf, which a softmax ignores.
     """
     seen = graph.user_items
     owners, items = torch.from_numpy(seen.users).long(), torch.from_numpy(seen.items).long()

@@ -46,7 +46,7 @@ def ranking(folder: Path, rounds: int, rows: int) -> dict:
 
 def definitions(folder: Path) -> dict:
     cases = np.load(folder / "cases.npz")
-    np.float = np.float64  # The alias of old numpy that RecBole's own Config restores.
+    np.float = np.float64  # noqa: NPY001  # The alias of old numpy that RecBole's own Config restores.
     config = {"metric_decimal_place": 12, "topk": [5, 10, 20]}
     found = {}
     for name in ("Recall", "NDCG", "MAP", "Precision", "Hit", "MRR"):

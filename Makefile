@@ -1,0 +1,32 @@
+# Each target makes .venv and installs what it needs when it isn't there.
+PYTHON ?= python3.11
+BIN := .venv/bin
+
+.PHONY: demo test lint site slow clean
+
+.venv/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt "torch==2.13.0"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[dev]"
+	touch $@
+
+demo: .venv/.installed
+	$(BIN)/recpress demo
+
+test: .venv/.installed
+	$(BIN)/python -m pytest
+
+slow: .venv/.installed
+	$(BIN)/python -m pytest -m slow
+
+lint: .venv/.installed
+	$(BIN)/ruff check benchmark tests methods datasets
+	$(BIN)/ruff format --check benchmark tests methods datasets
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+site: .venv/.installed
+	$(BIN)/recpress site
+
+clean:
+	rm -rf .venv build

@@ -1,0 +1,143 @@
+"""What every registered method must do; a new method is tested without a line added here."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from recpress import registry
+from recpress.api import (
+    TOLERANCE,
+    Artefact,
+    BudgetUnreachable,
+    Graph,
+    Method,
+    Shape,
+    Task,
+    make_generator,
+    method_class,
+)
+from recpress.backbones.base import Backbone, fit_embeddings
+from recpress.backbones.recipe import Recipe
+from recpress.data.card import Synthetic
+from recpress.data.interactions import UserItems
+from recpress.data.synthetic import generate
+from recpress.serve.recommender import Recommender
+
+BUDGETS = [Fraction(1, 2**power) for power in range(7)]
+
+
+@pytest.fixture(scope="module")
+def graph() -> Graph:
+    made = generate(Synthetic(users=300, items=400, interactions=6000, seed=1))
+    return Graph(UserItems.from_pairs(made.users, made.items, made.n_users, made.n_items))
+
+
+@pytest.fixture(scope="module")
+def backbone(graph: Graph) -> Backbone:
+    recipe = Recipe(dim=16, layers=2, learning_rate=0.02, epochs=5, batch_size=1024)
+    return fit_embeddings("lightgcn", graph, recipe, seed=0)
+
+
+def make(name: str) -> Method[Any]:
+    return method_class(registry.method(name).module())()
+
+
+def compress(name: str, graph: Graph, backbone: Backbone, budget: Fraction | None = None) -> Artefact:
+    method = make(name)
+    shape = Shape(graph.n_users, graph.n_items, backbone.users.shape[1])
+    params = method.Params() if budget is None else method.params_for(int(budget * shape.dense_bytes), shape)
+    return method.compress(Task(graph, backbone, params, 0, make_generator(0), lambda share: None))
+
+
+@pytest.mark.parametrize("name", registry.methods())
+def test_the_card_is_complete(name: str) -> None:
+    card = registry.method(name).card
+    assert card.title and card.formula and card.license
+
+
+@pytest.mark.parametrize("name", registry.methods())
+def test_params_have_defaults_and_descriptions(name: str) -> None:
+    params = make(name).Params
+    params()
+    assert all(field.description for field in params.model_fields.values())
+
+
+@pytest.mark.parametrize("name", registry.methods())
+def test_reloads_to_the_same_lists_and_leaves_the_backbone_alone(
+    name: str, graph: Graph, backbone: Backbone, tmp_path: Path
+) -> None:
+    before = backbone.sha256()
+    made = compress(name, graph, backbone)
+    made.save(tmp_path / "a")
+    assert backbone.sha256() == before
+    lists = Recommender(made, graph.user_items).recommend_all(20)
+    again = Recommender(Artefact.load(tmp_path / "a"), graph.user_items).recommend_all(20)
+    assert (lists == again).all()
+    assert not any(set(graph.user_items.of(user)) & set(lists[user]) for user in range(graph.n_users))
+
+
+@pytest.mark.parametrize("name", registry.methods())
+def test_one_seed_gives_the_same_bytes(name: str, graph: Graph, backbone: Backbone, tmp_path: Path) -> None:
+    for folder in ("a", "b"):
+        compress(name, graph, backbone).save(tmp_path / folder)
+    for file in (tmp_path / "a").iterdir():
+        assert file.read_bytes() == (tmp_path / "b" / file.name).read_bytes()
+
+
+@pytest.mark.parametrize("budget", BUDGETS, ids=str)
+@pytest.mark.parametrize("name", [name for name in registry.methods() if name != "distill"])
+def test_budgets_are_met_or_refused(
+    name: str, budget: Fraction, graph: Graph, backbone: Backbone, tmp_path: Path
+) -> None:
+    method, shape = make(name), Shape(100_000, 50_000, 64)
+    try:
+        method.params_for(int(budget * shape.dense_bytes), shape)
+    except BudgetUnreachable as error:
+        assert "bytes" in str(error)
+    small = Shape(graph.n_users, graph.n_items, backbone.users.shape[1])
+    try:
+        made = compress(name, graph, backbone, budget)
+    except BudgetUnreachable:
+        return
+    made.save(tmp_path / "a")
+    size = sum(file.stat().st_size for file in (tmp_path / "a").iterdir())
+    assert size <= TOLERANCE * budget * small.dense_bytes
+
+
+def test_pruning_is_exact_and_keeps_the_shape(backbone: Backbone) -> None:
+    from recpress.methods.pruning.magnitude.method import prune
+
+    tables = [backbone.users, backbone.items]
+    size = sum(table.numel() for table in tables)
+    for sparsity in (0.0, 0.5, 0.813, 0.99):
+        pruned = prune(tables, sparsity, "global")
+        assert [table.shape for table in pruned] == [table.shape for table in tables]
+        assert sum(int((table == 0).sum()) for table in pruned) == round(sparsity * size)
+        rows = prune(tables, sparsity, "row")[0]
+        assert ((rows == 0).sum(1) == round(sparsity * rows.shape[1])).all()
+
+
+def test_svd_is_the_best_joint_projection(backbone: Backbone) -> None:
+    from recpress.methods.low_rank.svd.method import basis
+
+    stacked = torch.cat([backbone.users, backbone.items])
+    shared = basis(stacked, 5)
+    kept = (stacked @ shared).square().sum()
+    best = torch.linalg.svdvals(stacked)[:5].square().sum()
+    torch.testing.assert_close(kept, best, rtol=1e-4, atol=1e-4)
+
+
+def test_soft_labels_agree_with_their_definition() -> None:
+    from recpress.methods.distillation.distill.method import soft_label_loss
+
+    generator = torch.Generator().manual_seed(0)
+    teacher, student = torch.randn(3, 7, generator=generator), torch.randn(3, 7, generator=generator)
+    p, q = torch.softmax(teacher / 4, 1), torch.softmax(student / 4, 1)
+    by_hand = 16 * (p * (p / q).log()).sum(1).mean()
+    torch.testing.assert_close(soft_label_loss(teacher, student, 4.0), by_hand)
+    assert soft_label_loss(teacher, teacher, 4.0).abs() < 1e-6
