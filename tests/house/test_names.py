@@ -19,7 +19,9 @@ ALLOWED = ("recpress.api", "recpress.codecs", "recpress.backbones")
 
 @pytest.mark.parametrize("name", ["datasets", "methods", "results", "tests", "asv"])
 def test_nothing_of_ours_shadows_a_public_name(name: str) -> None:
-    script = f"import importlib.util as u; s = u.find_spec({name!r}); print(s and s.origin, s and s.submodule_search_locations)"
+    script = f"""import importlib.util
+spec = importlib.util.find_spec({name!r})
+print(spec and spec.origin, spec and spec.submodule_search_locations)"""
     said = subprocess.run([sys.executable, "-P", "-c", script], capture_output=True, text=True, check=True, cwd="/")
     root = str(Path(__file__).resolve().parents[2])
     assert root not in said.stdout.replace(str(Path(sys.prefix)), "")

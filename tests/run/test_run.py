@@ -56,7 +56,8 @@ def test_records_resume_and_survive_a_kill(place: Path) -> None:
     assert {each.status for each in records} == {"ok", "over-budget"}  # `none` can't reach a quarter
     for each in records:
         if each.status == "ok":
-            assert each.bytes is not None and each.bytes.file == sum(each.bytes.ledger.values())
+            assert each.bytes is not None
+            assert each.bytes.file == sum(each.bytes.ledger.values())
             assert {timing.scenario for timing in each.latency} == {"single", "batch"}
             assert each.energy[0].grade == "analytic"
     assert "0 to run" in run(place, "whole")
