@@ -11,6 +11,7 @@ import torch
 
 from recpress import registry
 from recpress.api import (
+    METADATA_BYTES,
     TOLERANCE,
     Artefact,
     BudgetUnreachable,
