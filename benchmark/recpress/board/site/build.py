@@ -1,0 +1,186 @@
+"""Write the site: pages, scripts, styles, data. Nothing in it asks anybody for anything at run time."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pandas as pd
+from markupsafe import Markup, escape
+
+from recpress import __version__
+from recpress.board.collect import Collection, collect
+from recpress.board.site import charts, pages, payload
+from recpress.board.tables import aggregate, frame, render, sort
+from recpress.errors import UserError
+
+HERE = Path(__file__).parent
+MARKER = "recpress-site"
+
+
+@dataclass(frozen=True)
+class Built:
+    """What was written."""
+
+    index: Path
+    rows: int
+    runs: int
+    refused: int
+
+
+def _figure(cell: str) -> Markup:
+    """Set the spread or interval of a figure smaller than the figure."""
+    figure, *spread = re.split(r"(?= ± | \()", cell, maxsplit=1)
+    return Markup("{}<small>{}</small>").format(figure, spread[0]) if spread else escape(figure)
+
+
+class _Site:
+    """The folder that is written to, and the templates."""
+
+    def __init__(self, out: Path, shared: dict[str, Any]) -> None:
+        self.out = out
+        self.templates = jinja2.Environment(
+            loader=jinja2.FileSystemLoader(HERE / "templates"),
+            autoescape=True,
+            undefined=jinja2.StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self.templates.filters["figure"] = _figure
+        self.templates.globals.update(shared)
+
+    def write(self, path: str, text: str | bytes) -> None:
+        target = self.out / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(text.encode() if isinstance(text, str) else text)
+
+    def page(self, path: str, template: str, context: dict[str, Any]) -> None:
+        root = "../" * path.count("/")
+        filled = self.templates.get_template(template).render(
+            root=root, page=path.removesuffix(".html"), **context
+        )
+        self.write(path, filled)
+
+
+def _clear(out: Path) -> None:
+    """Make the folder empty, if it is one that we wrote."""
+    if out.is_dir() and any(out.iterdir()) and not (out / MARKER).is_file():
+        raise UserError(f"{out} holds something that isn't a site of ours: name an empty or new folder with --out.")
+    shutil.rmtree(out, ignore_errors=True)
+    out.mkdir(parents=True)
+    (out / MARKER).write_text("Written by `recpress site`, which may delete this folder.\n", encoding="utf-8")
+
+
+def build(results: Path, out: Path) -> Built:
+    """Build the site from a results folder.
+
+    Parameters
+    ----------
+    results : Path
+        Folder with ``records/`` and ``machines/``.
+    out : Path
+        Folder to write; an earlier site in it is replaced, anything else is left alone with an error.
+
+    Raises
+    ------
+    UserError
+        When there are no results, or `out` holds something else. Single bad records are left out and named on
+        the site.
+    """
+    found = collect(results)
+    if not found.runs:
+        raise UserError(f"There are no records in {results} yet: `recpress demo` makes the first ones.")
+    _clear(out)
+    rows = aggregate(frame(run.record for run in found.runs))
+    families = sorted(rows["family"].unique())
+    specs = charts.compiled(families)
+    cards = {
+        "dataset": pages.dataset_cards(rows["dataset"].unique()),
+        "method": pages.method_cards(rows["method"].unique()),
+    }
+    days = pages.history(found.runs)
+    site = _Site(
+        out,
+        {
+            "version": __version__,
+            "words": pages.words(rows),
+            "columns": pages.GLOSSARY,
+            "refused": found.refused,
+            "counts": {
+                "runs": f"{len(found.runs):,}",
+                "methods": rows["method"].nunique(),
+                "datasets": rows["dataset"].nunique(),
+            },
+        },
+    )
+    _write_assets(site, specs, families)
+    _write_data(site, rows, found)
+    _write_pages(site, rows, found, cards)
+    site.page("history.html", "history.html", {"days": days})
+    site.page("feed.xml", "feed.xml", {"days": days, "updated": rows["started"].max()})
+    return Built(out / "index.html", len(rows), len(found.runs), len(found.refused))
+
+
+def _write_assets(site: _Site, specs: dict[str, Any], families: list[str]) -> None:
+    for file in sorted((HERE / "static").iterdir()):
+        site.write(f"assets/{file.name}", file.read_bytes())
+    looks = {name: charts.look(name) for name in families}
+    site.write("assets/specs.js", payload.script("RecPress.receiveSpecs", specs, looks))
+    site.write("assets/vega.js", charts.library())
+
+
+def _write_data(site: _Site, rows: pd.DataFrame, found: Collection) -> None:
+    site.write("data/board.js", payload.script("RecPress.receiveBoard", payload.board(rows)))
+    site.write("data/machines.js", payload.script("RecPress.receiveMachines", found.machines))
+    for shard, records in payload.shards(found.runs).items():
+        site.write(f"data/runs/{shard}.js", payload.script("RecPress.receiveRecords", shard, records))
+    for name, mine in rows.groupby("dataset"):
+        site.write(f"data/{name}.csv", render(mine, "csv"))
+
+
+def _write_pages(site: _Site, rows: pd.DataFrame, found: Collection, cards: dict[str, Any]) -> None:
+    datasets = pages.words(rows)["dataset"]
+    families = sorted(rows["family"].unique())
+    for name in datasets:
+        drawn = pages.chart_rows(sort(rows[rows["dataset"] == name], "ndcg20").head(pages.STATIC_ROWS))
+        picture = charts.picture(drawn, families)
+        svg = charts.svg(picture) if drawn else ""
+        if drawn and name == datasets[0]:
+            # For a README or a slide: the main chart of the largest data set.
+            site.write("pareto.svg", svg)
+            site.write("pareto.png", charts.png(picture))
+        context = pages.dataset_page(rows, name, cards["dataset"][name], "../")
+        site.page(f"dataset/{name}.html", "dataset.html", {**context, "picture": svg})
+    for backbone in sorted(rows["backbone"].unique()):
+        site.page(f"backbone/{backbone}.html", "backbone.html", pages.backbone_page(rows, backbone, "../"))
+    runs_of: dict[str, list[Any]] = {}
+    for run in found.runs:
+        runs_of.setdefault(run.record.identity.method, []).append(run)
+    for name, card in cards["method"].items():
+        context = pages.method_page(rows, name, card, runs_of[name], "../")
+        site.page(f"method/{name}.html", "method.html", context)
+    index = {
+        "datasets": [
+            {
+                "name": name,
+                "title": cards["dataset"][name].title if cards["dataset"][name] else name,
+                "summary": f"{(rows['dataset'] == name).sum()} settings",
+            }
+            for name in datasets
+        ],
+        "best": [pages.best_under_each_size(rows, name, "") for name in datasets],
+        "methods": [
+            {"name": name, "title": card.title if card else name, "family": family}
+            for (family, name), card in sorted(
+                ((rows.loc[rows["method"] == name, "family"].iloc[0], name), card)
+                for name, card in cards["method"].items()
+            )
+        ],
+    }
+    site.page("index.html", "index.html", index)
+    for name in ("run", "compare", "rules", "submit"):
+        site.page(f"{name}.html", f"{name}.html", {})

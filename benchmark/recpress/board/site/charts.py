@@ -1,0 +1,300 @@
+"""The charts, as Vega-Lite specifications that are compiled to Vega once, when the site is built.
+
+The page then needs Vega alone to draw them, and the same specification makes the picture for readers without
+JavaScript. The page fills in data, colours (INK), titles (X_TITLE, Y_TITLE) and names (SERIES).
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import vl_convert
+
+Spec = dict[str, Any]
+
+# Each family has a colour and a mark, so that neither has to be told by colour alone. Colours are mid-tones
+# that reach a contrast of 3:1 on white and on the dark page, and stay apart for colour-blind readers.
+FAMILIES = {
+    "reference": ("#7a7f87", "cross"),
+    "quantization": ("#1f77b4", "circle"),
+    "pruning": ("#d1495b", "square"),
+    "distillation": ("#c77700", "triangle-up"),
+    "low_rank": ("#0d9276", "diamond"),
+    "sharing": ("#8a63d2", "triangle-down"),
+    "sparsification": ("#8a7f1e", "triangle-right"),
+    "hybrid": ("#c2408f", "triangle-left"),
+}
+# What a point's tooltip says is written by the page, from the row that the point stands for.
+TIP = {"field": "row"}
+# A phone's legend breaks its lines.
+_COLUMNS = {"expr": "width < 500 ? 2 : 6"}
+_SPARE = ("#7a7f87", "stroke")
+
+
+def _domain(families: Iterable[str]) -> list[str]:
+    present = set(families)
+    return [name for name in FAMILIES if name in present] + sorted(present - FAMILIES.keys())
+
+
+def _family(families: Sequence[str]) -> tuple[Spec, Spec]:
+    names = _domain(families)
+    looks = [FAMILIES.get(name, _SPARE) for name in names]
+    legend = {"title": None, "orient": "top", "symbolSize": 90, "symbolOpacity": 1, "columns": _COLUMNS}
+    colour = {
+        "field": "family",
+        "type": "nominal",
+        "scale": {"domain": names, "range": [look[0] for look in looks]},
+        "legend": legend,
+    }
+    shape = {
+        "field": "family",
+        "type": "nominal",
+        "scale": {"domain": names, "range": [look[1] for look in looks]},
+        "legend": legend,
+    }
+    return colour, shape
+
+
+def _size(height: int) -> Spec:
+    return {"width": "container", "height": height, "autosize": {"type": "fit", "contains": "padding"}}
+
+
+def _axis(title: str, **more: Any) -> Spec:
+    return {"title": title, "titleFontWeight": "normal", "labelOverlap": True, **more}
+
+
+def _label() -> Spec:
+    """Text beside a point; the page says on which side there is room."""
+    return {
+        "type": "text",
+        "color": "INK",
+        "align": {"expr": "datum.flip ? 'right' : 'left'"},
+        "dx": {"expr": "datum.flip ? -9 : 9"},
+    }
+
+
+def pareto(families: Sequence[str]) -> Spec:
+    """Quality against a cost (log): a mark a setting, the front as a staircase, seeds' spread as whiskers.
+
+    Rows of the data have ``row``, ``x``, ``y``, ``low``, ``high``, ``family``, ``front`` and ``chosen`` (bool),
+    ``label`` and ``flip`` (its text, and whether it stands on the left).
+    """
+    colour, shape = _family(families)
+    x = {
+        "field": "x",
+        "type": "quantitative",
+        "scale": {"type": "log", "nice": False, "padding": 24},
+        "axis": _axis("X_TITLE", format="~g", grid=True),
+    }
+    y = {"field": "y", "type": "quantitative", "scale": {"zero": False, "padding": 16}, "axis": _axis("Y_TITLE")}
+    return {
+        **_size(430),
+        "data": {"name": "rows"},
+        "layer": [
+            {
+                "transform": [{"filter": "datum.front"}],
+                "mark": {"type": "line", "interpolate": "step-after", "strokeWidth": 1.5, "color": "#7a7f87"},
+                "encoding": {"x": x, "y": y, "order": {"field": "x", "type": "quantitative"}},
+            },
+            {
+                "transform": [{"filter": "isValid(datum.low)"}],
+                "mark": {"type": "rule", "strokeWidth": 1.5, "opacity": 0.55},
+                "encoding": {
+                    "x": x,
+                    "y": {"field": "low", "type": "quantitative"},
+                    "y2": {"field": "high"},
+                    "color": colour,
+                },
+            },
+            {
+                "params": [
+                    {
+                        "name": "zoom",
+                        "select": {
+                            "type": "interval",
+                            "translate": "[pointerdown[event.shiftKey], window:pointerup] > window:pointermove!",
+                            "zoom": "wheel![event.shiftKey]",
+                        },
+                        "bind": "scales",
+                    }
+                ],
+                "mark": {"type": "point", "filled": True, "cursor": "pointer", "strokeWidth": 1},
+                "encoding": {
+                    "x": x,
+                    "y": y,
+                    "color": colour,
+                    "shape": shape,
+                    "size": {"condition": {"test": "datum.chosen", "value": 220}, "value": 80},
+                    "opacity": {"condition": {"test": "datum.front || datum.chosen", "value": 1}, "value": 0.4},
+                    "tooltip": TIP,
+                },
+            },
+            {
+                "transform": [{"filter": "isValid(datum.label)"}],
+                "mark": {**_label(), "dy": -11, "fontSize": 12},
+                "encoding": {"x": x, "y": y, "text": {"field": "label"}},
+            },
+        ],
+    }
+
+
+def curves(families: Sequence[str] | None) -> Spec:
+    """What is kept as it gets smaller: a line a series, with a band of one standard deviation.
+
+    Rows of the data have ``x`` (times smaller), ``y``, ``low``, ``high`` (in %), ``series``, ``family``, ``label``.
+    Series are coloured by family, or each by itself when no families are given.
+    """
+    if families is None:
+        legend = {"title": None, "orient": "top", "symbolOpacity": 1, "symbolSize": 90, "columns": _COLUMNS}
+        colour: Spec = {
+            "field": "series",
+            "type": "nominal",
+            "scale": {"domain": ["SERIES"], "range": [look[0] for look in FAMILIES.values()][1:]},
+            "legend": legend,
+        }
+        shape: Spec = {
+            "field": "series",
+            "type": "nominal",
+            "scale": {"domain": ["SERIES"], "range": [look[1] for look in FAMILIES.values()][1:]},
+            "legend": legend,
+        }
+    else:
+        colour, shape = _family(families)
+    x = {
+        "field": "x",
+        "type": "quantitative",
+        "scale": {"type": "log", "base": 2, "nice": False, "padding": 16},
+        "axis": _axis("times smaller than dense fp32, log scale", format="~g"),
+    }
+    y = {
+        "field": "y",
+        "type": "quantitative",
+        "scale": {"zero": False, "padding": 8},
+        "axis": _axis("NDCG@20 kept [%]"),
+    }
+    detail = {"field": "series", "type": "nominal"}
+    ends = {"field": "low", "type": "quantitative"}
+    return {
+        **_size(340),
+        "data": {"name": "rows"},
+        "layer": [
+            {
+                "mark": {"type": "area", "opacity": 0.15},
+                "encoding": {"x": x, "y": ends, "y2": {"field": "high"}, "color": colour, "detail": detail},
+            },
+            {
+                "mark": {"type": "line", "strokeWidth": 1.5},
+                "encoding": {"x": x, "y": y, "color": colour, "detail": detail},
+            },
+            {
+                "mark": {"type": "point", "filled": True, "size": 60, "cursor": "pointer", "opacity": 1},
+                "encoding": {"x": x, "y": y, "color": colour, "shape": shape, "tooltip": TIP},
+            },
+            {
+                "transform": [{"filter": "isValid(datum.label)"}],
+                "mark": {**_label(), "fontSize": 11},
+                "encoding": {"x": x, "y": y, "text": {"field": "label"}},
+            },
+        ],
+    }
+
+
+def ledger() -> Spec:
+    """One bar: what the bytes of an artefact are. Rows have ``kind``, ``bytes``, ``text``."""
+    return {
+        **_size(90),
+        "data": {"name": "rows"},
+        "mark": {"type": "bar", "height": 34},
+        "encoding": {
+            "x": {"field": "bytes", "type": "quantitative", "stack": True, "scale": {"nice": False}, "axis": _axis("bytes", format="~s", tickCount=6)},
+            "color": {
+                "field": "kind",
+                "type": "nominal",
+                "sort": None,
+                "scale": {"range": [look[0] for look in FAMILIES.values()][1:]},
+                "legend": {"title": None, "orient": "top", "symbolType": "square"},
+            },
+            "order": {"field": "place", "type": "quantitative"},
+            "tooltip": [{"field": "kind", "title": "Kind"}, {"field": "text", "title": "Bytes"}],
+        },
+    }
+
+
+def histogram() -> Spec:
+    """Distribution of times in ms, the artefact beside fp32. Rows have ``low``, ``high``, ``share``, ``side``."""
+    return {
+        **_size(200),
+        "data": {"name": "rows"},
+        "mark": {"type": "bar", "opacity": 0.6, "binSpacing": 0},
+        "encoding": {
+            "x": {"field": "low", "type": "quantitative", "bin": {"binned": True}, "axis": _axis("time per call [ms]", tickCount=6)},
+            "x2": {"field": "high"},
+            "y": {"field": "share", "type": "quantitative", "stack": None, "axis": _axis("calls [%]")},
+            "color": {
+                "field": "side",
+                "type": "nominal",
+                "scale": {"domain": ["this artefact", "dense fp32"], "range": ["#1f77b4", "#c77700"]},
+                "legend": {"title": None, "orient": "top"},
+            },
+            "tooltip": [{"field": "side", "title": "Side"}, {"field": "share", "title": "Calls [%]", "format": ".1f"}],
+        },
+    }
+
+
+def compiled(families: Sequence[str]) -> dict[str, Spec]:
+    """Return every chart as Vega, by name."""
+    specs = {
+        "pareto": pareto(families),
+        "curves": curves(families),
+        "series": curves(None),
+        "ledger": ledger(),
+        "histogram": histogram(),
+    }
+    done = {}
+    for name, spec in specs.items():
+        vega = vl_convert.vegalite_to_vega(spec)
+        # The page is the background, in both colour schemes.
+        del vega["background"]
+        # Titles become signals, so that another axis needs no new chart.
+        text = json.dumps(vega)
+        for title in ("X_TITLE", "Y_TITLE"):
+            if title in text:
+                text = text.replace(f'"{title}"', json.dumps({"signal": title.lower()}))
+                vega = json.loads(text)
+                vega.setdefault("signals", []).append({"name": title.lower(), "value": ""})
+                text = json.dumps(vega)
+        done[name] = json.loads(text)
+    return done
+
+
+@functools.cache  # bundling takes two seconds
+def library() -> str:
+    """Return the JavaScript that draws compiled charts, from the package that compiles them."""
+    # The bundle declares its names at the top level: a function keeps them from the page's own.
+    bundle = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
+    return f"(function () {{{bundle}}})();\n"
+
+
+def look(family: str) -> dict[str, str]:
+    """Return the colour and the mark of a family."""
+    colour, mark = FAMILIES.get(family, _SPARE)
+    return {"colour": colour, "mark": mark}
+
+
+def picture(rows: list[dict[str, Any]], families: Sequence[str], width: int = 760) -> Spec:
+    """Return the Pareto chart with its data in it, for drawing without a browser."""
+    text = json.dumps(pareto(families)).replace("X_TITLE", "size on disk [MB], log scale").replace("Y_TITLE", "NDCG@20").replace("INK", "#1a1f26")
+    return {**json.loads(text), "width": width, "background": "white", "data": {"name": "rows", "values": rows}}
+
+
+def svg(spec: Spec) -> str:
+    """Draw a chart with its data as SVG."""
+    return str(vl_convert.vegalite_to_svg(spec))
+
+
+def png(spec: Spec) -> bytes:
+    """Draw a chart with its data as PNG, at twice its size."""
+    return bytes(vl_convert.vegalite_to_png(spec, scale=2))

@@ -1,0 +1,78 @@
+"""The data that the pages' scripts read: compact, columnar, and loaded by <script> so that it works from a file."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any
+
+import pandas as pd
+
+from recpress.board.collect import Run
+from recpress.board.columns import INTERVALS, NUMBERS, TEXT
+from recpress.board.tables import SETTING
+
+DIGITS = 6
+
+
+def _number(value: float) -> float | int | None:
+    if math.isnan(value):
+        return None
+    rounded = float(f"{value:.{DIGITS}g}")
+    return int(rounded) if rounded.is_integer() else rounded
+
+
+def _coded(values: Iterable[str]) -> dict[str, list[Any]]:
+    """Write text as a list of distinct words and one small integer a row."""
+    words: dict[str, int] = {}
+    codes = [words.setdefault(value, len(words)) for value in values]
+    return {"words": list(words), "codes": codes}
+
+
+def board(rows: pd.DataFrame) -> dict[str, Any]:
+    """Return aggregated rows as columns: text coded, numbers rounded to six significant digits, NaN as null."""
+    numbers: dict[str, list[float | int | None]] = {}
+    keys = [column.key for column in NUMBERS]
+    ends = [end for pair in INTERVALS.values() for end in pair]
+    noisy = ["single_noisy", "batch_noisy"]
+    for key in [*keys, *(f"{key}_sd" for key in keys), *ends, *noisy, "budget", "seeds"]:
+        values = rows[key].astype("float64")
+        if values.notna().any():
+            numbers[key] = [_number(value) for value in values]
+    text = [key for key in (*SETTING, "reason", "started") if key != "split"]
+    return {
+        "rows": len(rows),
+        "columns": [
+            {
+                "key": column.key,
+                "label": column.label,
+                "unit": column.unit,
+                "help": column.help,
+                "decimals": column.decimals,
+                "significant": column.significant,
+                "better": column.better,
+                "headline": column.headline,
+            }
+            for column in (*TEXT, *NUMBERS)
+        ],
+        "intervals": INTERVALS,
+        "text": {key: _coded(rows[key].astype(str)) for key in text},
+        "numbers": numbers,
+    }
+
+
+def shards(runs: Iterable[Run]) -> dict[str, list[dict[str, Any]]]:
+    """Group whole records by ``<dataset>/<backbone>/<method>``, so that a run's page loads only its neighbours."""
+    grouped: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for run in runs:
+        who = run.record.identity
+        grouped[f"{who.dataset}/{who.backbone}/{who.method}"].append({"id": run.id, "record": run.raw})
+    return dict(grouped)
+
+
+def script(call: str, *values: object) -> str:
+    """Write a script that hands values to a function of the page."""
+    arguments = ",".join(json.dumps(value, separators=(",", ":"), allow_nan=False) for value in values)
+    return f"{call}({arguments});\n"

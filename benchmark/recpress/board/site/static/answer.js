@@ -1,0 +1,157 @@
+// The answer in words: what fits best, what it loses, for whom, and how to run it again.
+"use strict";
+RecPress.answer = (function () {
+  const { h, store } = RecPress;
+  const GOALS = {
+    best: { words: "the most accurate", key: () => null, descending: true },
+    smallest: { words: "the smallest", key: () => "mb", descending: false },
+    fastest: { words: "the fastest", key: () => "single_ms", descending: false },
+    frugal: { words: "the least energy", key: (energy) => energy, descending: false },
+  };
+  // Accuracy is compared across data sets by what is kept, within one by NDCG itself.
+  const accuracy = (state) => (state.dataset === "all" ? "kept" : "ndcg20");
+
+  function ordering(state, energy) {
+    const goal = GOALS[state.goal] || GOALS.best;
+    return { key: goal.key(energy) || accuracy(state), descending: goal.descending };
+  }
+
+  function choose(rows, state, energy) {
+    const { key, descending } = ordering(state, energy);
+    const timed = key.endsWith("_ms") ? key.replace("_ms", "") : null;
+    const able = rows.filter((row) => store.word("status", row) === "ok" && store.number(key, row) !== null &&
+      store.number("ndcg20", row) !== null && !(timed && store.noisy(timed, row)));
+    return able.length ? store.sort(able, key, descending)[0] : null;
+  }
+
+  function limits(state) {
+    const said = [];
+    if (state.kept !== null) said.push(`keeps at least ${state.kept} %`);
+    if (state.mb !== null) said.push(`fits ${state.mb} MB`);
+    if (state.ms !== null) said.push(`answers in ${state.ms} ms`);
+    if (state.mj !== null) said.push(`takes at most ${state.mj} mJ`);
+    return said;
+  }
+
+  function sentence(row, state, energy, count) {
+    const goal = GOALS[state.goal] || GOALS.best;
+    const said = limits(state);
+    const parts = [`keeps ${store.write("kept", row)} % of NDCG@20`, `${store.write("mb", row)} MB`];
+    if (store.number("single_ms", row) !== null) parts.push(`${store.write("single_ms", row)} ms a user`);
+    if (store.number(energy, row) !== null) parts.push(`${store.write(energy, row)} mJ a query (${energy.split("_")[0]})`);
+    return h("p", { class: "verdict" },
+      RecPress.mark(store.word("family", row)), h("a", { href: store.href(row) }, store.name(row)),
+      ` with ${store.word("backbone", row)}`, state.dataset === "all" ? ` on ${store.word("dataset", row)}` : "",
+      ` is ${goal.words}`, said.length ? ` that ${said.join(" and ")}` : " of all that is shown",
+      `. It ${parts[0]} in ${parts.slice(1).join(", ")}.`, h("small", {}, ` ${count} ${count === 1 ? "setting fits" : "settings fit"}.`));
+  }
+
+  // What one limit less would give, where nothing fits all of them.
+  function nearest(find, state, energy) {
+    const hints = [];
+    for (const [key, words] of [["kept", "what must be kept"], ["mb", "the size"], ["ms", "the time"], ["mj", "the energy"]]) {
+      if (state[key] === null) continue;
+      const row = choose(find({ ...state, [key]: null }), state, energy);
+      if (row !== null) {
+        hints.push(h("li", {}, `Without the limit on ${words}: `, h("a", { href: store.href(row) }, store.name(row)),
+          ` keeps ${store.write("kept", row)} % in ${store.write("mb", row)} MB.`));
+      }
+    }
+    return h("div", {}, h("p", { class: "verdict" }, "Nothing fits all of that."), hints.length ? h("ul", {}, hints) : null);
+  }
+
+  function loss(row) {
+    const kept = store.number("kept", row);
+    const lost = 100 - kept;
+    const [low, high] = store.range("kept", row);
+    const spread = high > low ? ` (${(100 - high).toFixed(1)} to ${(100 - low).toFixed(1)})` : "";
+    if (Math.abs(lost) < 0.05) return "Nothing in NDCG@20, to a tenth of a percent.";
+    return lost > 0 ? `${lost.toFixed(1)} % of NDCG@20${spread}.` : `Nothing: NDCG@20 is ${(-lost).toFixed(1)} % higher${spread}.`;
+  }
+
+  function speed(row) {
+    const ratio = store.number("single_ratio", row);
+    if (ratio === null) return "Not timed.";
+    return `One user takes ${store.write("single_ratio", row)} × the time of dense fp32${store.noisy("single", row) ? ", timed on a busy machine" : ""}.`;
+  }
+
+  // Questions to begin with; sizes are taken from what the data set holds.
+  function examples(rows) {
+    const dense = rows.reduce((most, row) => Math.max(most, store.word("status", row) === "ok" ? store.number("mb", row) : 0), 0);
+    const step = 10 ** (Math.floor(Math.log10(dense / 4 || 1)) - 1);
+    const quarter = Number((Math.ceil(dense / 4 / step) * step).toPrecision(2));
+    return [
+      { words: "the smallest that keeps 97 %", goal: "smallest", kept: 97 },
+      { words: `the most accurate in ${quarter} MB`, goal: "best", mb: quarter },
+      { words: "the fastest that keeps 95 %", goal: "fastest", kept: 95 },
+    ].map((each) => ({ kept: null, mb: null, ms: null, mj: null, ...each }));
+  }
+
+  // Where nothing is asked yet: what the first questions would give.
+  function openings(find, state, energy) {
+    const lines = examples(find(state)).map(({ words, ...question }) => {
+      const row = choose(find({ ...state, ...question }), { ...state, ...question }, energy);
+      if (row === null) return h("li", {}, `${words}: none`);
+      const ratio = store.number("single_ratio", row);
+      return h("li", {}, `${words}: `, RecPress.mark(store.word("family", row)), h("a", { href: store.href(row) }, store.name(row)),
+        ` with ${store.word("backbone", row)}, ${store.write("kept", row)} % kept, ${store.write("mb", row)} MB (${store.write("smaller", row)}× smaller)`,
+        ratio === null ? "" : `, ${ratio.toFixed(2)}× the time of fp32`);
+    });
+    return h("div", {}, h("p", { class: "verdict" }, state.dataset === "all" ? "Over all data sets:" : `On ${state.dataset}:`), h("ul", { class: "openings" }, lines));
+  }
+
+  // Others that fit, of the same data set and backbone, whose interval of what is kept overlaps the answer's.
+  function tied(row, rows) {
+    const mine = store.range("kept", row);
+    const same = ["dataset", "backbone", "protocol"];
+    return rows.filter((other) => {
+      if (other === row || store.word("status", other) !== "ok" || same.some((key) => store.word(key, other) !== store.word(key, row))) return false;
+      const theirs = store.range("kept", other);
+      return theirs !== null && theirs[0] <= mine[1] && theirs[1] >= mine[0];
+    });
+  }
+
+  function ties(row, rows) {
+    const others = tied(row, rows);
+    if (!others.length) return "Nothing else that fits: the intervals of what is kept don't overlap.";
+    const named = others.slice(0, 4).map((other) => [h("a", { href: store.href(other) }, store.name(other)), ", "]).flat().slice(0, -1);
+    return h("span", {}, named, others.length > 4 ? ` and ${others.length - 4} more` : "", ": what they keep can't be told apart from it here.");
+  }
+
+  // Details come with the record, which is loaded after the sentence is on the page.
+  async function details(place, row, rows, current) {
+    const facts = h("dl", { class: "facts-wide" },
+      h("dt", {}, "What it loses"), h("dd", {}, loss(row)), h("dt", {}, "Tied with"), h("dd", {}, ties(row, rows)), h("dt", {}, "Speed"), h("dd", {}, speed(row)));
+    place.append(facts);
+    try {
+      const [first] = await RecPress.loadRun(store.id(row));
+      if (!first || !current()) return;
+      const words = RecPress.whoPays(first.record);
+      if (words) facts.append(h("dt", {}, "For whom"), h("dd", {}, words));
+      facts.append(h("dt", {}, "Run it again"), h("dd", {}, RecPress.command(first.record.provenance.command)));
+    } catch {
+      facts.append(h("dt", {}, "Run it again"), h("dd", {}, "The record could not be loaded."));
+    }
+  }
+
+  let latest = 0;
+  // find(state) gives the rows that fit; returns the row that is the answer, or null.
+  function show(place, rows, find, state, energy) {
+    const row = choose(rows, state, energy);
+    const mine = latest += 1;
+    if (!limits(state).length && state.goal === "best" && row !== null) {
+      place.replaceChildren(openings(find, state, energy));
+      return null;
+    }
+    if (row === null) {
+      place.replaceChildren(nearest(find, state, energy));
+      return null;
+    }
+    const ok = rows.filter((each) => store.word("status", each) === "ok").length;
+    place.replaceChildren(sentence(row, state, energy, ok));
+    details(place, row, rows, () => mine === latest);
+    return row;
+  }
+
+  return { show, ordering, examples };
+})();

@@ -1,0 +1,83 @@
+// Which items get a label, so that labels stay apart along one axis: a map to "end" for those near its far end.
+"use strict";
+RecPress.spaced = function (items, position, gap, first) {
+  const at = items.filter((item) => Number.isFinite(position(item)));
+  const places = at.map(position);
+  const low = Math.min(...places), range = Math.max(...places) - low || 1;
+  const taken = [], labelled = new Map();
+  for (const item of at.includes(first) ? [first, ...at] : at) {
+    const place = (position(item) - low) / range;
+    if (labelled.has(item) || taken.some((other) => Math.abs(other - place) < gap)) continue;
+    taken.push(place);
+    labelled.set(item, place > 0.85 ? "end" : "start");
+  }
+  return labelled;
+};
+
+// Draws a compiled chart with Vega and keeps it in step with its data and the theme.
+RecPress.chart = function (place, name, options) {
+  let view = null;
+  let rows = [];
+  let made = Promise.resolve();
+  let titles = {};
+
+  function colours() {
+    const style = getComputedStyle(document.documentElement);
+    return Object.fromEntries(["ink", "muted", "line", "paper"].map((key) => [key, style.getPropertyValue(`--${key}`).trim()]));
+  }
+
+  // The page's own tooltip, written when it is asked for.
+  const box = document.getElementById("tip");
+  function tip(_, event, item, value) {
+    const lines = options.tip ? item && item.datum && "row" in item.datum && options.tip(item.datum)
+      : value && Object.entries(value).map(([key, text]) => `${key}: ${text}`);
+    box.hidden = !lines;
+    if (!lines) return;
+    box.replaceChildren(...lines.map((line) => RecPress.h("div", {}, line)));
+    box.style.left = `${Math.max(8, Math.min(event.clientX + 14, innerWidth - box.offsetWidth - 8))}px`;
+    box.style.top = `${event.clientY + 18 + box.offsetHeight > innerHeight ? event.clientY - box.offsetHeight - 10 : event.clientY + 18}px`;
+  }
+
+  async function embed() {
+    const { ink, muted, line } = colours();
+    let text = JSON.stringify(RecPress.specs[name]).replaceAll('"INK"', () => JSON.stringify(ink));
+    if (options.series) text = text.replaceAll('"SERIES"', () => options.series.map((name) => JSON.stringify(name)).join(","));
+    const spec = JSON.parse(text);
+    for (const signal of spec.signals || []) if (signal.name in titles) signal.value = titles[signal.name];
+    spec.data.find((each) => each.name === "rows").values = rows;
+    const axis = { labelColor: muted, titleColor: muted, gridColor: line, domainColor: line, tickColor: line, labelFontSize: 12, titleFontSize: 12 };
+    if (view) view.finalize();
+    const result = await vegaEmbed(place, spec, {
+      mode: "vega", actions: false, logLevel: 1, renderer: options.renderer || "canvas",
+      tooltip: tip,
+      config: { background: null, font: "system-ui, sans-serif", axis, legend: { labelColor: ink, labelFontSize: 12 }, style: { cell: { stroke: line } } },
+    });
+    view = result.view;
+    view.addEventListener("click", (_, item) => {
+      if (options.open && item && item.datum && "row" in item.datum) location.href = options.open(item.datum);
+    });
+  }
+
+  function again(step) {
+    made = made.then(step).catch((error) => { console.error(error); });
+    return made;
+  }
+  // vega.js is the last script of the page.
+  const ready = window.vegaEmbed ? Promise.resolve() : new Promise((done) => document.addEventListener("DOMContentLoaded", done));
+  window.addEventListener("recpress-theme", () => view && again(embed));
+
+  return {
+    // titles: {x_title, y_title}, for the charts whose axes can change.
+    update(newRows, newTitles = {}) {
+      rows = newRows;
+      titles = newTitles;
+      return again(async () => {
+        await ready;
+        if (newRows !== rows) return; // a later update has come meanwhile
+        if (!view) { await embed(); return; }
+        for (const [name, title] of Object.entries(titles)) view.signal(name, title);
+        await view.data("rows", rows).runAsync();
+      });
+    },
+  };
+};

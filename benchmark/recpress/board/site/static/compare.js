@@ -1,0 +1,78 @@
+// Two to four runs side by side, against the first.
+"use strict";
+(function () {
+  const { h, store } = RecPress;
+  const place = document.getElementById("comparison");
+  const ids = () => (new URLSearchParams(location.hash.slice(1)).get("runs") || "").split(",").filter(Boolean)
+    .map((id) => id.split("/").map(decodeURIComponent).join("/"));
+
+  // The rows whose figure is best, with those whose range overlaps it: one is best, several are tied.
+  // Where a figure is not exact and its range is unknown, or a timing was disturbed, nothing is called best.
+  const EXACT = ["mb", "smaller", "analytic_mj"];
+  function best(rows, column) {
+    const known = rows.filter((row) => store.number(column.key, row) !== null && !store.write(column.key, row).startsWith("~"));
+    if (!column.better || known.length < 2) return [];
+    if (!EXACT.includes(column.key) && known.some((row) => store.range(column.key, row)[0] === store.range(column.key, row)[1])) return [];
+    const [first] = store.sort(known, column.key, column.better === "high");
+    const [low, high] = store.range(column.key, first);
+    const tied = known.filter((row) => {
+      const [from, to] = store.range(column.key, row);
+      return from <= high && to >= low;
+    });
+    return tied.length === known.length ? [] : tied;
+  }
+
+  function difference(column, row, first) {
+    const value = store.number(column.key, row), base = store.number(column.key, first);
+    if (row === first || value === null || base === null || base === 0) return null;
+    const points = column.unit === "%";
+    const change = points ? value - base : 100 * (value / base - 1);
+    return h("small", {}, ` ${change >= 0 ? "+" : ""}${change.toFixed(1)} ${points ? "points" : "%"}`);
+  }
+
+  function table(rows) {
+    const [first] = rows;
+    const numbers = [...store.columns.values()].filter((column) => !store.isText(column.key) && rows.some((row) => store.number(column.key, row) !== null));
+    const facts = ["dataset", "backbone", "family", "division", "serve_form", "status"];
+    return h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Runs side by side" }, h("table", { class: "board compare" },
+      h("thead", {}, h("tr", {}, h("td", {}), rows.map((row) => h("th", { scope: "col", class: "num" }, RecPress.mark(store.word("family", row)), h("a", { href: store.href(row) }, store.name(row)))))),
+      h("tbody", {},
+        facts.map((key) => h("tr", {}, h("th", { scope: "row" }, store.columns.get(key).label), rows.map((row) => h("td", { class: "num" }, store.word(key, row))))),
+        numbers.map((column) => {
+          const winners = best(rows, column);
+          const mark = winners.length === 1 ? "★ " : "≈ ";
+          return h("tr", {}, h("th", { scope: "row" }, h("span", { tabindex: "0", "data-tip": column.help }, column.label, column.unit ? h("small", {}, ` ${column.unit}`) : null)),
+            rows.map((row) => {
+              const won = winners.includes(row);
+              return h("td", { class: won ? "num won" : "num" }, won ? h("span", { "data-tip": winners.length === 1 ? "Best of these." : "Best of these, and tied: their ranges overlap." }, mark) : null, store.write(column.key, row), difference(column, row, first));
+            }));
+        }))));
+  }
+
+  async function warnings(rows) {
+    const loaded = await Promise.all(rows.map((row) => RecPress.loadRun(store.id(row)).catch(() => [])));
+    const of = (field) => new Set(loaded.flatMap((runs) => runs.map((each) => each.record.identity[field])));
+    const machines = new Set(loaded.flatMap((runs) => runs.map((each) => each.record.provenance.machine)));
+    const said = [];
+    if (of("split").size > 1) said.push("These runs are on different splits: their quality can't be compared.");
+    else if (of("backbone").size > 1) said.push("These runs compress different backbones: what is kept is of each one's own.");
+    if (machines.size > 1) said.push("They were timed on different machines: compare the ratios, not the milliseconds.");
+    return { said, loaded };
+  }
+
+  async function show() {
+    const every = new Map(Array.from({ length: store.size }, (_, row) => [store.id(row), row]));
+    const rows = ids().filter((id) => every.has(id)).slice(0, 4).map((id) => every.get(id));
+    if (rows.length < 2) {
+      place.replaceChildren(h("p", {}, "Pick two to four rows in a table and press Compare. ", h("a", { href: "index.html" }, "To the overview")));
+      return;
+    }
+    const notes = h("div", {});
+    place.replaceChildren(h("p", { class: "lead" }, "Each against the first. ★ is the best figure; ≈ are the best that can't be told apart by interval or spread."), notes, table(rows));
+    const { said, loaded } = await warnings(rows);
+    notes.replaceChildren(...said.map((text) => h("p", { class: "warning" }, text)));
+    place.append(h("section", {}, h("h2", {}, "Run them again"), loaded.filter((runs) => runs.length).map((runs) => RecPress.command(runs[0].record.provenance.command))));
+  }
+  window.addEventListener("hashchange", show);
+  show();
+})();

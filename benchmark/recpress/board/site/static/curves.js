@@ -1,0 +1,46 @@
+// Lines of what is kept against how small: of one data set by method, or of one method by data set and backbone.
+"use strict";
+(function () {
+  const { store } = RecPress;
+  const place = document.getElementById("curves");
+  for (const element of document.querySelectorAll(".needs-script")) element.hidden = false;
+  const method = place.dataset.method;
+  const series = (row) => `${store.word("dataset", row)}, ${store.word("backbone", row)}`;
+  const names = method ? [...new Set(fitting({ method }).map(series))].sort() : null;
+  const chart = RecPress.chart(place, method ? "series" : "curves", {
+    series: names,
+    open: (datum) => store.href(datum.row),
+    tip: ({ row }) => [`${store.name(row)}, ${store.word("backbone", row)}, ${store.word("dataset", row)}`,
+      `${store.write("kept", row)} % of NDCG@20 kept`, `${store.write("mb", row)} MB, ${store.write("smaller", row)}× smaller`],
+  });
+
+  function fitting(equal) {
+    return store.sort(store.filter({ equal, among: { status: ["ok"] }, contains: "", least: {}, most: {} }), "smaller", false)
+      .filter((row) => store.number("kept", row) !== null && store.number("smaller", row) > 0);
+  }
+
+  function rowsOf(equal, series) {
+    const found = fitting(equal);
+    // Each line is named at its small end, where there is room; a legend names the lines of a method's page.
+    const last = new Map(found.map((row) => [series(row), row]));
+    const named = method ? new Map() : RecPress.spaced([...last.values()], (row) => store.number("kept", row), 0.045);
+    return found.map((row) => {
+      const [low, high] = store.range("kept", row);
+      return {
+        x: store.number("smaller", row), y: store.number("kept", row), low, high, series: series(row),
+        row, family: store.word("family", row),
+        label: named.has(row) ? series(row) : null,
+      };
+    });
+  }
+
+  if (method) {
+    chart.update(rowsOf({ method }, series));
+    return;
+  }
+  const scope = JSON.parse(document.getElementById("explorer").dataset.scope);
+  const backbone = document.getElementById("curves-backbone");
+  const show = () => chart.update(rowsOf({ dataset: scope.dataset, backbone: backbone.value }, (row) => store.word("method", row)));
+  backbone.addEventListener("change", show);
+  show();
+})();

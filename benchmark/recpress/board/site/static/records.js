@@ -1,0 +1,32 @@
+// Whole records, loaded when a page needs them: a script a method, so that it works from a file.
+"use strict";
+(function () {
+  const waiting = new Map();
+  const loaded = new Map();
+  RecPress.receiveRecords = function (name, records) {
+    loaded.set(name, records);
+    waiting.get(name)?.done(records);
+  };
+  RecPress.receiveMachines = function (machines) { RecPress.machines = machines; };
+
+  // name: "<dataset>/<backbone>/<method>". Rejects when there is no such file.
+  RecPress.loadRecords = function (name) {
+    if (loaded.has(name)) return Promise.resolve(loaded.get(name));
+    if (!waiting.has(name)) {
+      const entry = {};
+      entry.promise = new Promise((done, failed) => { entry.done = done; entry.failed = failed; });
+      waiting.set(name, entry);
+      const script = RecPress.h("script", { src: `${RecPress.root}data/runs/${RecPress.address(name)}.js` });
+      script.addEventListener("error", () => entry.failed(new Error(`no records of ${name}`)));
+      document.head.append(script);
+    }
+    return waiting.get(name).promise;
+  };
+
+  // run: "<dataset>/<backbone>/<method>/<setting>": the records of its seeds.
+  RecPress.loadRun = async function (run) {
+    const name = run.split("/").slice(0, 3).join("/");
+    const all = await RecPress.loadRecords(name);
+    return all.filter((each) => each.id.slice(0, each.id.lastIndexOf(".seed")) === run);
+  };
+})();

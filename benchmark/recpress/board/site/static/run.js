@@ -1,0 +1,165 @@
+// One run: every figure of its record with its unit, how to run it again, and the record itself.
+"use strict";
+(function () {
+  const { h } = RecPress;
+  const place = document.getElementById("run");
+  const number = (value, digits = 4) => (value === null || value === undefined ? "–" : RecPress.significant(value, digits));
+  const percent = (value) => (value === null || value === undefined ? "–" : `${(100 * value).toFixed(1)} %`);
+  const words = (key) => key.replaceAll("_", " ");
+
+  function table(caption, heads, lines, numeric) {
+    return h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": caption }, h("table", { class: "board" },
+      h("caption", { class: "hidden" }, caption),
+      h("thead", {}, h("tr", {}, heads.map((head, at) => h("th", { scope: "col", class: at >= numeric ? "num" : null }, head)))),
+      h("tbody", {}, lines.map((line) => h("tr", {}, line.map((cell, at) =>
+        (at ? h("td", { class: at >= numeric ? "num" : null }, cell) : h("th", { scope: "row" }, cell))))))));
+  }
+  const tile = (label, value, note) => h("div", {}, h("dt", {}, label), h("dd", {}, value, note ? h("small", {}, ` ${note}`) : null));
+  const section = (title, ...inside) => h("section", {}, h("h2", {}, title), ...inside);
+
+  function tiles(record) {
+    const { quality, bytes } = record;
+    const single = record.latency.find((each) => each.scenario === "single");
+    const energy = record.energy.find((each) => each.what === "per-query");
+    return h("dl", { class: "facts" },
+      quality && tile("NDCG@20", number(quality.metrics["ndcg@20"]), `${percent(quality.retention["ndcg@20"])} kept`),
+      bytes && tile("Size", RecPress.bytes(bytes.file), `${number(bytes.reference / bytes.file, 3)}× smaller`),
+      single && tile("One user", `${number(single.p50_ms, 3)} ms`, `${single.ratio.toFixed(2)}× fp32`),
+      energy && tile("One query", `${number(1e3 * energy.joules, 3)} mJ`, energy.grade));
+  }
+
+  function quality(record) {
+    const { metrics, retention, users, users_left_out: left } = record.quality;
+    const at = new Map();
+    const rest = [];
+    for (const key of Object.keys(metrics)) {
+      const [name, k] = key.split("@");
+      if (k) at.set(name, [...(at.get(name) || []), Number(k)]);
+      else rest.push(key);
+    }
+    const ks = [...new Set([...at.values()].flat())].sort((a, b) => a - b);
+    const lines = [...at.keys()].map((name) => [words(name), ...ks.map((k) => {
+      const key = `${name}@${k}`;
+      if (!(key in metrics)) return "–";
+      return h("span", {}, metrics[key].toFixed(4), key in retention ? h("small", {}, ` ${percent(retention[key])}`) : null);
+    })]);
+    return section("Quality", h("p", {}, `Means over ${users.toLocaleString("en")} users with test items; ${left.toLocaleString("en")} have none. Beside each: what is kept of the uncompressed backbone's.`),
+      table("Ranking metrics", ["Metric", ...ks.map((k) => `@${k}`)], lines, 1),
+      rest.length ? table("Other metrics", ["Metric", "Value", "Kept"], rest.map((key) => [words(key), number(metrics[key]), percent(retention[key])]), 1) : null);
+  }
+
+  const KNOWN_BYTES = { nominal_parameters: "Nominal parameters", nonzero_parameters: "Non-zero parameters" };
+  function bytes(record) {
+    const { bytes: size } = record;
+    const bar = h("div", { class: "plot short", role: "img", "aria-label": "What the bytes of the artefact are" });
+    const kinds = Object.entries(size.ledger).filter(([, count]) => count > 0).sort((a, b) => b[1] - a[1]);
+    RecPress.chart(bar, "ledger", { renderer: "svg" }).update(kinds.map(([kind, count], placed) =>
+      ({ kind: words(kind), bytes: count, text: `${count.toLocaleString("en")} (${percent(count / size.file)})`, place: placed })));
+    const counts = Object.entries(size).filter(([key, value]) => typeof value === "number" && !["per_entity", "reference", "file"].includes(key));
+    return section("Bytes", bar, table("Byte ledger", ["Kind", "Bytes", "Share"],
+      [...kinds.map(([kind, count]) => [words(kind), count.toLocaleString("en"), percent(count / size.file)]),
+        [h("strong", {}, "file"), size.file.toLocaleString("en"), "100 %"],
+        ["dense fp32 tables", size.reference.toLocaleString("en"), percent(size.reference / size.file)]], 1),
+    h("dl", { class: "facts" }, tile("Bytes a user or item", number(size.per_entity, 3)),
+      counts.map(([key, count]) => tile(KNOWN_BYTES[key] || words(key), key in KNOWN_BYTES ? count.toLocaleString("en") : RecPress.bytes(count)))));
+  }
+
+  // Raw times: base64 of zlib of int64 nanoseconds, this artefact's first half, the reference's second.
+  async function samples(text) {
+    const packed = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+    const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"));
+    const raw = new BigInt64Array(await new Response(stream).arrayBuffer());
+    const times = Array.from(raw, (each) => Number(each) / 1e6);
+    return [times.slice(0, times.length / 2), times.slice(times.length / 2)];
+  }
+
+  function bins([mine, reference]) {
+    const all = [...mine, ...reference].sort((a, b) => a - b);
+    // The slowest hundredth would squeeze the rest into one bar.
+    const low = all[0], high = all[Math.floor(0.99 * (all.length - 1))];
+    const count = 40, width = (high - low) / count || 1;
+    const share = (times, at) => (100 * times.filter((time) => Math.min(Math.floor((time - low) / width), count - 1) === at && time <= high).length) / times.length;
+    return [["this artefact", mine], ["dense fp32", reference]].flatMap(([side, times]) =>
+      Array.from({ length: count }, (_, at) => ({ side, low: low + at * width, high: low + (at + 1) * width, share: share(times, at) }))
+        .filter((bin) => bin.share > 0));
+  }
+
+  function latency(record) {
+    const heads = ["Scenario", "Threads", "p50 ms", "p90 ms", "p99 ms", "fp32 p50 ms", "Ratio", "95 % interval", "Calls"];
+    const lines = record.latency.map((each) => [each.noisy ? `${each.scenario} (noisy)` : each.scenario, String(each.threads),
+      ...[each.p50_ms, each.p90_ms, each.p99_ms, each.reference_p50_ms].map((time) => number(time, 3)),
+      `${each.ratio.toFixed(3)}×`, `${each.ratio_low.toFixed(3)}–${each.ratio_high.toFixed(3)}`, each.queries.toLocaleString("en")]);
+    const plots = record.latency.filter((each) => each.samples).map((each) => {
+      const plot = h("div", { class: "plot short", role: "img", "aria-label": `Times of ${each.scenario}, this artefact and dense fp32` });
+      const chart = RecPress.chart(plot, "histogram", { renderer: "svg" });
+      samples(each.samples).then((sides) => chart.update(bins(sides))).catch(() => plot.replaceChildren("The raw times could not be read."));
+      return h("figure", {}, h("figcaption", {}, `${each.scenario}, ${each.batch_size} user${each.batch_size === 1 ? "" : "s"} a call`), plot);
+    });
+    return section("Latency", h("p", {}, "Timed in turn with dense fp32 in one process; a ratio below 1 is faster. Histograms leave out the slowest hundredth."),
+      table("Latency", heads, lines, 1), h("div", { class: "pair" }, plots));
+  }
+
+  function energy(record) {
+    return section("Energy", table("Energy", ["What", "Grade", "Energy mJ", "Low–high mJ", "From"], record.energy.map((each) =>
+      [words(each.what), each.grade, number(1e3 * each.joules, 3), `${number(1e3 * each.low, 3)}–${number(1e3 * each.high, 3)}`, each.table]), 2));
+  }
+
+  // Whatever else a record holds, by name: a figure is never left out because this page is older.
+  function tree(value) {
+    if (Array.isArray(value)) return value.length ? h("span", {}, value.map((each, at) => [at ? ", " : null, typeof each === "object" && each !== null ? tree(each) : String(each)]).flat()) : "–";
+    if (value !== null && typeof value === "object") {
+      const entries = Object.entries(value);
+      return entries.length ? h("dl", { class: "rows" }, entries.flatMap(([key, inner]) => [h("dt", {}, words(key)), h("dd", {}, tree(inner))])) : "–";
+    }
+    if (value === null) return "–";
+    return typeof value === "number" && !Number.isInteger(value) ? number(value, 5) : String(value);
+  }
+
+  function show(runs, at) {
+    const { id, record } = runs[at];
+    const who = record.identity;
+    document.title = `${who.method} ${who.setting} on ${who.dataset} · RecPress`;
+    const seeds = runs.map((each, index) => h("button", { type: "button", class: "quiet", "aria-pressed": String(index === at), onclick: () => show(runs, index) }, `seed ${each.record.identity.seed}`));
+    const { quality: scored, ...others } = record;
+    const extra = scored ? Object.fromEntries(Object.entries(scored).filter(([key]) => !["metrics", "retention", "users", "users_left_out", "topk_sha256", "paired", "item_deciles", "user_deciles"].includes(key))) : {};
+    const known = ["schema_version", "status", "reason", "identity", "quality", "bytes", "latency", "energy", "cost", "provenance"];
+    const more = Object.fromEntries(Object.entries(others).filter(([key]) => !known.includes(key)));
+    const machine = RecPress.machines && RecPress.machines[record.provenance.machine];
+    const text = JSON.stringify(record, null, 1);
+    const save = h("button", { type: "button", onclick: () => RecPress.download(`${id.replaceAll("/", "_")}.json`, "application/json", text) }, "Download the record");
+    const parts = [
+      h("p", { class: "crumb" }, h("a", { href: `dataset/${who.dataset}.html` }, who.dataset), " / ", h("a", { href: `backbone/${who.backbone}.html` }, who.backbone), " / ", h("a", { href: `method/${who.method}.html` }, who.method)),
+      h("h1", {}, RecPress.mark(who.family), `${who.method} ${who.setting}`),
+      runs.length > 1 ? h("p", { class: "seeds", role: "group", "aria-label": "Seeds" }, seeds) : null,
+      record.status === "ok" ? null : h("p", { class: "warning" }, h("strong", {}, `${record.status}. `), record.reason || ""),
+      tiles(record),
+      section("Run it again", RecPress.command(record.provenance.command)),
+      scored ? quality(record) : null,
+      scored ? RecPress.slices(record) : null,
+      Object.keys(extra).length ? section("More on quality", tree(extra)) : null,
+      record.bytes ? bytes(record) : null,
+      record.latency.length ? latency(record) : null,
+      record.energy.length ? energy(record) : null,
+      record.cost ? section("Cost of compressing", tree(record.cost)) : null,
+      ...Object.entries(more).map(([key, value]) => section(words(key), tree(value))),
+      section("What was run", tree(who)),
+      section("Where it comes from", tree(record.provenance), machine ? h("div", {}, h("h3", {}, "Machine"), tree(machine)) : null),
+      section("The record", save, h("details", {}, h("summary", {}, "JSON"), h("pre", { tabindex: "0" }, text))),
+    ];
+    place.replaceChildren(...parts.filter(Boolean));
+  }
+
+  async function open() {
+    const run = (new URLSearchParams(location.hash.slice(1)).get("run") || "").split("/").map((part) => {
+      try { return decodeURIComponent(part); } catch { return part; }
+    }).join("/");
+    place.replaceChildren(h("p", {}, "Loading…"));
+    const runs = run ? await RecPress.loadRun(run).catch(() => []) : [];
+    if (runs.length) show(runs, 0);
+    else {
+      place.replaceChildren(h("h1", {}, "Run"), h("p", {}, run ? `There is no run ${run} on this board. ` : "No run was named. ", h("a", { href: "index.html" }, "The overview lists all.")));
+    }
+  }
+  window.addEventListener("hashchange", open);
+  document.addEventListener("DOMContentLoaded", open);
+})();
