@@ -304,6 +304,18 @@ def test_a_run_shows_every_metric_and_its_record(page: Any, site: Path) -> None:
     page.wait_for_selector("text=No run was named")
 
 
+def test_compare_calls_best_only_what_can_be_told(page: Any, site: Path, made: pd.DataFrame) -> None:
+    visit(page, site, PAIR)
+    pair = made[
+        (made["dataset"] == "synthetic-small") & (made["backbone"] == "lightgcn") & (made["setting"] == "1/4")
+    ].set_index("method")
+    uniform, svd = pair.loc["uniform"], pair.loc["svd"]
+    for label, key in (("Kept", "kept"), ("Single vs fp32", "single")):
+        row = page.locator(f"tbody tr:has(th:text-is('{label}')), tbody tr:has(th span:has-text('{label}'))").first
+        apart = uniform[f"{key}_high"] < svd[f"{key}_low"] or svd[f"{key}_high"] < uniform[f"{key}_low"]
+        assert row.locator("td.won").count() == int(apart), label
+
+
 def test_without_javascript_the_tables_are_there(browser: Any, site: Path, made: pd.DataFrame) -> None:
     with browser.new_context(java_script_enabled=False) as context:
         page = context.new_page()

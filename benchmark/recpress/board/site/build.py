@@ -60,9 +60,7 @@ class _Site:
 
     def page(self, path: str, template: str, context: dict[str, Any]) -> None:
         root = "../" * path.count("/")
-        filled = self.templates.get_template(template).render(
-            root=root, page=path.removesuffix(".html"), **context
-        )
+        filled = self.templates.get_template(template).render(root=root, page=path.removesuffix(".html"), **context)
         self.write(path, filled)
 
 

@@ -209,7 +209,13 @@ def ledger() -> Spec:
         "data": {"name": "rows"},
         "mark": {"type": "bar", "height": 34},
         "encoding": {
-            "x": {"field": "bytes", "type": "quantitative", "stack": True, "scale": {"nice": False}, "axis": _axis("bytes", format="~s", tickCount=6)},
+            "x": {
+                "field": "bytes",
+                "type": "quantitative",
+                "stack": True,
+                "scale": {"nice": False},
+                "axis": _axis("bytes", format="~s", tickCount=6),
+            },
             "color": {
                 "field": "kind",
                 "type": "nominal",
@@ -230,7 +236,12 @@ def histogram() -> Spec:
         "data": {"name": "rows"},
         "mark": {"type": "bar", "opacity": 0.6, "binSpacing": 0},
         "encoding": {
-            "x": {"field": "low", "type": "quantitative", "bin": {"binned": True}, "axis": _axis("time per call [ms]", tickCount=6)},
+            "x": {
+                "field": "low",
+                "type": "quantitative",
+                "bin": {"binned": True},
+                "axis": _axis("time per call [ms]", tickCount=6),
+            },
             "x2": {"field": "high"},
             "y": {"field": "share", "type": "quantitative", "stack": None, "axis": _axis("calls [%]")},
             "color": {
@@ -286,7 +297,12 @@ def look(family: str) -> dict[str, str]:
 
 def picture(rows: list[dict[str, Any]], families: Sequence[str], width: int = 760) -> Spec:
     """Return the Pareto chart with its data in it, for drawing without a browser."""
-    text = json.dumps(pareto(families)).replace("X_TITLE", "size on disk [MB], log scale").replace("Y_TITLE", "NDCG@20").replace("INK", "#1a1f26")
+    text = (
+        json.dumps(pareto(families))
+        .replace("X_TITLE", "size on disk [MB], log scale")
+        .replace("Y_TITLE", "NDCG@20")
+        .replace("INK", "#1a1f26")
+    )
     return {**json.loads(text), "width": width, "background": "white", "data": {"name": "rows", "values": rows}}
 
 

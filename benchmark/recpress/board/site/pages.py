@@ -35,7 +35,9 @@ def run_link(row: Mapping[Hashable, Any], root: str) -> str:
     return f"{root}run.html#run=" + "/".join(quote(str(word), safe="") for word in words)
 
 
-def static_table(rows: pd.DataFrame, root: str, leave_out: tuple[str, ...] = (), figures: tuple[str, ...] = PAGE) -> Context:
+def static_table(
+    rows: pd.DataFrame, root: str, leave_out: tuple[str, ...] = (), figures: tuple[str, ...] = PAGE
+) -> Context:
     """Return a table for reading without JavaScript; its first cell is the link to the run."""
     order = ["method", "setting", "dataset", "backbone", "status"]
     text = [column for column in TEXT if column.headline and column.key not in leave_out]
@@ -60,7 +62,10 @@ def words(rows: pd.DataFrame) -> dict[str, list[str]]:
     """Return the values to choose from; data sets with most figures first."""
     ok = rows[rows["status"] == "ok"]
     by_size = ok["dataset"].value_counts()
-    found = {key: sorted(rows[key].unique()) for key in ("backbone", "family", "division", "serve_form", "protocol", "status")}
+    found = {
+        key: sorted(rows[key].unique())
+        for key in ("backbone", "family", "division", "serve_form", "protocol", "status")
+    }
     found["dataset"] = [*by_size.index, *sorted(set(rows["dataset"]) - set(by_size.index))]
     found["grade"] = [grade for grade in ("analytic", "modelled", "measured") if rows[f"{grade}_mj"].notna().any()]
     return found
