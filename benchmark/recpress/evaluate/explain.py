@@ -1,0 +1,192 @@
+"""Which items of a user's history a score comes from: exact for linear propagation, no approximation needed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy import stats
+from torch import Tensor
+
+from recpress.backbones.base import Backbone
+from recpress.backbones.propagate import Propagation
+from recpress.data.graph import Graph
+from recpress.data.interactions import UserItems
+from recpress.errors import UserError
+
+DRIFT_DEPTH = 10
+"""The largest contributions that `drift` compares as sets."""
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """A score, taken apart.
+
+    Attributes
+    ----------
+    items : int32 array of shape (h,)
+        The user's history, ascending.
+    contributions : float64 array of shape (h,)
+        What each of them gives to the score.
+    rest : float
+        What comes from no history item: the user's own base vector and, for a compressed model, what
+        compressing changed in the user's vector.
+    """
+
+    items: NDArray[np.int32]
+    contributions: NDArray[np.float64]
+    rest: float
+
+    @property
+    def score(self) -> float:
+        """The explained score: all parts together."""
+        return float(self.contributions.sum()) + self.rest
+
+    def top(self, n: int) -> NDArray[np.int32]:
+        """Return the n items that give most, the largest first, ties by id."""
+        return self.items[np.argsort(-self.contributions, kind="stable")[:n]]
+
+
+class LinearExplainer:
+    """Takes the scores of a backbone with linear propagation apart by the first step from the user.
+
+    With ``E = 1/(L+1) Σ_l Ã^l E⁰`` a user's vector is ``1/(L+1) (e⁰_u + Σ_j Ã_uj s_j)`` over the history,
+    where ``s_j = Σ_{l<L} (Ã^l E⁰)_j``: item j stands for all walks of the graph that leave the user by it.
+    The parts are exact and add up to the score.
+
+    Parameters
+    ----------
+    backbone : Backbone
+        `lightgcn`, or another whose final tables are its base tables propagated linearly, normalised or not.
+    graph : Graph
+        The bipartite graph that it propagates over.
+
+    Raises
+    ------
+    UserError
+        When the backbone's tables don't come from linear propagation over this graph.
+    """
+
+    def __init__(self, backbone: Backbone, graph: Graph) -> None:
+        layers = backbone.recipe.layers
+        if layers < 1:
+            raise UserError(
+                f"{backbone.name} has no propagation, so the history has no part in its scores that could "
+                "be explained: use a graph backbone."
+            )
+        adjacency = graph.adjacency()
+        propagation = Propagation(adjacency, layers)
+        power = torch.cat([backbone.base_users, backbone.base_items])
+        walks = power.clone()
+        for _ in range(layers - 1):
+            power = propagation.step(power)
+            walks += power
+        vectors = (backbone.base_users + propagation.step(walks)[: graph.n_users]) / (layers + 1)
+        # Tables that are normalised when training is done differ from these by a factor per user.
+        self._scale = backbone.users.norm(dim=1) / vectors.norm(dim=1).clamp(min=1e-30) / (layers + 1)
+        self._own = backbone.base_users
+        self._walks = walks[graph.n_users :]
+        self._weights = adjacency.weights
+        self._history = graph.user_items
+        gap = (vectors * self._scale[:, None] * (layers + 1) - backbone.users).abs().max()
+        if gap > 1e-4 * backbone.users.abs().max():
+            raise UserError(
+                f"The final tables of {backbone.name} are not its base tables propagated linearly over this "
+                "graph, so their scores have no exact parts."
+            )
+
+    def explain(self, user: int, item: Tensor, score: float | None = None) -> Explanation:
+        """Take the score of one user for one item apart.
+
+        Parameters
+        ----------
+        user : int
+        item : float32 tensor of shape (d,)
+            The item's final vector: of the backbone, or as decoded from a compressed artefact. Contributions
+            are linear in it, so the difference of two items' vectors explains why one is above the other,
+            and the difference from the mean of the user's best items explains a place in the list: items
+            that the history likes all alike cancel out.
+        score : float, optional
+            The score that was served. What the history and the user's own vector don't give of it goes into
+            `rest`. Without it, the score is that of the backbone's user vector.
+        """
+        start, stop = self._history.indptr[user], self._history.indptr[user + 1]
+        items = self._history.items[start:stop]
+        weights = torch.from_numpy(self._weights[start:stop].astype(np.float64))
+        target = item.double() * self._scale[user].double()
+        parts = (weights * (self._walks[torch.from_numpy(items).long()].double() @ target)).numpy()
+        own = float(self._own[user].double() @ target)
+        rest = own if score is None else score - float(parts.sum())
+        return Explanation(items, parts, rest)
+
+
+@dataclass(frozen=True)
+class Drift:
+    """How far two explanations of the same user and item differ.
+
+    Attributes
+    ----------
+    jaccard : float
+        Of their ten largest contributions, in [0, 1].
+    spearman : float
+        Rank correlation of all contributions, in [-1, 1]. Where the items of the history all give the same,
+        it is 1 if they do so in both and else 0.
+    sign_flips : float
+        Share of the history that turned from for to against or back, in [0, 1].
+    """
+
+    jaccard: float
+    spearman: float
+    sign_flips: float
+
+
+def drift(before: Explanation, after: Explanation) -> Drift:
+    """Compare two explanations of the same user and item.
+
+    Raises
+    ------
+    ValueError
+        When they are of different histories.
+    """
+    if not np.array_equal(before.items, after.items):
+        raise ValueError("the explanations are of different histories")
+    top = set(before.top(DRIFT_DEPTH).tolist()), set(after.top(DRIFT_DEPTH).tolist())
+    union = top[0] | top[1]
+    old, new = before.contributions, after.contributions
+    if not len(old):
+        return Drift(jaccard=1.0, spearman=1.0, sign_flips=0.0)
+    constant = np.ptp(old) == 0, np.ptp(new) == 0
+    return Drift(
+        jaccard=len(top[0] & top[1]) / len(union),
+        spearman=float(all(constant)) if any(constant) else float(stats.spearmanr(old, new).statistic),
+        sign_flips=float(np.mean(np.sign(old) != np.sign(new))),
+    )
+
+
+def rank_after_deletion(
+    backbone: Backbone, graph: Graph, user: int, item: int, deleted: NDArray[np.int32]
+) -> tuple[int, int]:
+    """Return an item's rank for a user before and after history items are deleted from the graph.
+
+    The base tables stay; the graph without these edges is normalised and propagated anew. Ranks are from 1
+    among the items outside the *whole* history, so that deleted items don't come back as competitors.
+    """
+    history = graph.user_items
+    keep = np.ones(history.nnz, bool)
+    start, stop = history.indptr[user], history.indptr[user + 1]
+    keep[start:stop] = ~np.isin(history.items[start:stop], deleted)
+    rest = UserItems.from_pairs(history.users[keep], history.items[keep], graph.n_users, graph.n_items)
+    base = torch.cat([backbone.base_users, backbone.base_items])
+
+    def rank(user_items: UserItems) -> int:
+        table = Propagation(Graph(user_items).adjacency(), backbone.recipe.layers).apply(base)
+        users, items = table[: graph.n_users], table[graph.n_users :]
+        if backbone.recipe.loss == "softmax":
+            items = torch.nn.functional.normalize(items)
+        scores = items @ users[user]
+        scores[torch.from_numpy(history.of(user)).long()] = -torch.inf
+        return 1 + int((scores > scores[item]).sum())
+
+    return rank(history), rank(rest)
