@@ -26,7 +26,7 @@ def worst(name: str, theirs, ours) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--recbole")
-    parser.add_argument("--lightgcn")
+    parser.add_argument("--lgn")
     parser.add_argument("--cases", type=int, default=5000)
     options = parser.parse_args()
     rng = np.random.default_rng(0)
@@ -48,9 +48,9 @@ def main() -> None:
                                  ("Precision", "precision"), ("Hit", "hit_rate"), ("MRR", "mrr")):  # fmt: skip
                 for k in KS:
                     worst(f"RecBole {theirs}@{k}", found[theirs][:, k - 1], ours[f"{mine}@{k}"])
-        if options.lightgcn:
-            common.run(sys.executable, "lightgcn_pytorch_side.py", "definitions", name, cwd=options.lightgcn)
-            found = np.load(Path(name) / "lightgcn.npz")
+        if options.lgn:
+            common.run(sys.executable, "lgn_side.py", "definitions", name, cwd=options.lgn)
+            found = np.load(Path(name) / "lgn.npz")
             for metric in found.files:
                 worst(f"LightGCN-PyTorch {metric}", found[metric], ours[metric])
     qrels = {str(user): {str(item): 1 for item in test.of(user).tolist()} for user in range(n)}

@@ -38,14 +38,14 @@ def ours(train, test, users, items) -> tuple[float, dict[str, float]]:
 
 def report(name: str, seconds: list[float], mine: list[float]) -> None:
     ratio = common.median(seconds) / common.median(mine)
-    print(f"{name:42} {common.median(seconds):8.2f} s   {ratio:6.1f} × ours", flush=True)
+    print(f"{name:64} {common.median(seconds):8.2f} s   {ratio:6.1f} × ours", flush=True)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--recbole", help="python of an environment that has RecBole")
-    parser.add_argument("--lightgcn", help="the `code` folder of a checkout of LightGCN-PyTorch")
+    parser.add_argument("--lgn", help="the `code` folder of a checkout of LightGCN-PyTorch")
     options = parser.parse_args()
     train, test = common.read_split(options.data)
     users, items = common.random_tables(train.n_users, train.n_items)
@@ -58,38 +58,33 @@ def main() -> None:
         for part in ("train.txt", "test.txt"):
             (folder / "split" / part).symlink_to((options.data / part).resolve())
         write_for_recbole(folder, train, test)
-        mine, theirs = [], {}
         seconds, means = ours(train, test, users, items)
-        mine.append(seconds)
+        mine = [seconds]
         if options.recbole:
             # 256 users at once; its default batch of 4,096 scores is one user at a time here.
             got = common.run(options.recbole, "recbole_side.py", "ranking", name, "2", "256")
-            theirs["RecBole, 256 users at once"] = got["seconds"]
+            report("RecBole, 256 users at once", got["seconds"], mine)
             named = {"recall": "recall", "ndcg": "ndcg", "precision": "precision", "hit": "hit_rate",
                      "mrr": "mrr", "map": "map"}  # fmt: skip
             for metric, value in got["metrics"].items():
                 kind, k = metric.split("@")
                 check(f"RecBole {metric}", value, means[f"{named[kind]}@{k}"])
             mine.append(ours(train, test, users, items)[0])
-        if options.lightgcn:
+        if options.lgn:
             for kind, what in (("mf", "given tables"), ("lgn", "propagates for each batch, as its Test does")):
-                got = common.run(
-                    sys.executable, "lightgcn_pytorch_side.py", "ranking", name, kind, cwd=options.lightgcn
-                )
-                theirs[f"LightGCN-PyTorch, {what}"] = got["seconds"]
+                got = common.run(sys.executable, "lgn_side.py", "ranking", name, kind, cwd=options.lgn)
+                report(f"LightGCN-PyTorch, {what}", got["seconds"], mine)
                 if kind == "mf":
                     for metric, value in got["metrics"].items():
                         check(f"LightGCN-PyTorch {metric}", value, means[metric])
                 mine.append(ours(train, test, users, items)[0])
     report("recpress", mine, mine)
-    for each, times in theirs.items():
-        report(each, times, mine)
 
 
 def check(name: str, theirs: float, ours: float) -> None:
     # float32 scores are summed in another order, which may swap neighbours in a list.
     if abs(theirs - ours) > 1e-6:
-        print(f"DIFFERENT: {name}: {theirs:.9f}, ours {ours:.9f}")
+        print(f"DIFFERENT: {name}: {theirs:.9f}, ours {ours:.9f}", flush=True)
 
 
 main()

@@ -44,7 +44,7 @@ def definitions() -> dict:
             found.setdefault(f"recall@{k}", []).append(both["recall"])
             found.setdefault(f"precision@{k}", []).append(both["precision"])
             found.setdefault(f"ndcg@{k}", []).append(utils.NDCGatK_r(test, row, k))
-    np.savez(folder / "lightgcn.npz", **found)
+    np.savez(folder / "lgn.npz", **found)
     return {}
 
 
