@@ -1,6 +1,6 @@
 """Kernels of the exact top-K on a CPU.
 
-A row is first reduced to the maxima of small groups of items. The k-th largest maximum is a floor under the
+A row is first reduced to the maxima of small groups of items. A value that k maxima reach is a floor under the
 k-th largest score, so only the few groups that reach it are looked into, with a heap of k entries. No scratch
 memory beyond the maxima of one row; exact for any scores, however many of them tie.
 """
@@ -14,6 +14,8 @@ from recpress.serve._jit import kernel
 
 GROUP = 32
 """Items per group: more make the maxima fewer, and each group that is looked into dearer."""
+
+_HALVINGS = 12
 
 
 @kernel
@@ -67,6 +69,36 @@ def _group_maxima(scores: NDArray[np.float32], maxima: NDArray[np.float32], nan:
 
 
 @kernel
+def _floor(maxima: NDArray[np.float32], k: int) -> np.float32:
+    """Return a value that at least k maxima reach, and few more than k, or -inf.
+
+    Found by halving the range: counting is vectorised, so this is faster than to select the k-th. Any value
+    that k maxima reach will do, so it may stop anywhere, as it does where infinities leave no range to halve.
+    """
+    low, high = np.float32(np.inf), np.float32(-np.inf)
+    finite = 0
+    for maximum in maxima:
+        if maximum > -np.inf:
+            finite += 1
+            low = min(low, maximum)
+            high = max(high, maximum)
+    if finite < k:
+        return np.float32(-np.inf)
+    for _ in range(_HALVINGS):
+        middle = np.float32(low + (high - low) * np.float32(0.5))
+        count = 0
+        for maximum in maxima:
+            count += maximum >= middle
+        if count < k:
+            high = middle
+        else:
+            low = middle
+            if count <= k + k // 8:
+                break
+    return low
+
+
+@kernel
 def select_rows(
     scores: NDArray[np.float32],
     items: NDArray[np.int32],
@@ -84,15 +116,11 @@ def select_rows(
         line, heap, ids = scores[row], best[row], items[row]
         if _group_maxima(line, maxima, nan):
             return row
-        heap[:] = -np.inf
-        ids[:] = -1
         if k == 0:
             continue
-        for group in range(n_groups):
-            if maxima[group] > heap[0]:
-                _replace_worst(heap, ids, k, maxima[group], np.int32(-1))
-        floor = heap[0]
         heap[:] = -np.inf
+        ids[:] = -1
+        floor = _floor(maxima, k)
         for group in range(n_groups):
             if maxima[group] < floor or maxima[group] < heap[0]:
                 continue

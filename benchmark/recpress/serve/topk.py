@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 
 import numpy as np
@@ -20,8 +21,10 @@ Scores = NDArray[np.float32]
 EVAL_MEMORY = 128 << 20
 """Default bound in bytes for the score buffer of `rank`."""
 
-_ROWS = 256  # Longer blocks make the product no faster and push the scores out of the cache.
-_CELLS_PER_THREAD = 1 << 20  # Below this, starting a thread costs more than it saves.
+ROWS = 256
+"""Default number of users that `rank` scores at once."""
+
+_CELLS_PER_THREAD = 1 << 18  # Below this, handing work to a thread costs more than it saves.
 
 
 def mask(scores: Tensor, seen: UserItems, users: NDArray[np.int64]) -> None:
@@ -75,7 +78,8 @@ def select(scores: Tensor, seen: UserItems | None, users: NDArray[np.int64], k: 
     """
     items = np.empty((len(users), max(k, 0)), np.int32)
     best = np.empty(items.shape, np.float32)
-    _select_into(scores, seen, users, items, best, k)
+    with _threads(scores.numel()) as pool:
+        _select_into(scores, seen, users, items, best, k, pool)
     return items, best
 
 
@@ -86,6 +90,7 @@ def rank(
     k: int,
     n_items: int,
     memory_bytes: int = EVAL_MEMORY,
+    rows: int = ROWS,
 ) -> Items:
     """Rank the whole catalogue for many users, block by block, and return the top-K items.
 
@@ -101,22 +106,26 @@ def rank(
     memory_bytes : int
         Bound on the score buffer, which is the only large array beside the result. One row is always
         allowed, however little this is.
+    rows : int
+        The most users that are scored at once. With few, the scores stay in the cache between product and
+        selection; with many, a scorer that decodes its table at each call does so less often.
 
     Returns
     -------
     int32 array of shape (n, k)
         As `select` gives them.
     """
-    rows = max(1, min(_ROWS, len(users), memory_bytes // max(4 * n_items, 1)))
+    rows = max(1, min(rows, len(users), memory_bytes // max(4 * n_items, 1)))
     buffer = torch.empty((rows, n_items))
     best = np.empty((rows, max(k, 0)), np.float32)
     items = np.empty((len(users), max(k, 0)), np.int32)
-    for start in range(0, len(users), rows):
-        block = users[start : start + rows]
-        scores = score_block(block, buffer[: len(block)])
-        if scores.shape != (len(block), n_items):
-            raise ValueError(f"scores have shape {tuple(scores.shape)}, not {(len(block), n_items)}")
-        _select_into(scores, seen, block, items[start : start + rows], best[: len(block)], k)
+    with _threads(rows * n_items) as pool:
+        for start in range(0, len(users), rows):
+            block = users[start : start + rows]
+            scores = score_block(block, buffer[: len(block)])
+            if scores.shape != (len(block), n_items):
+                raise ValueError(f"scores have shape {tuple(scores.shape)}, not {(len(block), n_items)}")
+            _select_into(scores, seen, block, items[start : start + rows], best[: len(block)], k, pool)
     return items
 
 
@@ -133,8 +142,20 @@ def _check(scores: Tensor, seen: UserItems | None, users: NDArray[np.int64]) -> 
         raise ValueError(f"user ids must lie in [0, {seen.n_users})")
 
 
+def _threads(cells: int) -> AbstractContextManager[ThreadPoolExecutor | None]:
+    """Return as many threads as torch has, or None where there is too little work for a second one."""
+    threads = min(torch.get_num_threads(), cells // _CELLS_PER_THREAD)
+    return ThreadPoolExecutor(threads) if threads > 1 else nullcontext()
+
+
 def _select_into(
-    scores: Tensor, seen: UserItems | None, users: NDArray[np.int64], items: Items, best: Scores, k: int
+    scores: Tensor,
+    seen: UserItems | None,
+    users: NDArray[np.int64],
+    items: Items,
+    best: Scores,
+    k: int,
+    pool: ThreadPoolExecutor | None,
 ) -> None:
     if k < 0:
         raise ValueError(f"k must be at least 0, not {k}")
@@ -144,15 +165,14 @@ def _select_into(
     if scores.device.type != "cpu":
         items[:], best[:] = _select_by_key(scores, users, k)
         return
-    matrix = scores.contiguous().numpy()
-    threads = max(1, min(torch.get_num_threads(), len(users), matrix.size // _CELLS_PER_THREAD))
-    bounds = [len(users) * part // threads for part in range(threads + 1)]
-    work = partial(select_rows, matrix, items, best)
-    if threads == 1:
+    work = partial(select_rows, scores.contiguous().numpy(), items, best)
+    if pool is None:
         bad = [work(0, len(users))]
     else:
-        with ThreadPoolExecutor(threads) as pool:
-            bad = list(pool.map(work, bounds[:-1], bounds[1:]))
+        # Two parts for each thread, so that one that is held up costs less.
+        parts = 2 * torch.get_num_threads()
+        bounds = [len(users) * part // parts for part in range(parts + 1)]
+        bad = list(pool.map(work, bounds[:-1], bounds[1:]))
     for row in bad:
         if row >= 0:
             raise _not_a_number(users, row)
