@@ -43,8 +43,8 @@ def main() -> None:
     def score(block, out):
         return torch.mm(users[block[0] : block[-1] + 1], items.T, out=out)
 
-    def rank():
-        topk.rank(score, everybody, seen, 100, seen.n_items)
+    def rank(rows=topk.ROWS):
+        topk.rank(score, everybody, seen, 100, seen.n_items, rows=rows)
 
     def product(rows):
         buffer = torch.empty((rows, seen.n_items))
@@ -57,16 +57,20 @@ def main() -> None:
     before = peak_mib()
     ranked = [seconds(rank)]
     print(f"peak {peak_mib():,.0f} MiB, of which {peak_mib() - before:,.0f} beyond data, tables and libraries")
-    ours, bare = [], {64: [], 256: [], 1024: []}
+    bare: dict[int, list[float]] = {32: [], 256: []}
+    ours: dict[int, list[float]] = {32: [], 256: ranked}
     for turn in range(options.rounds):
-        ours.append(seconds(rank) if turn else ranked[0])
-        for rows, times in bare.items():
-            times.append(seconds(lambda rows=rows: product(rows)))
-    print(f"{seen.n_users} × {seen.n_items}, {torch.get_num_threads()} threads, {options.rounds} rounds")
-    print(f"rank, top-100, masked: {common.median(ours):.2f} s (median)")
-    for rows, times in bare.items():
-        ratios = [a / b for a, b in zip(ours, times, strict=True)]
-        print(f"bare product, {rows} rows: {common.median(times):.2f} s; ratio {common.median(ratios):.2f}")
+        for rows in bare:
+            bare[rows].append(seconds(lambda rows=rows: product(rows)))
+            if len(ours[rows]) == turn:
+                ours[rows].append(seconds(lambda rows=rows: rank(rows)))
+    print(f"{seen.n_users} × {seen.n_items}, {torch.get_num_threads()} threads, medians of {options.rounds} rounds")
+    for rows, times in ours.items():
+        ratios = [a / b for a, b in zip(times, bare[rows], strict=True)]
+        print(
+            f"{rows:4} users at once: bare product {common.median(bare[rows]):.2f} s, "
+            f"rank with mask, top-100 {common.median(times):.2f} s, ratio {common.median(ratios):.2f}"
+        )
 
 
 main()
