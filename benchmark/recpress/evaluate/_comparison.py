@@ -109,7 +109,7 @@ def compare(
 ) -> Comparison:
     """Compare two per-user arrays of the same metric, users and seeds.
 
-    With one seed the interval is a BCa bootstrap over users, and everything is said of that checkpoint. With
+    With one seed the interval is a percentile bootstrap over users, and everything is said of that checkpoint. With
     several, interval and tests rest on `mean_over`, and are said of seeds yet to be drawn.
 
     Parameters
