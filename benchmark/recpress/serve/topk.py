@@ -78,7 +78,7 @@ def select(scores: Tensor, seen: UserItems | None, users: NDArray[np.int64], k: 
     """
     items = np.empty((len(users), max(k, 0)), np.int32)
     best = np.empty(items.shape, np.float32)
-    with _threads(scores.numel()) as pool:
+    with _threads(len(users), scores.shape[-1]) as pool:
         _select_into(scores, seen, users, items, best, k, pool)
     return items, best
 
@@ -119,7 +119,7 @@ def rank(
     buffer = torch.empty((rows, n_items))
     best = np.empty((rows, max(k, 0)), np.float32)
     items = np.empty((len(users), max(k, 0)), np.int32)
-    with _threads(rows * n_items) as pool:
+    with _threads(rows, n_items) as pool:
         for start in range(0, len(users), rows):
             block = users[start : start + rows]
             scores = score_block(block, buffer[: len(block)])
@@ -142,9 +142,9 @@ def _check(scores: Tensor, seen: UserItems | None, users: NDArray[np.int64]) -> 
         raise ValueError(f"user ids must lie in [0, {seen.n_users})")
 
 
-def _threads(cells: int) -> AbstractContextManager[ThreadPoolExecutor | None]:
+def _threads(rows: int, n_items: int) -> AbstractContextManager[ThreadPoolExecutor | None]:
     """Return as many threads as torch has, or None where there is too little work for a second one."""
-    threads = min(torch.get_num_threads(), cells // _CELLS_PER_THREAD)
+    threads = min(torch.get_num_threads(), rows, rows * n_items // _CELLS_PER_THREAD)
     return ThreadPoolExecutor(threads) if threads > 1 else nullcontext()
 
 
