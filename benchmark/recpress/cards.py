@@ -52,18 +52,31 @@ CardT = TypeVar("CardT", bound=Card)
 
 
 def read_card(path: Path, model: type[CardT]) -> CardT:
-    """Read and check one card.
+    """Read and check the card of a method or data set.
 
     Raises
     ------
     UserError
-        When the file is missing, isn't TOML, or a field is missing, unknown or out of range; the message names
-        the file and every field.
+        When the file is missing, or as `read_toml` says.
+    """
+    try:
+        return read_toml(path, model)
+    except FileNotFoundError as error:
+        raise UserError(f"{path} is missing: every {path.parent.name!r} folder needs a card.") from error
+
+
+def read_toml(path: Path, model: type[CardT]) -> CardT:
+    """Read a TOML file and check it against a model.
+
+    Raises
+    ------
+    FileNotFoundError
+        For the caller to say what a missing file means.
+    UserError
+        When it isn't TOML, or a field is missing, unknown or out of range; the message names the file and every field.
     """
     try:
         return model.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except FileNotFoundError as error:
-        raise UserError(f"{path} is missing: every {path.parent.name!r} folder needs a card.") from error
     except tomllib.TOMLDecodeError as error:
         raise UserError(f"{path} is not valid TOML: {error}.") from error
     except ValidationError as error:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from recpress.atomic import write_atomic
 from recpress.cards import Sha256, validation_message
 from recpress.errors import UserError
 
@@ -196,22 +195,6 @@ def relative_path(identity: Identity) -> Path:
 def path_of(dataset: str, backbone: str, method: str, setting: str, seed: int) -> Path:
     """Return where the record of such a run lies in a results folder."""
     return Path("records") / dataset / backbone / method / f"{setting.replace('/', '-')}.seed{seed}.json"
-
-
-def write_atomic(path: Path, text: str) -> None:
-    """Write a file whole or not at all, also through a crash or a full disk."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
 
 
 def write(results: Path, record: Record) -> Path:

@@ -14,7 +14,7 @@ from recpress.codecs import Dense, LowRank, Uniform
 from recpress.codecs.artefact import folder_ledger
 from recpress.measure.audit import CHECKS, Subject
 from recpress.measure.size_table import BEGIN, BUDGETS, END, SHAPE, compressed, markdown, rewritten, rows
-from recpress.measure.sizes import file_bytes, nominal_parameters
+from recpress.measure.sizes import file_bytes
 
 DOCUMENT = Path(__file__).parents[2] / "benchmark" / "docs" / "size-accounting.md"
 
@@ -38,8 +38,8 @@ def test_the_ledger_of_every_method_is_its_files_to_the_byte(name: str, tmp_path
 
 def test_nominal_parameters_are_those_of_the_stored_form() -> None:
     table = torch.randn(30, 8)
-    assert nominal_parameters(Uniform.encode(table, bits=2)) == 240
-    assert nominal_parameters(LowRank(Uniform.encode(table), Dense.encode(torch.randn(8, 20)))) == 240 + 160
+    assert Uniform.encode(table, bits=2).nominal() == 240
+    assert LowRank(Uniform.encode(table), Dense.encode(torch.randn(8, 20))).nominal() == 240 + 160
 
 
 @pytest.mark.slow

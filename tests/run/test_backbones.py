@@ -48,7 +48,7 @@ def test_negatives_are_never_the_users_own(graph: Graph) -> None:
 
 
 @pytest.mark.parametrize("loss", ["bpr", "softmax"])
-def test_training_is_bitwise_the_same_by_seed_and_any_threads(graph: Graph, loss: str) -> None:
+def test_training_is_bitwise_the_same_by_seed(graph: Graph, loss: str) -> None:
     recipe = Recipe(dim=8, layers=2, loss=loss, negatives=4, epochs=3, batch_size=64, regularisation=1e-3)
     threads = torch.get_num_threads()
     try:

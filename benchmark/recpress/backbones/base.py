@@ -48,11 +48,6 @@ class Backbone:
     seed: int
     train_seconds: float
 
-    @property
-    def dense_bytes(self) -> int:
-        """Bytes of the final tables in fp32: what every ratio refers to."""
-        return 4 * (self.users.numel() + self.items.numel())
-
     def sha256(self) -> str:
         """Return the hash of the tables' content."""
         digest = hashlib.sha256()
@@ -89,7 +84,7 @@ def fit_embeddings(name: str, graph: Graph, recipe: Recipe, seed: int, watch: Wa
         return F.normalize(table) if recipe.loss == "softmax" else table
 
     def loss(batch: Batch) -> Tensor:
-        # F.embedding and not indexing: its gradient adds up in a fixed order, with any number of threads.
+        # F.embedding and not indexing: its gradient adds up in a fixed order.
         table = final()
         users, items = F.embedding(batch.users, table), F.embedding(graph.n_users + batch.items, table)
         if recipe.loss == "softmax":

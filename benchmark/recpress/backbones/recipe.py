@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
-from recpress.cards import Card, validation_message
+from recpress.cards import Card, read_toml
 from recpress.errors import UserError
 from recpress.paths import resources
 
@@ -59,10 +58,6 @@ def read_recipe(dataset: str, backbone: str, folder: Path | None = None) -> Reci
     path = root / dataset / f"{backbone}.toml"
     path = path if path.is_file() else root / "default" / f"{backbone}.toml"
     try:
-        return RecipeFile.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        return read_toml(path, RecipeFile)
     except FileNotFoundError as error:
         raise UserError(f"There is no recipe for {backbone}: {path} is missing.") from error
-    except tomllib.TOMLDecodeError as error:
-        raise UserError(f"{path} is not valid TOML: {error}.") from error
-    except ValidationError as error:
-        raise UserError(f"{path}: {validation_message(error)}.") from error

@@ -91,6 +91,10 @@ class Codec(ABC):
         """Return kind and options: how a manifest describes the codec."""
         return {"kind": self.kind, **self.options()}
 
+    def nominal(self) -> int:
+        """Return the parameters that it would be said to have if bytes didn't matter: those of its stored form."""
+        return self.shape[0] * self.shape[1]
+
     def nonzero(self) -> int:
         """Return how many parameters of the decoded form are stored and not zero."""
         return sum(int(torch.count_nonzero(self.decode(rows))) for rows in blocks(self.shape[0]))

@@ -51,6 +51,10 @@ class LowRank(Codec):
             raise ValueError(f"a left factor of rank {left.shape[1]} meets a right one of {right.shape[0]}")
         return cls(left, right)
 
+    def nominal(self) -> int:
+        """Count the factors' parameters: the product is not stored."""
+        return self.left.nominal() + self.right.nominal()
+
     def nonzero(self) -> int:
         """Count the factors' parameters: the product is not stored."""
         return self.left.nonzero() + self.right.nonzero()

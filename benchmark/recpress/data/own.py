@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from recpress.atomic import write_atomic
 from recpress.data import encode, splits, store
 from recpress.data.card import DatasetCard, Preprocess, SplitSpec
 from recpress.data.dataset import Dataset
@@ -18,7 +19,6 @@ from recpress.data.formats.raw import RawTable, refuse
 from recpress.errors import UserError
 from recpress.hashing import sha256_file, sha256_json
 from recpress.paths import cache_dir
-from recpress.record import write_atomic
 
 PREFIX = "own-"
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
+from recpress.atomic import write_atomic
 from recpress.data.archive import extract
 from recpress.data.card import DatasetCard, RawFile, Role
 from recpress.data.download import DownloadError, download
@@ -19,7 +20,6 @@ from recpress.data.wheel import fetch_member
 from recpress.errors import UserError
 from recpress.hashing import sha256_file
 from recpress.paths import cache_dir
-from recpress.record import write_atomic
 
 logger = logging.getLogger(__name__)
 

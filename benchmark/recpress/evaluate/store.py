@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from recpress.atomic import replacing
 from recpress.errors import UserError
 
 
@@ -51,15 +50,8 @@ def save(path: Path, scored: PerUser) -> str:
     lists = pa.FixedSizeListArray.from_arrays(pa.array(scored.topk.ravel()), depth)
     columns = {"user": pa.array(scored.users), "topk": lists}
     columns |= {name: pa.array(scored.metrics[name]) for name in sorted(scored.metrics)}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
-    os.close(handle)
-    try:
+    with replacing(path) as temporary:
         pq.write_table(pa.table(columns), temporary, compression="zstd")
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
     return scored.sha256()
 
 

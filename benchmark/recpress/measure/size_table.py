@@ -23,7 +23,7 @@ from recpress.backbones.recipe import Recipe
 from recpress.data.graph import Graph
 from recpress.data.interactions import UserItems
 from recpress.errors import UserError
-from recpress.measure.sizes import file_bytes, nominal_parameters
+from recpress.measure.sizes import file_bytes
 from recpress.paths import checkout_root
 
 SHAPE = Shape(943, 1682, 64)
@@ -85,7 +85,7 @@ def rows() -> Iterator[Row]:
                 artefact.save(Path(folder))
                 size = file_bytes(Path(folder))
             codecs = (artefact.users, artefact.items)
-            nominal, nonzero = sum(map(nominal_parameters, codecs)), sum(codec.nonzero() for codec in codecs)
+            nominal, nonzero = sum(codec.nominal() for codec in codecs), sum(codec.nonzero() for codec in codecs)
             yield Row(name, budget, nominal, nonzero, size)
 
 

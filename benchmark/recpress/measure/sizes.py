@@ -8,8 +8,6 @@ from pathlib import Path
 
 import pyarrow
 
-from recpress.codecs import Codec, LowRank
-
 # Level 19 is the highest that needs no more memory than a default build gives to decompress.
 ZSTD_LEVEL = 19
 HEADER_LENGTH_BYTES = 8
@@ -65,10 +63,3 @@ def stored_tensors(file: Path) -> tuple[int, list[StoredTensor]]:
         start, end = entry["data_offsets"]
         tensors.append(StoredTensor(name, entry["dtype"], tuple(entry["shape"]), end - start))
     return HEADER_LENGTH_BYTES + length, tensors
-
-
-def nominal_parameters(codec: Codec) -> int:
-    """Return the parameters that a codec would be said to have, if bytes didn't matter: those of its stored form."""
-    if isinstance(codec, LowRank):
-        return nominal_parameters(codec.left) + nominal_parameters(codec.right)
-    return codec.shape[0] * codec.shape[1]

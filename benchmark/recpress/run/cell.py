@@ -19,9 +19,7 @@ from recpress.evaluate import (
     activity_deciles,
     compare,
     coverage,
-    evaluable,
     means,
-    per_user,
     popularity_deciles,
     recall_by_item_group,
 )
@@ -32,7 +30,7 @@ from recpress.run import worker
 from recpress.run.identity import Planned
 from recpress.run.isolate import WorkFailed, call
 from recpress.run.suite import parse_budget
-from recpress.run.trained import Trained
+from recpress.run.trained import Trained, score
 
 HEADLINE = "ndcg@20"
 COVERED_AT = 20
@@ -78,22 +76,18 @@ def run(
     """
     watch, outcome, scored = Stopwatch(), Outcome(params=planned.cell.params), None
     if isinstance(trained, WorkFailed):
-        outcome.fail(_status(trained), f"the backbone: {trained}", trained.details)
+        outcome.fail(trained.status, f"the backbone: {trained}", trained.details)
     else:
         outcome.checkpoint = trained.sha256
         with tempfile.TemporaryDirectory(prefix="recpress-") as scratch:
             try:
                 _compress_and_serve(planned, dataset, trained, Path(scratch) / "artefact", progress, outcome)
             except WorkFailed as failure:
-                outcome.fail(_status(failure), str(failure), failure.details)
+                outcome.fail(failure.status, str(failure), failure.details)
         if outcome.served is not None:
             scored = score(outcome.served.topk, dataset)
             outcome.quality = assess(scored, trained, dataset)
     return _record(planned, outcome, watch), scored, outcome.log
-
-
-def _status(failure: WorkFailed) -> Status:
-    return "timeout" if failure.status == "timeout" else "out-of-memory" if "memory" in failure.status else "failed"
 
 
 def _compress_and_serve(
@@ -141,16 +135,9 @@ def _compress_and_serve(
         )
 
 
-def score(topk: np.ndarray[Any, np.dtype[np.int32]], dataset: Dataset) -> PerUser:
-    """Score the lists of all users against test."""
-    users = evaluable(dataset.split.test)
-    lists = topk[users]
-    return PerUser(users, per_user(lists, users, dataset.split.test), lists)
-
-
 def assess(scored: PerUser, trained: Trained, dataset: Dataset) -> Quality:
     """Return means, retention and the paired comparison with the backbone's own tables."""
-    reference = score(trained.topk, dataset)
+    reference = trained.scored
     metrics, before = means(scored.metrics), means(reference.metrics)
     metrics[f"coverage@{COVERED_AT}"] = coverage(scored.topk[:, :COVERED_AT], dataset.split.n_items)
     before[f"coverage@{COVERED_AT}"] = coverage(reference.topk[:, :COVERED_AT], dataset.split.n_items)

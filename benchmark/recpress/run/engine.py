@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from recpress import record
+from recpress.atomic import write_atomic
 from recpress.data import load
 from recpress.data.dataset import Dataset
 from recpress.evaluate import store
@@ -57,7 +58,7 @@ def run(todo: Sequence[Planned], results: Path, watcher: Watcher) -> None:
         if scored is not None:
             store.save(per_user_path(planned), scored)
         if log:
-            record.write_atomic(log_path(planned), log)
+            write_atomic(log_path(planned), log)
         record.write(results, done)
         watcher.finished(planned, done)
 
@@ -84,4 +85,4 @@ def write_machine(results: Path) -> None:
     machine = fingerprint()
     path = results / "machines" / f"{machine.fingerprint}.json"
     if not path.is_file():
-        record.write_atomic(path, json.dumps(asdict(machine), indent=1, sort_keys=True) + "\n")
+        write_atomic(path, json.dumps(asdict(machine), indent=1, sort_keys=True) + "\n")

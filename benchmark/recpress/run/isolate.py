@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from typing import Any, TypeVar
 
+from recpress.record import Status
+
 # Where raw data lies is not told to those who compress and serve.
 HIDDEN = ("RECPRESS_DATA", "RECPRESS_CACHE")
 PRELOADED = ["recpress.run.worker"]
@@ -32,7 +34,7 @@ class WorkFailed(Exception):
         The child's traceback, where it left one.
     """
 
-    def __init__(self, status: str, reason: str, details: str = "") -> None:
+    def __init__(self, status: Status, reason: str, details: str = "") -> None:
         super().__init__(reason)
         self.status = status
         self.details = details

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import tomllib
 from fractions import Fraction
 from itertools import product
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, Field
 
 from recpress import registry
 from recpress.backbones.catalogue import backbone
-from recpress.cards import Card, validation_message
+from recpress.cards import Card, read_toml
 from recpress.errors import UserError, unknown
 
 
@@ -107,13 +106,9 @@ def read_suite(name_or_path: str) -> Suite:
         raise unknown("suite", name_or_path, known, "`recpress list suites` shows them")
     path = known.get(name_or_path, Path(name_or_path))
     try:
-        return Suite.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        return read_toml(path, Suite)
     except FileNotFoundError as error:
         raise UserError(f"There is no suite file {path}.") from error
-    except tomllib.TOMLDecodeError as error:
-        raise UserError(f"{path} is not valid TOML: {error}.") from error
-    except ValidationError as error:
-        raise UserError(f"{path}: {validation_message(error)}.") from error
 
 
 def expand(suite: Suite) -> list[Cell]:

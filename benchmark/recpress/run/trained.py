@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 from recpress.backbones import checkpoint
 from recpress.data.dataset import Dataset
+from recpress.evaluate import evaluable, per_user
+from recpress.evaluate.store import PerUser
 from recpress.paths import cache_dir
 from recpress.run import worker
 from recpress.run.identity import Planned
@@ -25,12 +27,12 @@ TRAIN_TIMEOUT = 24 * 3600.0
 
 @dataclass(frozen=True)
 class Trained:
-    """A frozen backbone on disk, with the lists that its own dense fp32 tables serve."""
+    """A frozen backbone on disk, with the lists that its own dense fp32 tables serve, scored on test."""
 
     folder: Path
     sha256: str
     train_seconds: float
-    topk: NDArray[np.int32]
+    scored: PerUser
 
 
 def obtain(planned: Planned, dataset: Dataset, progress: Callable[[float], None]) -> Trained:
@@ -49,7 +51,7 @@ def obtain(planned: Planned, dataset: Dataset, progress: Callable[[float], None]
         if not folder.is_dir():
             _train(planned, dataset, folder, progress)
     backbone = checkpoint.read(folder)
-    return Trained(folder, backbone.sha256(), backbone.train_seconds, np.load(folder / TOPK))
+    return Trained(folder, backbone.sha256(), backbone.train_seconds, score(np.load(folder / TOPK), dataset))
 
 
 def _train(planned: Planned, dataset: Dataset, folder: Path, progress: Callable[[float], None]) -> None:
@@ -72,3 +74,10 @@ def _train(planned: Planned, dataset: Dataset, folder: Path, progress: Callable[
     except BaseException:
         shutil.rmtree(unfinished, ignore_errors=True)
         raise
+
+
+def score(topk: NDArray[np.int32], dataset: Dataset) -> PerUser:
+    """Score the lists of all users against test."""
+    users = evaluable(dataset.split.test)
+    lists = topk[users]
+    return PerUser(users, per_user(lists, users, dataset.split.test), lists)

@@ -148,7 +148,7 @@ def weigh(folder: Path, artefact: Artefact, work: Work, resident: int, reference
         file=file,
         reference=4 * entities * reference_columns,
         ledger=dict(folder_ledger(folder)),
-        nominal_parameters=sizes.nominal_parameters(users) + sizes.nominal_parameters(items),
+        nominal_parameters=users.nominal() + items.nominal(),
         nonzero_parameters=users.nonzero() + items.nonzero(),
         per_entity=file / entities,
         zstd=sizes.zstd_bytes(folder),

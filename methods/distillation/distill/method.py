@@ -23,8 +23,8 @@ from recpress.api import (
     largest,
     optimise,
 )
+from recpress.codecs.dense import FLOATS
 
-VALUE_BYTES = {"fp32": 4, "fp16": 2}
 BLOCK_USERS = 1024
 
 
@@ -81,7 +81,7 @@ class Distill(Method[DistillParams]):
     def params_for(self, budget: int, shape: Shape) -> DistillParams:
         """See `Method.params_for`: the widest student that fits."""
         candidates = [DistillParams(dim=dim) for dim in range(shape.dim, 0, -1)]
-        return largest(candidates, lambda params: shape.entities * params.dim * VALUE_BYTES[params.values], budget)
+        return largest(candidates, lambda params: shape.entities * params.dim * FLOATS[params.values].itemsize, budget)
 
     def compress(self, task: Task[DistillParams]) -> Artefact:
         """See `Method.compress`."""

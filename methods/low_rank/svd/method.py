@@ -8,8 +8,7 @@ import torch
 from torch import Tensor
 
 from recpress.api import Artefact, Codec, Dense, Field, LowRank, Method, Params, Shape, Task, largest
-
-VALUE_BYTES = {"fp32": 4, "fp16": 2}
+from recpress.codecs.dense import FLOATS
 
 
 class SVDParams(Params):
@@ -46,7 +45,7 @@ class SVD(Method[SVDParams]):
     def params_for(self, budget: int, shape: Shape) -> SVDParams:
         """See `Method.params_for`: the highest rank that fits."""
         candidates = [SVDParams(rank=rank) for rank in range(shape.dim, 0, -1)]
-        return largest(candidates, lambda params: shape.entities * params.rank * VALUE_BYTES[params.values], budget)
+        return largest(candidates, lambda params: shape.entities * params.rank * FLOATS[params.values].itemsize, budget)
 
     def compress(self, task: Task[SVDParams]) -> Artefact:
         """See `Method.compress`."""
