@@ -94,19 +94,7 @@ def _compress_and_serve(
     planned: Planned, dataset: Dataset, trained: Trained, folder: Path, progress: Progress, outcome: Outcome
 ) -> None:
     cell = planned.cell
-    budget = parse_budget(cell.budget) if cell.budget else None
-    compressed = call(
-        worker.compress,
-        dataset.graph(),
-        trained.folder,
-        cell.method,
-        budget,
-        cell.params,
-        cell.seed,
-        folder,
-        timeout=COMPRESS_TIMEOUT,
-        progress=lambda share: progress("compress", share),
-    )
+    compressed = compress(planned, dataset, trained, folder, lambda share: progress("compress", share))
     if isinstance(compressed, str):
         outcome.fail("over-budget", compressed)
         return
@@ -128,11 +116,36 @@ def _compress_and_serve(
         progress=lambda share: progress("serve", share),
     )
     weight = outcome.served.bytes
+    budget = parse_budget(cell.budget) if cell.budget else None
     if budget is not None and weight.file > budget * weight.reference * TOLERANCE:
         over = weight.file / (budget * weight.reference) - 1
         outcome.fail(
             "over-budget", f"the artefact has {weight.file:,} bytes, {over:.1%} more than {cell.budget} allows"
         )
+
+
+def compress(
+    planned: Planned, dataset: Dataset, trained: Trained, folder: Path, progress: Callable[[float], None]
+) -> worker.Compressed | str:
+    """Write the artefact of a cell to an empty folder; return a sentence where its budget can't be reached.
+
+    Raises
+    ------
+    WorkFailed
+    """
+    cell = planned.cell
+    return call(
+        worker.compress,
+        dataset.graph(),
+        trained.folder,
+        cell.method,
+        parse_budget(cell.budget) if cell.budget else None,
+        cell.params,
+        cell.seed,
+        folder,
+        timeout=COMPRESS_TIMEOUT,
+        progress=progress,
+    )
 
 
 def assess(scored: PerUser, trained: Trained, dataset: Dataset) -> Quality:
