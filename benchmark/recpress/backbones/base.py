@@ -8,13 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from recpress.backbones import losses
-from recpress.backbones.propagate import Propagation
+from recpress.backbones.objective import Embed, Objective
 from recpress.backbones.recipe import Recipe
-from recpress.backbones.sampling import Batch, Sampler
+from recpress.backbones.sampling import Batch
 from recpress.backbones.train import optimise
 from recpress.data.graph import Graph
 
@@ -74,39 +72,22 @@ def fit_embeddings(name: str, graph: Graph, recipe: Recipe, seed: int, watch: Wa
     """
     started = time.perf_counter()
     generator = torch.Generator().manual_seed(seed)
-    sampler = Sampler(graph.user_items, generator)
+    objective = Objective(graph, recipe, generator)
     nodes = graph.n_users + graph.n_items
     base = torch.empty(nodes, recipe.dim).normal_(std=recipe.init_std, generator=generator).requires_grad_()
-    propagation = Propagation(graph.adjacency(), recipe.layers) if recipe.layers else None
-
-    def final() -> Tensor:
-        table = propagation(base) if propagation else base
-        return F.normalize(table) if recipe.loss == "softmax" else table
 
     def loss(batch: Batch) -> Tensor:
-        # F.embedding and not indexing: its gradient adds up in a fixed order.
-        table = final()
-        users, items = F.embedding(batch.users, table), F.embedding(graph.n_users + batch.items, table)
-        if recipe.loss == "softmax":
-            negatives = graph.n_users + sampler.uniform(recipe.negatives)
-            value = losses.sampled_softmax(users, items, F.embedding(negatives, table), recipe.temperature)
-        else:
-            negatives = graph.n_users + sampler.negatives(batch.users, recipe.negatives)
-            value = losses.bpr(users, items, F.embedding(negatives, table))
-        if recipe.regularisation:
-            touched = torch.cat([batch.users, graph.n_users + batch.items, negatives.flatten()])
-            penalty = F.embedding(touched, base).square().sum() / len(batch.users)
-            value = value + recipe.regularisation / 2 * penalty
-        return value
+        final = objective.split(objective.final(base))
+        return objective.loss(batch, Embed.of(*final), Embed.of(*objective.split(base)))
 
     def tables() -> Tables:
         with torch.no_grad():
-            users, items = torch.split(final(), [graph.n_users, graph.n_items])
+            users, items = objective.split(objective.final(base))
             return users.clone(), items.clone()
 
-    optimise([base], loss, sampler, recipe, watch and (lambda epoch, mean: watch(epoch, mean, tables)))
+    optimise([base], loss, objective.sampler, recipe, watch and (lambda epoch, mean: watch(epoch, mean, tables)))
     users, items = tables()
-    base_users, base_items = torch.split(base.detach(), [graph.n_users, graph.n_items])
+    base_users, base_items = objective.split(base.detach())
     return Backbone(
         name, users, items, base_users.clone(), base_items.clone(), recipe, seed, time.perf_counter() - started
     )

@@ -33,6 +33,8 @@ class Schedule(Protocol):
 
 # Called after each epoch with its number (from 1) and mean loss; training stops early when it returns True.
 OnEpoch = Callable[[int, float], bool | None]
+# Called after each step with its number (from 1) and the optimiser, whose moments it may change.
+AfterStep = Callable[[int, torch.optim.Adam], None]
 
 
 def optimise(
@@ -41,6 +43,7 @@ def optimise(
     sampler: Sampler,
     schedule: Schedule,
     on_epoch: OnEpoch | None = None,
+    after_step: AfterStep | None = None,
 ) -> None:
     """Minimise a loss over batches with fused Adam, in place.
 
@@ -53,6 +56,8 @@ def optimise(
     sampler : Sampler
     schedule : Schedule
     on_epoch : callable, optional
+    after_step : callable, optional
+        For what must hold after every step, such as the zeros of a mask.
 
     Raises
     ------
@@ -62,6 +67,7 @@ def optimise(
     steps = schedule.epochs * -(-len(sampler.users) // schedule.batch_size)
     optimiser = torch.optim.Adam(list(parameters), lr=schedule.learning_rate, fused=True)
     cosine = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps) if schedule.decay == "cosine" else None
+    step = 0
     for epoch in range(1, schedule.epochs + 1):
         losses = []
         for batch in sampler.epoch(schedule.batch_size):
@@ -69,6 +75,9 @@ def optimise(
             value = loss(batch)
             value.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
             optimiser.step()
+            step += 1
+            if after_step:
+                after_step(step, optimiser)
             if cosine:
                 cosine.step()
             losses.append(value.detach())

@@ -1,0 +1,75 @@
+"""The loss that a recipe stands for, over tables that may come about in any differentiable way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from recpress.backbones import losses
+from recpress.backbones.propagate import Propagation
+from recpress.backbones.recipe import Recipe
+from recpress.backbones.sampling import Batch, Sampler
+from recpress.data.graph import Graph
+
+Rows = Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class Embed:
+    """From ids to vectors: int64 Tensor of any shape to float32 Tensor of that shape and one more axis, d."""
+
+    users: Rows
+    items: Rows
+
+    @classmethod
+    def of(cls, users: Tensor, items: Tensor) -> Embed:
+        """Look ids up in tables; the gradients of repeated rows add up in a fixed order."""
+        return cls(lambda ids: F.embedding(ids, users), lambda ids: F.embedding(ids, items))
+
+
+class Objective:
+    """Training on one graph with one recipe: what backbones minimise, and what methods that retrain go on minimising.
+
+    Parameters
+    ----------
+    graph : Graph
+        Training interactions.
+    recipe : Recipe
+    generator : torch.Generator
+        All randomness comes from it.
+    """
+
+    def __init__(self, graph: Graph, recipe: Recipe, generator: torch.Generator) -> None:
+        self.sampler = Sampler(graph.user_items, generator)
+        self.recipe = recipe
+        self.n_users, self.n_items = graph.n_users, graph.n_items
+        self.propagation = Propagation(graph.adjacency(), recipe.layers) if recipe.layers else None
+
+    def final(self, base: Tensor) -> Tensor:
+        """Return the final table of a base table, users over items, both of shape (n_users + n_items, d)."""
+        table = self.propagation(base) if self.propagation else base
+        return F.normalize(table) if self.recipe.loss == "softmax" else table
+
+    def split(self, table: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the users' and the items' part of a table of all entities."""
+        users, items = torch.split(table, [self.n_users, self.n_items])
+        return users, items
+
+    def loss(self, batch: Batch, final: Embed, base: Embed) -> Tensor:
+        """Return the recipe's loss on a batch: of scores between final vectors, with base vectors kept small."""
+        users, items = final.users(batch.users), final.items(batch.items)
+        if self.recipe.loss == "softmax":
+            negatives = self.sampler.uniform(self.recipe.negatives)
+            value = losses.sampled_softmax(users, items, final.items(negatives), self.recipe.temperature)
+        else:
+            negatives = self.sampler.negatives(batch.users, self.recipe.negatives)
+            value = losses.bpr(users, items, final.items(negatives))
+        if self.recipe.regularisation:
+            touched = (base.users(batch.users), base.items(batch.items), base.items(negatives))
+            penalty = sum(rows.square().sum() for rows in touched) / len(batch.users)
+            value = value + self.recipe.regularisation / 2 * penalty
+        return value
