@@ -11,8 +11,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from recpress.atomic import write_atomic
 from recpress.cards import Sha256, validation_message
 from recpress.errors import UserError
+from recpress.paths import PACKAGE
+from recpress.schema.upgrade import upgraded
 
 SCHEMA_VERSION: Final = 1
+SCHEMA_FILE: Final = PACKAGE / "schema" / f"record.v{SCHEMA_VERSION}.json"
 Status = Literal["ok", "failed", "timeout", "over-budget", "out-of-memory"]
 # What another try may mend. A budget that can't be met stays so.
 WENT_WRONG: Final = ("failed", "timeout", "out-of-memory")
@@ -200,12 +203,17 @@ def path_of(dataset: str, backbone: str, method: str, setting: str, seed: int) -
 def write(results: Path, record: Record) -> Path:
     """Write a record to its place, atomically, replacing an earlier run of the same setting."""
     path = results / relative_path(record.identity)
-    write_atomic(path, json.dumps(record.model_dump(mode="json"), indent=1, sort_keys=True) + "\n")
+    write_atomic(path, text(record))
     return path
 
 
+def text(record: Record) -> str:
+    """Return a record as it is written."""
+    return json.dumps(record.model_dump(mode="json"), indent=1, sort_keys=True) + "\n"
+
+
 def read(path: Path) -> Record:
-    """Read one record.
+    """Read one record, of this schema version or an older one.
 
     Raises
     ------
@@ -213,11 +221,30 @@ def read(path: Path) -> Record:
         When it isn't JSON or doesn't match the schema; the message names the file and the fields.
     """
     try:
-        return Record.model_validate_json(path.read_bytes())
+        return Record.model_validate(upgraded(_parse(path.read_bytes()), SCHEMA_VERSION))
     except ValidationError as error:
         raise UserError(f"{path} is not a record of schema {SCHEMA_VERSION}: {validation_message(error)}.") from error
+    except (ValueError, RecursionError, UserError) as error:
+        raise UserError(f"{path} is not a record: {error}.") from error
+
+
+def _parse(text: bytes) -> dict[str, Any]:
+    raw = json.loads(text)
+    if not isinstance(raw, dict):
+        raise ValueError("it is not a JSON object")
+    return raw
 
 
 def read_all(results: Path) -> list[Record]:
     """Read every record of a results folder, in the order of their paths."""
     return [read(path) for path in sorted((results / "records").rglob("*.json"))]
+
+
+def schema_text() -> str:
+    """Return the JSON schema of the record, as it is kept in `SCHEMA_FILE`."""
+    schema = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": f"recpress/{SCHEMA_FILE.name}",
+        **Record.model_json_schema(),
+    }
+    return json.dumps(schema, indent=1) + "\n"
