@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from recpress.codecs import Codec, Dense, LowRank, Sparse, Uniform
+from recpress.codecs import Binary, Codec, Dense, LowRank, Sparse, Uniform
 from recpress.codecs.artefact import Artefact, folder_ledger
 from recpress.codecs.base import nbytes
 from recpress.codecs.packing import pack, row_bytes, unpack
@@ -24,11 +24,18 @@ def low_rank(table: Tensor) -> LowRank:
     return LowRank(Uniform.encode(u[:, :5] * s[:5], 8), Dense.encode(v[:5]))
 
 
+def rotated_signs(table: Tensor) -> LowRank:
+    rotation = torch.linalg.qr(torch.randn(37, 37, generator=torch.Generator().manual_seed(1)))[0]
+    return LowRank(Binary.encode(table @ rotation.T, "tensor"), Dense.encode(rotation))
+
+
 CODECS: dict[str, Callable[[Tensor], Codec]] = {
     "fp32": Dense.encode,
     "fp16": partial(Dense.encode, values="fp16"),
     **{f"uniform{bits}": partial(Uniform.encode, bits=bits) for bits in range(1, 9)},
     "symmetric": partial(Uniform.encode, bits=4, symmetric=True, granularity="tensor"),
+    "binary": Binary.encode,
+    "binary rotated": rotated_signs,
     "csr": lambda table: Sparse.encode(table * (table.abs() > 2)),
     "bitmap": lambda table: Sparse.encode(table * (table.abs() > 0.5), values=partial(Uniform.encode, bits=8)),
     "low-rank": low_rank,
@@ -78,6 +85,15 @@ def test_uniform_errs_by_half_a_step_at_most(bits: int, symmetric: bool, granula
     # Half a step, and what rounding scale and offset to float16 adds over all levels.
     bound = codec.scale.float() * (0.5 + 2**bits * 2**-10) + 4 * 2**-10
     assert ((codec.decode() - table).abs() <= bound).all()
+
+
+def test_binary_rows_of_64_take_10_bytes_and_keep_signs_and_mean_magnitude() -> None:
+    table = torch.randn(100, 64, generator=torch.Generator().manual_seed(0))
+    codec = Binary.encode(table)
+    assert codec.ledger().total() == 100 * 10
+    torch.testing.assert_close(codec.decode(), table.sign() * table.abs().mean(1, keepdim=True), atol=0, rtol=2**-11)
+    assert torch.equal(Binary.encode(torch.zeros(2, 5)).decode(), torch.zeros(2, 5))
+    assert torch.equal(Binary.encode(torch.tensor([[0.0, 2.0]])).decode(), torch.ones(1, 2))
 
 
 def test_degenerate_tables() -> None:

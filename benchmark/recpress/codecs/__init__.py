@@ -7,14 +7,15 @@ from typing import Any
 from torch import Tensor
 
 from recpress.codecs.base import Codec, Encoder, Scorer
+from recpress.codecs.binary import Binary
 from recpress.codecs.dense import Dense
 from recpress.codecs.lowrank import LowRank
 from recpress.codecs.sparse import Sparse
 from recpress.codecs.uniform import Uniform
 
-__all__ = ["KINDS", "Codec", "Dense", "Encoder", "LowRank", "Scorer", "Sparse", "Uniform", "restore"]
+__all__ = ["KINDS", "Binary", "Codec", "Dense", "Encoder", "LowRank", "Scorer", "Sparse", "Uniform", "restore"]
 
-KINDS: dict[str, type[Codec]] = {codec.kind: codec for codec in (Dense, LowRank, Sparse, Uniform)}
+KINDS: dict[str, type[Codec]] = {codec.kind: codec for codec in (Binary, Dense, LowRank, Sparse, Uniform)}
 
 
 def restore(spec: dict[str, Any], tensors: dict[str, Tensor]) -> Codec:
