@@ -17,6 +17,8 @@ VERBS = {
     "info": ("info", "Show a data set: card, statistics, split hashes."),
     "fetch": ("fetch", "Fetch the raw files of a data set, checked."),
     "run": ("run", "Run a suite, or single cells, and write their records."),
+    "fit": ("fit", "Train and compress one recommender, and keep it as a folder."),
+    "recommend": ("recommend", "Recommend items to users, from a fitted folder or a cell."),
     "show": ("show", "Print the results as a table, csv, json, markdown or latex."),
     "site": ("site", "Build the leaderboard: static pages that open from a file."),
     "doctor": ("doctor", "Show the machine, and what each counter or library that it lacks costs."),

@@ -38,11 +38,15 @@ class Recommender:
         return self.scorer.scores(self.users.decode(torch.from_numpy(users)), out)
 
     def recommend(self, users: NDArray[np.int64], k: int) -> NDArray[np.int32]:
-        """Return the k best unseen items of each user, best first; see `recpress.serve.topk.select`."""
+        """Return the k best unseen items of each user, int32 of shape (len(users), k), best first."""
+        return self.best(users, k)[0]
+
+    def best(self, users: NDArray[np.int64], k: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+        """Return the k best unseen items of each user and their scores; see `recpress.serve.topk.select`."""
         if len(self._buffer) < len(users):
             self._buffer = torch.empty(len(users), self.seen.n_items)
         scores = self.score(users, self._buffer[: len(users)])
-        return topk.select(scores, self.seen, users, k)[0]
+        return topk.select(scores, self.seen, users, k)
 
     def recommend_all(self, k: int) -> NDArray[np.int32]:
         """Return the k best unseen items of every user, int32 of shape (n_users, k), in bounded memory."""

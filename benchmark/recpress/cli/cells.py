@@ -1,0 +1,111 @@
+"""What verbs that take one cell share: its options, and the cell that they name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+from rich.console import Console
+
+from recpress.cli.run import BudgetType, ParamType
+from recpress.errors import UserError
+
+if TYPE_CHECKING:
+    from recpress.run.identity import Planned
+
+F = TypeVar("F", bound=Callable[..., object])
+
+OPTIONS = (
+    click.option("--dataset", help="Name of a data set."),
+    click.option("--backbone", default="lightgcn", show_default=True),
+    click.option("--method", help="Name of a method."),
+    click.option("--budget", type=BudgetType(), help="Fraction of the fp32 bytes, e.g. 1/8."),
+    click.option("--param", multiple=True, type=ParamType(), help="Sets a parameter of the method, e.g. bits=4."),
+    click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True),
+    click.option("--data", type=click.Path(path_type=Path), help="Your own csv, tsv, parquet or .inter file."),
+    click.option("--user-col", help="For --data: column of the user ids."),
+    click.option("--item-col", help="For --data: column of the item ids."),
+    click.option("--time-col", help="For --data: column of times in seconds, if there is one."),
+)
+
+
+def cell_options(function: F) -> F:
+    """Give a command the options that name one cell; it gets their values as `Asked`'s fields."""
+    for option in reversed(OPTIONS):
+        function = option(function)
+    return function
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The values of `OPTIONS`."""
+
+    dataset: str | None
+    backbone: str
+    method: str | None
+    budget: str | None
+    param: tuple[tuple[str, Any], ...]
+    seed: int
+    data: Path | None
+    user_col: str | None
+    item_col: str | None
+    time_col: str | None
+
+    def planned(self) -> Planned:
+        """Return the cell that they name, with its identity.
+
+        Raises
+        ------
+        UserError
+            When they name none.
+        """
+        from recpress.run.plan import make
+        from recpress.run.suite import MethodRuns, Suite, expand
+
+        dataset = self._dataset()
+        if self.method is None:
+            raise UserError("Say which method with --method; `recpress list methods` shows them.")
+        runs = MethodRuns(
+            name=self.method,
+            budgets=(self.budget,) if self.budget else None,
+            params=(dict(self.param),) if self.param else (),
+        )
+        if self.budget and self.param:
+            raise UserError("Give --budget or --param, not both: a budget makes the method choose its parameters.")
+        suite = Suite(
+            title="one cell",
+            datasets=(dataset,),
+            backbones=(self.backbone,),
+            methods=(runs,),
+            budgets=(),
+            seeds=(self.seed,),
+        )
+        (planned,) = make(expand(suite))
+        return planned
+
+    def _dataset(self) -> str:
+        if (self.dataset is None) == (self.data is None):
+            raise UserError("Say which data: --dataset NAME (`recpress list datasets`), or --data FILE of your own.")
+        if self.data is None:
+            assert self.dataset is not None
+            return self.dataset
+        if self.user_col is None or self.item_col is None:
+            raise UserError("--data needs --user-col and --item-col: the names of its two id columns.")
+        from recpress.data import from_file
+
+        return from_file(self.data, self.user_col, self.item_col, self.time_col).name
+
+
+def stage_printer(console: Console) -> Callable[[str, float], None]:
+    """Return a way to show the stage of one cell: a line whenever another begins."""
+    shown: list[str] = []
+
+    def stage(name: str, share: float) -> None:
+        if name not in shown:
+            shown.append(name)
+            console.print(f"{name} …", highlight=False)
+
+    return stage
