@@ -8,14 +8,31 @@ from torch import Tensor
 
 from recpress.codecs.base import Codec, Encoder, Scorer
 from recpress.codecs.binary import Binary
+from recpress.codecs.constant import Constant
 from recpress.codecs.dense import Dense
 from recpress.codecs.lowrank import LowRank
 from recpress.codecs.sparse import Sparse
+from recpress.codecs.total import Sum
 from recpress.codecs.uniform import Uniform
 
-__all__ = ["KINDS", "Binary", "Codec", "Dense", "Encoder", "LowRank", "Scorer", "Sparse", "Uniform", "restore"]
+__all__ = [
+    "KINDS",
+    "Binary",
+    "Codec",
+    "Constant",
+    "Dense",
+    "Encoder",
+    "LowRank",
+    "Scorer",
+    "Sparse",
+    "Sum",
+    "Uniform",
+    "restore",
+]
 
-KINDS: dict[str, type[Codec]] = {codec.kind: codec for codec in (Binary, Dense, LowRank, Sparse, Uniform)}
+KINDS: dict[str, type[Codec]] = {
+    codec.kind: codec for codec in (Binary, Constant, Dense, LowRank, Sparse, Sum, Uniform)
+}
 
 
 def restore(spec: dict[str, Any], tensors: dict[str, Tensor]) -> Codec:

@@ -10,32 +10,40 @@ from typing import Any, Literal
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
+from scipy import sparse
 from torch import Tensor
 
+from recpress.codecs import elias_fano
 from recpress.codecs.base import ALL, Codec, Encoder, Rows, Scorer, nbytes, part, prefixed
 from recpress.codecs.dense import Dense
 from recpress.codecs.packing import pack, row_bytes, unpack
 from recpress.codecs.work import Work
+from recpress.jit import kernel
 
-Layout = Literal["csr", "bitmap"]
+Layout = Literal["csr", "bitmap", "elias-fano"]
+LAYOUTS: tuple[Layout, ...] = ("csr", "bitmap", "elias-fano")
+# Queries of a table this wide are histories, nearly all zeros, and not vectors.
+WIDE = 1024
 
 
 @dataclass(frozen=True)
 class Sparse(Codec):
-    """The non-zeros of a table in row order, and either their columns (csr) or a bit per entry (bitmap).
+    """The non-zeros of a table in row order, and where they are in one of three layouts.
 
-    CSR costs a byte per non-zero and a byte per row (two each above 256 columns); a bitmap costs ``d / 8`` bytes per
-    row. At d = 64 the bitmap is smaller until about 89 % of the entries are zero.
+    CSR costs a byte per non-zero and a byte per row (two each above 256 columns, four above 65,536); a bitmap costs
+    ``d / 8`` bytes per row; an Elias–Fano code of ``row * d + column`` about ``2 + log2(n d / nnz)`` bits per non-zero.
+    At d = 64 the bitmap is the smallest until about two thirds of the entries are zero, and Elias–Fano from there on.
 
     Attributes
     ----------
     values : Codec of shape (1, nnz)
-    counts : uint8 or uint16 Tensor of shape (n,), csr only
+    counts : uint8, uint16 or uint32 Tensor of shape (n,), csr only
         Non-zeros of each row. Row pointers are their running sum, made when loading.
-    where : uint8 or uint16 Tensor
-        csr: column of each non-zero, shape (nnz,); bitmap: packed bits, shape (n, ceil(d / 8)).
-    layout : {"csr", "bitmap"}
-    columns : int
+    where : uint8, uint16 or uint32 Tensor
+        csr: column of each non-zero, shape (nnz,); bitmap: packed bits, shape (n, ceil(d / 8)); elias-fano: bytes.
+    layout : {"csr", "bitmap", "elias-fano"}
+    rows, columns : int
     """
 
     kind = "sparse"
@@ -43,6 +51,7 @@ class Sparse(Codec):
     counts: Tensor | None
     where: Tensor
     layout: Layout
+    rows: int
     columns: int
 
     @classmethod
@@ -60,36 +69,63 @@ class Sparse(Codec):
         Raises
         ------
         ValueError
-            When a value is NaN or infinite, or there are more than 65,536 columns.
+            When a value is NaN or infinite.
         """
-        if table.shape[1] > 2**16:
-            raise ValueError(f"at most 65,536 columns can be indexed, not {table.shape[1]}")
-        mask = table != 0
-        layout = layout or smaller_layout(table.shape[0], table.shape[1], int(mask.sum()))
-        stored = values(table[mask][None, :])
+        return cls.from_csr(sparse.csr_array(table.numpy()), values, layout)
+
+    @classmethod
+    def from_csr(cls, table: sparse.csr_array, values: Encoder = Dense.encode, layout: Layout | None = None) -> Sparse:
+        """Store the entries of a scipy matrix, as `encode` does; nothing dense is made unless the layout is a bitmap.
+
+        Parameters
+        ----------
+        table : csr_array of shape (n, d)
+            Columns of each row ascending, each once. Entries that are zero are kept.
+        """
+        (rows, columns), counts = table.shape, np.diff(table.indptr)
+        layout = layout or smaller_layout(rows, columns, table.nnz)
+        stored = values(torch.from_numpy(table.data.astype(np.float32))[None, :])
         if layout == "bitmap":
-            return cls(stored, None, pack(mask.byte(), 1), layout, table.shape[1])
-        width = index_type(table.shape[1])
-        counts = mask.sum(1).numpy().astype(count_type(table.shape[1]))
-        where = mask.nonzero()[:, 1].numpy().astype(width)
-        return cls(stored, torch.from_numpy(counts), torch.from_numpy(where), layout, table.shape[1])
+            mask = torch.zeros(rows, columns, dtype=torch.uint8)
+            mask[np.repeat(np.arange(rows), counts), table.indices] = 1
+            return cls(stored, None, pack(mask, 1), layout, rows, columns)
+        if layout == "elias-fano":
+            keys = np.repeat(np.arange(rows, dtype=np.int64) * columns, counts) + table.indices
+            where = torch.from_numpy(elias_fano.encode(keys, rows * columns))
+            return cls(stored, None, where, layout, rows, columns)
+        narrow = table.indices.astype(unsigned(columns - 1))
+        return cls(
+            stored,
+            torch.from_numpy(counts.astype(unsigned(columns))),
+            torch.from_numpy(narrow),
+            layout,
+            rows,
+            columns,
+        )
 
     @property
     def shape(self) -> tuple[int, int]:
         """Rows and columns."""
-        return (len(self.where) if self.counts is None else len(self.counts), self.columns)
+        return (self.rows, self.columns)
 
     @cached_property
     def compressed_rows(self) -> tuple[Tensor, Tensor, Tensor]:
         """Row pointers (n + 1), columns (nnz) and values (nnz) as int32, int32 and float32: the form that is served."""
-        if self.counts is None:
-            mask = unpack(self.where, self.columns, 1)
-            counts, columns = mask.sum(1), mask.nonzero()[:, 1]
-        else:
-            counts = torch.from_numpy(self.counts.numpy().astype(np.int64))
-            columns = torch.from_numpy(self.where.numpy().astype(np.int32))
+        counts, columns = self._places()
         pointers = F.pad(counts.cumsum(0), (1, 0))
         return pointers.int(), columns.int(), self.values.decode()[0]
+
+    def _places(self) -> tuple[Tensor, Tensor]:
+        """Return the non-zeros of each row (int64) and the column of each."""
+        if self.layout == "bitmap":
+            mask = unpack(self.where, self.columns, 1)
+            return mask.sum(1), mask.nonzero()[:, 1]
+        if self.layout == "elias-fano":
+            keys = elias_fano.decode(self.where.numpy(), self.values.shape[1], self.rows * self.columns)
+            row, column = np.divmod(keys, self.columns)
+            return torch.from_numpy(np.bincount(row, minlength=self.rows)), torch.from_numpy(column)
+        assert self.counts is not None
+        return widened(self.counts, np.int64), widened(self.where, np.int32)
 
     def decode(self, rows: Rows = ALL) -> Tensor:
         """See `Codec.decode`."""
@@ -108,7 +144,7 @@ class Sparse(Codec):
 
     def options(self) -> dict[str, Any]:
         """See `Codec.options`."""
-        return {"values": self.values.spec(), "layout": self.layout, "columns": self.columns}
+        return {"values": self.values.spec(), "layout": self.layout, "rows": self.rows, "columns": self.columns}
 
     def ledger(self) -> Counter[str]:
         """See `Codec.ledger`."""
@@ -121,26 +157,40 @@ class Sparse(Codec):
         from recpress.codecs import restore
 
         values = restore(options["values"], part("values", tensors))
-        counts, where, columns = tensors.get("counts"), tensors["where"], int(options["columns"])
-        if counts is None:
-            if where.dim() != 2 or where.shape[1] != row_bytes(columns, 1):
-                raise ValueError("a bitmap takes a bit per column and row")
-            nnz = int(unpack(where, columns, 1).sum())
-        else:
-            nnz = int(counts.numpy().astype(np.int64).sum())
-            if len(where) != nnz or (nnz and int(where.numpy().max()) >= columns):
-                raise ValueError("columns of the non-zeros don't match their counts or lie outside the table")
-        if values.shape != (1, nnz):
-            raise ValueError(f"{nnz} non-zeros have values of shape {values.shape}")
-        return cls(values, counts, where, "bitmap" if counts is None else "csr", columns)
+        layout, rows, columns = options["layout"], int(options["rows"]), int(options["columns"])
+        if layout not in LAYOUTS or (layout == "csr") != ("counts" in tensors):
+            raise ValueError(f"a layout {layout!r} does not go with the tensors {', '.join(tensors)}")
+        codec = cls(values, tensors.get("counts"), tensors["where"], layout, rows, columns)
+        if values.shape[0] != 1:
+            raise ValueError(f"non-zeros are one row, not {values.shape[0]}")
+        codec._check(values.shape[1])
+        return codec
+
+    def _check(self, nnz: int) -> None:
+        """Raise ValueError where the places are not those of `nnz` values in this table."""
+        if self.layout == "bitmap" and tuple(self.where.shape) != (self.rows, row_bytes(self.columns, 1)):
+            raise ValueError("a bitmap takes a bit per column and row")
+        counts, columns = self._places()
+        if len(counts) != self.rows or int(counts.sum()) != nnz or len(columns) != nnz:
+            raise ValueError(f"{nnz} non-zeros don't match their places in {self.rows} rows")
+        if nnz and int(columns.max()) >= self.columns:
+            raise ValueError("a non-zero lies outside the table")
 
     def work(self, queries: int) -> Work:
         """See `Codec.work`: a product per stored value and query."""
         return Work({"fp32": queries * self.values.shape[1]}, self.ledger().total())
 
+    def nominal(self) -> int:
+        """Count the stored values, for a table too wide to ever be dense; else every entry."""
+        return self.values.shape[1] if self.columns > WIDE else super().nominal()
+
+    def nonzero(self) -> int:
+        """Count the stored values that aren't zero."""
+        return sum(int(torch.count_nonzero(row)) for row in self.values.decode())
+
     def scorer(self) -> Scorer:
-        """Return the sparse product."""
-        return SparseScorer(self)
+        """Return the sparse product; for wide tables the one that skips the zeros of the queries too."""
+        return WideSparseScorer(self) if self.columns > WIDE else SparseScorer(self)
 
 
 class SparseScorer(Scorer):
@@ -164,24 +214,62 @@ class SparseScorer(Scorer):
         return products.T if out is None else out.copy_(products.T)
 
 
-def index_type(columns: int) -> type[np.uint8 | np.uint16]:
-    """Return the narrowest type that holds a column."""
-    return np.uint8 if columns <= 2**8 else np.uint16
+class WideSparseScorer(Scorer):
+    """A sparse-times-sparse product: the table by columns, of which each query touches those that it is not zero in."""
+
+    kernel = "sparse columns of non-zero queries"
+
+    def __init__(self, codec: Sparse) -> None:
+        pointers, columns, values = (tensor.numpy() for tensor in codec.compressed_rows)
+        turned = sparse.csr_array((values, columns, pointers), shape=codec.shape).tocsc()
+        self.pointers, self.rows, self.values = turned.indptr, turned.indices, turned.data
+        self.n = codec.shape[0]
+
+    def scores(self, queries: Tensor, out: Tensor | None = None) -> Tensor:
+        """See `Scorer.scores`."""
+        out = torch.empty(len(queries), self.n) if out is None else out
+        add_columns(queries.contiguous().numpy(), self.pointers, self.rows, self.values, out.numpy())
+        return out
 
 
-def count_type(columns: int) -> type[np.uint8 | np.uint16]:
-    """Return the narrowest type that holds a count of up to `columns`."""
-    return np.uint8 if columns < 2**8 else np.uint16
+@kernel
+def add_columns(
+    queries: NDArray[np.float32],
+    pointers: NDArray[np.int32],
+    rows: NDArray[np.int32],
+    values: NDArray[np.float32],
+    out: NDArray[np.float32],
+) -> None:
+    """Write ``queries @ table.T`` of a table in CSC form into `out`; each score adds up in the order of the columns."""
+    for query in range(len(queries)):
+        scores = out[query]
+        scores[:] = 0.0
+        for column in range(queries.shape[1]):
+            weight = queries[query, column]
+            if weight != 0:
+                for place in range(pointers[column], pointers[column + 1]):
+                    scores[rows[place]] += weight * values[place]
+
+
+def unsigned(largest: int) -> type[np.uint8 | np.uint16 | np.uint32]:
+    """Return the narrowest type that holds 0 … `largest`."""
+    return np.uint8 if largest < 2**8 else np.uint16 if largest < 2**16 else np.uint32
+
+
+def widened(tensor: Tensor, type_: type[np.int32 | np.int64]) -> Tensor:
+    """Return a tensor of one of torch's unsigned types, which it can't compute with, in a type that it can."""
+    return torch.from_numpy(tensor.numpy().astype(type_))
 
 
 def layout_bytes(layout: Layout, rows: int, columns: int, nnz: int) -> int:
     """Return the index bytes of a layout."""
     if layout == "bitmap":
         return rows * row_bytes(columns, 1)
-    return nnz * np.dtype(index_type(columns)).itemsize + rows * np.dtype(count_type(columns)).itemsize
+    if layout == "elias-fano":
+        return sum(elias_fano.part_bytes(nnz, rows * columns))
+    return nnz * np.dtype(unsigned(columns - 1)).itemsize + rows * np.dtype(unsigned(columns)).itemsize
 
 
 def smaller_layout(rows: int, columns: int, nnz: int) -> Layout:
-    """Return the layout with fewer index bytes."""
-    layouts: tuple[Layout, Layout] = ("csr", "bitmap")
-    return min(layouts, key=lambda layout: layout_bytes(layout, rows, columns, nnz))
+    """Return the layout with the fewest index bytes."""
+    return min(LAYOUTS, key=lambda layout: layout_bytes(layout, rows, columns, nnz))

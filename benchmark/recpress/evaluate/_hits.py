@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recpress.data.interactions import UserItems
-from recpress.serve._jit import kernel
+from recpress.jit import kernel
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from recpress.serve._jit import kernel
+from recpress.jit import kernel
 
 Values = NDArray[np.float64]
 _STREAM = 250  # Resamples per random stream: streams, not threads, decide the numbers.

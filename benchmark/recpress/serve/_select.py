@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from recpress.serve._jit import kernel
+from recpress.jit import kernel
 
 GROUP = 32
 """Items per group: more make the maxima fewer, and each group that is looked into dearer."""
