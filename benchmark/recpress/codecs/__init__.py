@@ -10,8 +10,10 @@ from recpress.codecs.base import Codec, Encoder, Scorer
 from recpress.codecs.binary import Binary
 from recpress.codecs.constant import Constant
 from recpress.codecs.dense import Dense
+from recpress.codecs.grouped import Grouped
 from recpress.codecs.lowrank import LowRank
 from recpress.codecs.sparse import Sparse
+from recpress.codecs.ternary import Ternary
 from recpress.codecs.total import Sum
 from recpress.codecs.uniform import Uniform
 
@@ -22,16 +24,18 @@ __all__ = [
     "Constant",
     "Dense",
     "Encoder",
+    "Grouped",
     "LowRank",
     "Scorer",
     "Sparse",
     "Sum",
+    "Ternary",
     "Uniform",
     "restore",
 ]
 
 KINDS: dict[str, type[Codec]] = {
-    codec.kind: codec for codec in (Binary, Constant, Dense, LowRank, Sparse, Sum, Uniform)
+    codec.kind: codec for codec in (Binary, Constant, Dense, Grouped, LowRank, Sparse, Sum, Ternary, Uniform)
 }
 
 

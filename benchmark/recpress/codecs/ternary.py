@@ -1,0 +1,101 @@
+"""Ternary tables: every value is −α, 0 or +α, five to a byte."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from recpress.codecs.base import ALL, Codec, Rows, nbytes
+
+PER_BYTE = 5
+POWERS = torch.tensor([3**place for place in range(PER_BYTE)], dtype=torch.uint8)
+
+
+def row_bytes(columns: int) -> int:
+    """Return the bytes of one packed row: 3⁵ = 243 combinations fit a byte, which is 1.6 bits a value."""
+    return -(-columns // PER_BYTE)
+
+
+@dataclass(frozen=True)
+class Ternary(Codec):
+    """``x ≈ α_r · t`` with ``t ∈ {−1, 0, 1}`` and one scale per row.
+
+    Attributes
+    ----------
+    codes : uint8 Tensor of shape (n, row_bytes(d))
+        Digits ``t + 1`` in base 3, the first column lowest.
+    scale : float16 Tensor of shape (n, 1)
+    columns : int
+    """
+
+    kind = "ternary"
+    codes: Tensor
+    scale: Tensor
+    columns: int
+
+    @classmethod
+    def encode(cls, table: Tensor) -> Ternary:
+        """Find each row's best scale and support.
+
+        Notes
+        -----
+        Ternary weight networks (Li et al. 2016, equations 3–6) pose ``min ‖x − α t‖²``: for a support S the best α is
+        ``mean_{S} |x|``, and the best S maximises ``(Σ_S |x|)² / |S|``. The paper approximates that threshold; here the
+        sorted magnitudes of a row give the exact one.
+
+        Raises
+        ------
+        ValueError
+            When a value is NaN or infinite, or too large for a float16 scale.
+        """
+        magnitude, order = table.abs().sort(dim=1, descending=True, stable=True)
+        sizes = torch.arange(1, table.shape[1] + 1)
+        sums = magnitude.cumsum(1)
+        best = (sums.square() / sizes).argmax(1, keepdim=True)
+        scale = (sums / sizes).gather(1, best).half()
+        if not (torch.isfinite(scale).all() and torch.isfinite(table).all()):
+            raise ValueError("a value is not finite, or too large for a float16 scale")
+        support = torch.zeros_like(table, dtype=torch.bool).scatter_(1, order, sizes <= best + 1)
+        digits = (torch.where(support, table.sign(), 0.0) + 1).byte()
+        padded = F.pad(digits, (0, -table.shape[1] % PER_BYTE)).view(len(table), -1, PER_BYTE)
+        return cls((padded * POWERS).sum(2, dtype=torch.uint8), scale, table.shape[1])
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        return (self.codes.shape[0], self.columns)
+
+    def decode(self, rows: Rows = ALL) -> Tensor:
+        """See `Codec.decode`."""
+        digits = (self.codes[rows][:, :, None] // POWERS) % 3
+        signs = digits.flatten(1)[:, : self.columns].float() - 1
+        return signs * self.scale[rows].float()
+
+    def tensors(self) -> dict[str, Tensor]:
+        """See `Codec.tensors`."""
+        return {"codes": self.codes, "scale": self.scale}
+
+    def options(self) -> dict[str, Any]:
+        """See `Codec.options`."""
+        return {"columns": self.columns}
+
+    def ledger(self) -> Counter[str]:
+        """See `Codec.ledger`."""
+        return Counter(values=nbytes(self.codes), scales=nbytes(self.scale))
+
+    @classmethod
+    def restore(cls, options: dict[str, Any], tensors: dict[str, Tensor]) -> Ternary:
+        """See `Codec.restore`."""
+        codes, scale, columns = tensors["codes"], tensors["scale"], int(options["columns"])
+        if codes.dtype != torch.uint8 or codes.dim() != 2 or codes.shape[1] != row_bytes(columns):
+            raise ValueError(
+                f"{columns} ternary digits take {row_bytes(columns)} bytes a row, not {tuple(codes.shape)}"
+            )
+        if tuple(scale.shape) != (codes.shape[0], 1):
+            raise ValueError(f"a scale per row was expected, not {tuple(scale.shape)}")
+        return cls(codes, scale, columns)
