@@ -35,6 +35,7 @@ __all__ = [
     "Shape",
     "Sparse",
     "Task",
+    "TrainingParams",
     "Uniform",
     "UserItems",
     "fits",
@@ -55,6 +56,15 @@ class Params(BaseModel):
     """Base of a method's parameters. Give every field a default, a range and a description."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class TrainingParams(Params):
+    """Base of the parameters of a method that retrains: how long, and how fast beside the backbone's own recipe."""
+
+    epochs: int = Field(10, ge=1, description="Passes over the interactions.")
+    rate: float = Field(
+        0.1, gt=0, description="Adam's learning rate as a share of the recipe's; it decays to 0 by a cosine."
+    )
 
 
 P = TypeVar("P", bound=Params)

@@ -54,7 +54,7 @@ def random_backbone() -> tuple[Graph, Backbone]:
     generator = torch.Generator().manual_seed(0)
     left = torch.randn(SHAPE.n_users, SHAPE.dim, generator=generator)
     right = torch.randn(SHAPE.n_items, SHAPE.dim, generator=generator)
-    return graph, Backbone("random", left, right, left, right, Recipe(dim=SHAPE.dim), 0, 0.0)
+    return graph, Backbone("mf", left, right, left, right, Recipe(dim=SHAPE.dim), 0, 0.0)
 
 
 def compressed(name: str, budget: float) -> Artefact:

@@ -10,11 +10,9 @@ from torch import Tensor
 
 from recpress.api import (
     Artefact,
-    Backbone,
     Batch,
     Dense,
     Field,
-    Graph,
     Method,
     Params,
     Sampler,
@@ -23,9 +21,8 @@ from recpress.api import (
     largest,
     optimise,
 )
+from recpress.backbones.retrain import teacher_lists
 from recpress.codecs.dense import FLOATS
-
-BLOCK_USERS = 1024
 
 
 class DistillParams(Params):
@@ -41,24 +38,6 @@ class DistillParams(Params):
     learning_rate: float = Field(2e-2, gt=0, description="Of Adam, with cosine decay.")
     decay: Literal["constant", "cosine"] = Field("cosine", description="Course of the learning rate.")
     values: Literal["fp32", "fp16"] = Field("fp16", description="How the student's tables are stored.")
-
-
-def teacher_lists(backbone: Backbone, graph: Graph, count: int) -> tuple[Tensor, Tensor]:
-    """Return the teacher's best items that each user hasn't seen, and their scores.
-
-    Both have the shape (n_users, min(count, n_items)). Where a user has fewer unseen items, seen ones fill the list
-    with scores of -inf, which a softmax ignores.
-    """
-    seen = graph.user_items
-    owners, items = torch.from_numpy(seen.users).long(), torch.from_numpy(seen.items).long()
-    best = []
-    for start in range(0, graph.n_users, BLOCK_USERS):
-        stop = min(start + BLOCK_USERS, graph.n_users)
-        scores = backbone.users[start:stop] @ backbone.items.T
-        here = slice(int(seen.indptr[start]), int(seen.indptr[stop]))
-        scores[owners[here] - start, items[here]] = -torch.inf
-        best.append(scores.topk(min(count, graph.n_items)))
-    return torch.cat([block.indices for block in best]), torch.cat([block.values for block in best])
 
 
 def soft_label_loss(teacher: Tensor, student: Tensor, temperature: float) -> Tensor:

@@ -1,0 +1,100 @@
+"""What methods that retrain share: a frozen backbone's tables as leaves, its own loss, its answers as targets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from recpress.backbones.base import Backbone
+from recpress.backbones.objective import Embed, Objective
+from recpress.backbones.sampling import Batch
+from recpress.backbones.train import AfterStep, optimise
+from recpress.data.graph import Graph
+
+BLOCK_USERS = 1024
+
+
+@dataclass(frozen=True)
+class FineTuning:
+    """A `Schedule`: the recipe's batches, and its learning rate scaled down and decayed to zero."""
+
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    decay: Literal["constant", "cosine"] = "cosine"
+
+
+class Retraining:
+    """Go on training a frozen backbone's vectors with its own loss, through its own propagation.
+
+    Where the final tables are the propagated base tables, the base tables are what is trained. Where they are not (a
+    backbone with layer weights), the final tables are, without the graph.
+
+    Parameters
+    ----------
+    backbone : Backbone
+        Only read.
+    graph : Graph
+    generator : torch.Generator
+
+    Attributes
+    ----------
+    objective : Objective
+    start : float32 Tensor of shape (n_users + n_items, d)
+        What training starts from; a fresh copy.
+    """
+
+    def __init__(self, backbone: Backbone, graph: Graph, generator: torch.Generator) -> None:
+        self.objective = Objective(graph, backbone.recipe, generator)
+        self.start = torch.cat([backbone.base_users, backbone.base_items])
+        target = torch.cat([backbone.users, backbone.items])
+        if self.start.shape != target.shape or not torch.allclose(self.objective.final(self.start), target, atol=1e-5):
+            self.objective = Objective(graph, backbone.recipe.model_copy(update={"layers": 0}), generator)
+            self.start = target
+
+    def steps(self, epochs: int) -> int:
+        """Return how many steps a number of epochs takes."""
+        return epochs * -(-len(self.objective.sampler.users) // self.objective.recipe.batch_size)
+
+    def minimise(
+        self,
+        parameters: list[Tensor],
+        loss: Callable[[Batch], Tensor],
+        epochs: int,
+        rate: float,
+        progress: Callable[[float], None],
+        after_step: AfterStep | None = None,
+    ) -> None:
+        """Train leaves, in place, with the recipe's batches and `rate` times its learning rate."""
+        recipe = self.objective.recipe
+        schedule = FineTuning(epochs, recipe.batch_size, rate * recipe.learning_rate)
+        optimise(
+            parameters, loss, self.objective.sampler, schedule, lambda epoch, _: progress(epoch / epochs), after_step
+        )
+
+    def loss(self, batch: Batch, final: Tensor, base: Tensor) -> Tensor:
+        """Return the backbone's loss for tables of all entities: final ones score, base ones are kept small."""
+        split = self.objective.split
+        return self.objective.loss(batch, Embed.of(*split(final)), Embed.of(*split(base)))
+
+
+def teacher_lists(backbone: Backbone, graph: Graph, count: int) -> tuple[Tensor, Tensor]:
+    """Return the backbone's best items that each user hasn't seen, best first, and their scores.
+
+    Both have the shape (n_users, min(count, n_items)). Where a user has fewer unseen items, seen ones fill the list
+    with scores of -inf, which a softmax ignores.
+    """
+    seen = graph.user_items
+    owners, items = torch.from_numpy(seen.users).long(), torch.from_numpy(seen.items).long()
+    best = []
+    for start in range(0, graph.n_users, BLOCK_USERS):
+        stop = min(start + BLOCK_USERS, graph.n_users)
+        scores = backbone.users[start:stop] @ backbone.items.T
+        here = slice(int(seen.indptr[start]), int(seen.indptr[stop]))
+        scores[owners[here] - start, items[here]] = -torch.inf
+        best.append(scores.topk(min(count, graph.n_items)))
+    return torch.cat([block.indices for block in best]), torch.cat([block.values for block in best])
