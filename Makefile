@@ -20,8 +20,8 @@ slow: .venv/.installed
 	$(BIN)/python -m pytest -m slow
 
 lint: .venv/.installed
-	$(BIN)/ruff check benchmark tests methods datasets
-	$(BIN)/ruff format --check benchmark tests methods datasets
+	$(BIN)/ruff check .ci benchmark tests methods datasets
+	$(BIN)/ruff format --check .ci benchmark tests methods datasets
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -129,3 +130,19 @@ def test_soft_labels_agree_with_their_definition() -> None:
     by_hand = 16 * (p * (p / q).log()).sum(1).mean()
     torch.testing.assert_close(soft_label_loss(teacher, student, 4.0), by_hand)
     assert soft_label_loss(teacher, teacher, 4.0).abs() < 1e-6
+
+
+def test_the_method_in_readme_meets_its_budget_and_reloads(graph: Graph, backbone: Backbone, tmp_path: Path) -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    module = ModuleType("readme")
+    exec(readme.split("```python\n")[1].split("```")[0], module.__dict__)
+    method = method_class(module)()
+    shape = Shape(graph.n_users, graph.n_items, backbone.users.shape[1])
+    params = method.params_for(shape.dense_bytes // 4, shape)
+    made = method.compress(Task(graph, backbone, params, 0, make_generator(0), lambda share: None))
+    made.save(tmp_path / "a")
+    assert sum(file.stat().st_size for file in (tmp_path / "a").iterdir()) <= TOLERANCE * shape.dense_bytes / 4
+    lists, again = (
+        Recommender(each, graph.user_items).recommend_all(20) for each in (made, Artefact.load(tmp_path / "a"))
+    )
+    assert (lists == again).all()
