@@ -5,16 +5,18 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from recpress.backbones.objective import Embed, Objective
+from recpress.backbones.model import Linear, Model
 from recpress.backbones.recipe import Recipe
-from recpress.backbones.sampling import Batch
+from recpress.backbones.snapshot import Snapshots
 from recpress.backbones.train import optimise
 from recpress.data.graph import Graph
+from recpress.hashing import sha256_json
 
 Tables = tuple[Tensor, Tensor]
 # Called after each epoch with its number, mean loss and a function that makes the final tables; True stops.
@@ -30,11 +32,13 @@ class Backbone:
     name : str
     users, items : float32 Tensor of shape (n_users, d) and (n_items, d)
         Final tables: what a `table` artefact stores.
-    base_users, base_items : float32 Tensor of the same shapes
+    base_users, base_items : float32 Tensor of shape (n_users, recipe.dim) and (n_items, recipe.dim)
         Tables before propagation (those of `mf` are the final ones).
     recipe : Recipe
     seed : int
     train_seconds : float
+    weights : dict of str to Tensor
+        Dense weights by name, of backbones that have any.
     """
 
     name: str
@@ -45,23 +49,54 @@ class Backbone:
     recipe: Recipe
     seed: int
     train_seconds: float
+    weights: dict[str, Tensor] = field(default_factory=dict)
 
     def sha256(self) -> str:
-        """Return the hash of the tables' content."""
+        """Return the hash of the content of tables and weights."""
         digest = hashlib.sha256()
-        for table in (self.users, self.items, self.base_users, self.base_items):
+        weights = [self.weights[name] for name in sorted(self.weights)]
+        for table in (self.users, self.items, self.base_users, self.base_items, *weights):
             digest.update(str(tuple(table.shape)).encode())
             digest.update(table.numpy().tobytes())
         return digest.hexdigest()
 
 
-def fit_embeddings(name: str, graph: Graph, recipe: Recipe, seed: int, watch: Watch | None = None) -> Backbone:
-    """Train embedding tables, propagated over the graph `recipe.layers` times.
+@dataclass(frozen=True)
+class Session:
+    """How a training runs: what doesn't change what is trained.
+
+    Attributes
+    ----------
+    state : Path, optional
+        File that keeps the state of the training, so that a killed one goes on from there.
+    save_seconds : float
+        Between two writes of it.
+    device : str
+        As torch names it. Final tables are bitwise reproducible on a CPU only.
+    """
+
+    state: Path | None = None
+    save_seconds: float = 60.0
+    device: str = "cpu"
+
+
+def fit_model(
+    name: str,
+    model: Callable[[Graph, Recipe, torch.Generator], Model],
+    graph: Graph,
+    recipe: Recipe,
+    seed: int,
+    watch: Watch | None = None,
+    session: Session | None = None,
+) -> Backbone:
+    """Train a model.
 
     Parameters
     ----------
     name : str
         Of the backbone.
+    model : callable
+        Its class.
     graph : Graph
         Training interactions.
     recipe : Recipe
@@ -69,25 +104,42 @@ def fit_embeddings(name: str, graph: Graph, recipe: Recipe, seed: int, watch: Wa
         The same seed gives bitwise the same tables on the same machine and number of threads.
     watch : callable, optional
         Sees each epoch; see `Watch`.
-    """
-    started = time.perf_counter()
-    generator = torch.Generator().manual_seed(seed)
-    objective = Objective(graph, recipe, generator)
-    nodes = graph.n_users + graph.n_items
-    base = torch.empty(nodes, recipe.dim).normal_(std=recipe.init_std, generator=generator).requires_grad_()
+    session : Session, optional
 
-    def loss(batch: Batch) -> Tensor:
-        final = objective.split(objective.final(base))
-        return objective.loss(batch, Embed.of(*final), Embed.of(*objective.split(base)))
+    Raises
+    ------
+    UserError
+        When the recipe has a value that the model can't work with.
+    FloatingPointError
+        When training diverges.
+    """
+    session = session or Session()
+    started = time.perf_counter()
+    generator = torch.Generator(session.device).manual_seed(seed)
+    net = model(graph, recipe, generator)
+    objective = net.objective
+    snapshots = None
+    if session.state:
+        key = sha256_json([name, recipe.model_dump(), seed, graph.user_items.sha256()])
+        snapshots = Snapshots(session.state, key, session.save_seconds)
 
     def tables() -> Tables:
+        net.eval()
         with torch.no_grad():
-            users, items = objective.split(objective.final(base))
-            return users.clone(), items.clone()
+            users, items = objective.split(net.final().detach().cpu())
+        net.train()
+        return users.clone(), items.clone()
 
-    optimise([base], loss, objective.sampler, recipe, watch and (lambda epoch, mean: watch(epoch, mean, tables)))
-    users, items = tables()
-    base_users, base_items = objective.split(base.detach())
-    return Backbone(
-        name, users, items, base_users.clone(), base_items.clone(), recipe, seed, time.perf_counter() - started
-    )
+    def on_epoch(epoch: int, mean: float) -> bool | None:
+        return watch(epoch, mean, tables) if watch else None
+
+    optimise(net.parameters(), net.loss, objective.sampler, recipe, on_epoch, snapshots=snapshots)
+    state = {key: value.detach().cpu().clone() for key, value in net.state_dict().items()}
+    base_users, base_items = (table.clone() for table in objective.split(state.pop("base")))
+    seconds = time.perf_counter() - started + (snapshots.earlier if snapshots else 0.0)
+    return Backbone(name, *tables(), base_users, base_items, recipe, seed, seconds, state)
+
+
+def fit_embeddings(name: str, graph: Graph, recipe: Recipe, seed: int, watch: Watch | None = None) -> Backbone:
+    """Train embedding tables, propagated over the graph `recipe.layers` times; see `fit_model`."""
+    return fit_model(name, Linear, graph, recipe, seed, watch)

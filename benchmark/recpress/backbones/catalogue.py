@@ -10,29 +10,47 @@ from recpress.backbones.recipe import Recipe
 from recpress.errors import unknown
 
 if TYPE_CHECKING:
-    from recpress.backbones.base import Backbone, Watch
+    from recpress.backbones.base import Backbone, Session, Watch
     from recpress.data.graph import Graph
 
 
 @dataclass(frozen=True)
 class BackboneEntry:
-    """One backbone: its module in `recpress.backbones` has ``fit(graph, recipe, seed, watch)``."""
+    """One backbone, in the module of its name in `recpress.backbones`.
+
+    Attributes
+    ----------
+    name, title, paper : str
+    model : str, optional
+        Its subclass of `Model`, which the shared loop trains. A backbone in closed form has none, but a function
+        ``fit(graph, recipe, seed, watch)``.
+    """
 
     name: str
     title: str
     paper: str
+    model: str | None = None
 
-    def fit(self, graph: Graph, recipe: Recipe, seed: int, watch: Watch | None = None) -> Backbone:
-        """Train it; see the module's own ``fit``."""
-        trained: Backbone = importlib.import_module(f"recpress.backbones.{self.name}").fit(graph, recipe, seed, watch)
-        return trained
+    def fit(
+        self, graph: Graph, recipe: Recipe, seed: int, watch: Watch | None = None, session: Session | None = None
+    ) -> Backbone:
+        """Train it; see `recpress.backbones.base.fit_model`."""
+        module = importlib.import_module(f"recpress.backbones.{self.name}")
+        if self.model is None:
+            solved: Backbone = module.fit(graph, recipe, seed, watch)
+            return solved
+        from recpress.backbones.base import fit_model
+
+        return fit_model(self.name, getattr(module, self.model), graph, recipe, seed, watch, session)
 
 
 BACKBONES = {
     entry.name: entry
     for entry in (
-        BackboneEntry("lightgcn", "LightGCN", "He et al. 2020, https://arxiv.org/abs/2002.02126"),
-        BackboneEntry("mf", "Matrix factorization", "Rendle et al. 2009, https://arxiv.org/abs/1205.2618"),
+        BackboneEntry("lightgcn", "LightGCN", "He et al. 2020, https://arxiv.org/abs/2002.02126", "LightGCN"),
+        BackboneEntry("mf", "Matrix factorization", "Rendle et al. 2009, https://arxiv.org/abs/1205.2618", "MF"),
+        BackboneEntry("ultragcn", "UltraGCN", "Mao et al. 2021, https://arxiv.org/abs/2110.15114", "UltraGCN"),
+        BackboneEntry("xsimgcl", "XSimGCL", "Yu et al. 2023, https://arxiv.org/abs/2209.02544", "XSimGCL"),
     )
 }
 

@@ -14,13 +14,16 @@ from recpress.errors import UserError
 
 TENSORS = "backbone.safetensors"
 FACTS = "backbone.json"
+TABLES = ("users", "items", "base_users", "base_items")
+WEIGHT = "weight."
 
 
 def write(folder: Path, backbone: Backbone) -> None:
     """Write a checkpoint into a folder, which is made if it isn't there."""
     folder.mkdir(parents=True, exist_ok=True)
-    tables = {name: getattr(backbone, name).contiguous() for name in ("users", "items", "base_users", "base_items")}
-    save_file(tables, folder / TENSORS)
+    tensors = {name: getattr(backbone, name).contiguous() for name in TABLES}
+    tensors |= {WEIGHT + name: weight.contiguous() for name, weight in backbone.weights.items()}
+    save_file(tensors, folder / TENSORS)
     facts = {
         "name": backbone.name,
         "recipe": backbone.recipe.model_dump(),
@@ -41,12 +44,14 @@ def read(folder: Path) -> Backbone:
     """
     try:
         facts = json.loads((folder / FACTS).read_text(encoding="utf-8"))
+        tensors = load_file(folder / TENSORS)
         backbone = Backbone(
             name=facts["name"],
             recipe=Recipe(**facts["recipe"]),
             seed=facts["seed"],
             train_seconds=facts["train_seconds"],
-            **load_file(folder / TENSORS),
+            weights={name.removeprefix(WEIGHT): tensors[name] for name in tensors if name.startswith(WEIGHT)},
+            **{name: tensors[name] for name in TABLES},
         )
         if backbone.sha256() != facts["sha256"]:
             raise ValueError("its tables don't have the hash that was written with them")

@@ -33,3 +33,55 @@ def sampled_softmax(users: Tensor, positives: Tensor, negatives: Tensor, tempera
     positive = (users * positives).sum(1, keepdim=True)
     logits = torch.cat([positive, users @ negatives.T], 1) / temperature
     return (torch.logsumexp(logits, 1) - logits[:, 0]).mean()
+
+
+def cosine_contrastive(
+    users: Tensor, positives: Tensor, negatives: Tensor, margin: float, negative_weight: float
+) -> Tensor:
+    """Return the mean of ``1 - cos(u, i) + w/N Σ_j max(0, cos(u, j) - m)`` (SimpleX, Mao et al. 2021, equation 2).
+
+    Parameters
+    ----------
+    users, positives : Tensor of shape (B, d)
+        Rows of length 1.
+    negatives : Tensor of shape (N, d)
+        Rows of length 1, shared by the batch.
+    margin, negative_weight : float
+        ``m`` and ``w``.
+    """
+    attracted = 1 - (users * positives).sum(1).mean()
+    return attracted + negative_weight * (users @ negatives.T - margin).relu().mean()
+
+
+def weighted_bce(
+    positive: Tensor, negative: Tensor, positive_weights: Tensor, negative_weights: Tensor, negative_weight: float
+) -> Tensor:
+    """Return the mean of ``-w_i ln σ(s_i) - w/N Σ_j w_j ln σ(-s_j)`` (UltraGCN, Mao et al. 2021, equation 9).
+
+    Parameters
+    ----------
+    positive : Tensor of shape (B,)
+        Scores of positives.
+    negative : Tensor of shape (B, N)
+        Scores of negatives.
+    positive_weights, negative_weights : Tensor of the same shapes, or such as broadcast to them
+    negative_weight : float
+        ``w``.
+    """
+    attracted = (positive_weights * F.softplus(-positive)).mean()
+    return attracted + negative_weight * (negative_weights * F.softplus(negative)).mean()
+
+
+def info_nce(first: Tensor, second: Tensor, temperature: float) -> Tensor:
+    """Return the mean cross-entropy of each row's other view against the other views of all rows.
+
+    ``-ln e^{cos(a_i, b_i)/τ} / Σ_j e^{cos(a_i, b_j)/τ}`` (SimGCL, Yu et al. 2022, equation 3).
+
+    Parameters
+    ----------
+    first, second : Tensor of shape (n, d)
+        Two views of the same n rows, of any length.
+    temperature : float
+    """
+    logits = F.normalize(first) @ F.normalize(second).T / temperature
+    return (torch.logsumexp(logits, 1) - logits.diagonal()).mean()

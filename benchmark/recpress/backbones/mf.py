@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from recpress.backbones.base import Backbone, Watch, fit_embeddings
+import torch
+
+from recpress.backbones.model import Linear
 from recpress.backbones.recipe import Recipe
 from recpress.data.graph import Graph
+from recpress.errors import UserError
 
 
-def fit(graph: Graph, recipe: Recipe, seed: int, watch: Watch | None = None) -> Backbone:
-    """Train matrix factorization with the recipe's loss (BPR: Rendle et al. 2009).
+class MF(Linear):
+    """Scores ``e_u · e_i``, trained with the recipe's loss.
 
-    Raises
-    ------
-    ValueError
-        When the recipe asks for propagation layers.
+    With ``bpr`` it is BPR-MF (Rendle et al. 2009), with ``ccl`` MF-CCL (SimpleX, Mao et al. 2021, section 4.4).
     """
-    if recipe.layers:
-        raise ValueError("mf has no propagation: set layers to 0 in its recipe, or use lightgcn")
-    return fit_embeddings("mf", graph, recipe, seed, watch)
+
+    def __init__(self, graph: Graph, recipe: Recipe, generator: torch.Generator) -> None:
+        if recipe.layers:
+            raise UserError("mf has no propagation: set layers to 0 in its recipe, or use lightgcn.")
+        super().__init__(graph, recipe, generator)

@@ -40,36 +40,62 @@ class Objective:
         Training interactions.
     recipe : Recipe
     generator : torch.Generator
-        All randomness comes from it.
+        All randomness comes from it; tables live on its device.
     """
 
     def __init__(self, graph: Graph, recipe: Recipe, generator: torch.Generator) -> None:
         self.sampler = Sampler(graph.user_items, generator)
         self.recipe = recipe
-        self.n_users, self.n_items = graph.n_users, graph.n_items
-        self.propagation = Propagation(graph.adjacency(), recipe.layers) if recipe.layers else None
+        self.n_nodes, self.n_users, self.n_items = graph.n_nodes, graph.n_users, graph.n_items
+        self.bipartite = graph.bipartite
+        self.propagation = (
+            Propagation(graph.adjacency(), recipe.layers, recipe.first_layer, recipe.precision, generator.device)
+            if recipe.layers
+            else None
+        )
 
     def final(self, base: Tensor) -> Tensor:
-        """Return the final table of a base table, users over items, both of shape (n_users + n_items, d)."""
-        table = self.propagation(base) if self.propagation else base
-        return F.normalize(table) if self.recipe.loss == "softmax" else table
+        """Return the final table of a base table, both of shape (n_nodes, d), users before items."""
+        return self.scored(self.propagation(base) if self.propagation else base)
+
+    def scored(self, table: Tensor) -> Tensor:
+        """Return the table whose inner products are the scores: with rows of length 1 where these are cosines."""
+        return F.normalize(table) if self.recipe.cosine else table
 
     def split(self, table: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the users' and the items' part of a table of all entities."""
+        """Return the users' and the items' part of a table of all nodes: twice the whole where they are the same."""
+        if not self.bipartite:
+            return table, table
         users, items = torch.split(table, [self.n_users, self.n_items])
         return users, items
 
     def loss(self, batch: Batch, final: Embed, base: Embed) -> Tensor:
         """Return the recipe's loss on a batch: of scores between final vectors, with base vectors kept small."""
+        recipe, sampler = self.recipe, self.sampler
         users, items = final.users(batch.users), final.items(batch.items)
-        if self.recipe.loss == "softmax":
-            negatives = self.sampler.uniform(self.recipe.negatives)
-            value = losses.sampled_softmax(users, items, final.items(negatives), self.recipe.temperature)
-        else:
-            negatives = self.sampler.negatives(batch.users, self.recipe.negatives)
+        if recipe.loss == "bpr":
+            negatives = sampler.negatives(batch.users, recipe.negatives)
             value = losses.bpr(users, items, final.items(negatives))
-        if self.recipe.regularisation:
+        else:
+            negatives = sampler.uniform(recipe.negatives)
+            others = final.items(negatives)
+            if recipe.loss == "softmax":
+                value = losses.sampled_softmax(users, items, others, recipe.temperature)
+            elif recipe.loss == "ccl":
+                value = losses.cosine_contrastive(users, items, others, recipe.margin, recipe.negative_weight)
+            else:
+                by_user, by_item = sampler.degree_weights
+                own = by_user[batch.users]
+                weights = own[:, None] * by_item[negatives] if recipe.negative_scaling == "degree" else torch.ones(())
+                value = losses.weighted_bce(
+                    (users * items).sum(1),
+                    users @ others.T,
+                    own * by_item[batch.items],
+                    weights,
+                    recipe.negative_weight,
+                )
+        if recipe.regularisation:
             touched = (base.users(batch.users), base.items(batch.items), base.items(negatives))
             penalty = sum(rows.square().sum() for rows in touched) / len(batch.users)
-            value = value + self.recipe.regularisation / 2 * penalty
+            value = value + recipe.regularisation / 2 * penalty
         return value

@@ -1,61 +1,191 @@
-"""Linear propagation over the user-item graph, the engine of LightGCN."""
+"""Products with the sparse matrices of the user-item graph, and linear propagation, the engine of LightGCN."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from recpress.data.graph import Adjacency
 
+CPU = torch.device("cpu")
+
+
+class SparseProduct:
+    """``x → M x`` for a matrix with the pattern of a symmetric graph.
+
+    A product is an `embedding_bag`: on a CPU it is the fastest sparse product that torch has, and it is bitwise the
+    same with any number of threads. Since the pattern is symmetric, the transpose has the same pointers and neighbours
+    and other weights, so the backward pass is a product too, and nothing is kept in between.
+
+    Parameters
+    ----------
+    pointers, neighbours : int32 Tensor of shape (n + 1,) and (nnz,)
+        CSR of the pattern.
+    weights, transposed : float32 Tensor of shape (nnz,)
+        Values of the matrix and of its transpose.
+    """
+
+    def __init__(self, pointers: Tensor, neighbours: Tensor, weights: Tensor, transposed: Tensor) -> None:
+        self.pointers = pointers
+        self.neighbours = neighbours
+        self.weights = weights
+        self.transposed = transposed
+
+    def apply(self, x: Tensor, transpose: bool = False) -> Tensor:
+        """Return ``M x`` or ``Mᵀ x`` for x of shape (n, d), without tracking gradients. Empty rows become 0."""
+        weights = self.transposed if transpose else self.weights
+        with torch.no_grad():
+            return F.embedding_bag(
+                self.neighbours,
+                x,
+                self.pointers,
+                mode="sum",
+                per_sample_weights=weights.to(x.dtype),
+                include_last_offset=True,
+            )
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Return ``M x``, differentiable once."""
+        result: Tensor = _Product.apply(x, self)  # type: ignore[no-untyped-call]  # torch leaves it untyped
+        return result
+
+
+class _Product(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, product: SparseProduct) -> Tensor:
+        ctx.product = product
+        return product.apply(x)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        return ctx.product.apply(gradient.contiguous(), transpose=True), None
+
+
+def symmetric(adjacency: Adjacency, device: torch.device = CPU) -> SparseProduct:
+    """Return the product with ``Ã = D^-1/2 A D^-1/2``."""
+    weights = torch.from_numpy(adjacency.weights).to(device)
+    return SparseProduct(*_pattern(adjacency, device), weights, weights)
+
+
+def neighbour_mean(adjacency: Adjacency, device: torch.device = CPU) -> SparseProduct:
+    """Return the product with ``D^-1 A``: each node's mean over its neighbours."""
+    degrees = np.diff(adjacency.indptr)
+    inverse = np.divide(1.0, degrees, out=np.zeros(len(degrees), np.float32), where=degrees > 0, dtype=np.float32)
+    weights, transposed = np.repeat(inverse, degrees), inverse[adjacency.indices]
+    return SparseProduct(
+        *_pattern(adjacency, device), torch.from_numpy(weights).to(device), torch.from_numpy(transposed).to(device)
+    )
+
+
+def _pattern(adjacency: Adjacency, device: torch.device) -> tuple[Tensor, Tensor]:
+    return torch.from_numpy(adjacency.indptr).to(device), torch.from_numpy(adjacency.indices).to(device)
+
 
 class Propagation:
-    """The mean of 0 to `layers` steps over a symmetric normalised adjacency, ``P = 1/(L+1) Σ_l Ã^l``.
+    """The mean of `first` to `layers` steps over a symmetric normalised adjacency, ``P = mean_l Ã^l``.
 
-    A step is an `embedding_bag`: on a CPU it is the fastest sparse product that torch has, and it is bitwise the same
-    with any number of threads. `P` is a polynomial of a symmetric matrix, hence symmetric itself, so the gradient of
-    ``P x`` is `P` applied to the incoming gradient: the backward pass is the forward pass, and nothing is kept in
-    between (LightGCN, He et al. 2020, equations 7 and 8).
+    `P` is a polynomial of a symmetric matrix, hence symmetric itself, so the gradient of ``P x`` is `P` applied to the
+    incoming gradient (LightGCN, He et al. 2020, equations 7 and 8, with `first` = 0).
 
     Parameters
     ----------
     adjacency : Adjacency
         Over n nodes.
     layers : int
+        1 or more; 0 is the identity.
+    first : int
+        The first step in the mean.
+    precision : {"fp32", "bf16"}
+        Of the rows that a step reads; sums over steps are always fp32.
+    device : torch.device
     """
 
-    def __init__(self, adjacency: Adjacency, layers: int) -> None:
-        self.pointers = torch.from_numpy(adjacency.indptr)
-        self.neighbours = torch.from_numpy(adjacency.indices)
-        self.weights = torch.from_numpy(adjacency.weights)
+    def __init__(
+        self,
+        adjacency: Adjacency,
+        layers: int,
+        first: int = 0,
+        precision: Literal["fp32", "bf16"] = "fp32",
+        device: torch.device = CPU,
+    ) -> None:
+        self.product = symmetric(adjacency, device)
         self.layers = layers
+        self.first = first
+        self.half = precision == "bf16"
 
     def step(self, x: Tensor) -> Tensor:
-        """Return ``Ã x`` for x of shape (n, d). Nodes without edges become 0."""
-        return F.embedding_bag(
-            self.neighbours,
-            x,
-            self.pointers,
-            mode="sum",
-            per_sample_weights=self.weights.to(x.dtype),
-            include_last_offset=True,
-        )
+        """Return ``Ã x`` for x of shape (n, d), without tracking gradients. Nodes without edges become 0."""
+        return self.product.apply(x.bfloat16()).to(x.dtype) if self.half else self.product.apply(x)
 
     def apply(self, x: Tensor) -> Tensor:
         """Return ``P x`` without tracking gradients."""
-        with torch.no_grad():
-            total, power = x.clone(), x
-            for _ in range(self.layers):
-                power = self.step(power)
-                total += power
-            return total.div_(self.layers + 1)
+        return self.walk(x)[0]
 
     def __call__(self, x: Tensor) -> Tensor:
         """Return ``P x``, differentiable once."""
         result: Tensor = _Propagate.apply(x, self)  # type: ignore[no-untyped-call]  # torch leaves it untyped
         return result
+
+    def noisy(self, x: Tensor, layer: int, length: float, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Return the mean of steps, and step `layer` of them, with noise added to each row after each step.
+
+        The noise of a row has the given length and the signs of the row: ``sign(e) ⊙ length · u / |u|`` with `u`
+        uniform in [0, 1) (SimGCL, Yu et al. 2022, equation 8). Differentiable once; the noise is a constant.
+
+        Parameters
+        ----------
+        x : Tensor of shape (n, d)
+        layer : int
+            From `first` or 1 to `layers`.
+        length : float
+        generator : torch.Generator
+        """
+        views: tuple[Tensor, Tensor] = _PropagateNoisy.apply(  # type: ignore[no-untyped-call]  # torch leaves it untyped
+            x, self, layer, length, generator
+        )
+        return views
+
+    def walk(
+        self, x: Tensor, layer: int = 0, length: float = 0.0, generator: torch.Generator | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Return the mean of steps and step `layer`, without tracking gradients; see `noisy`."""
+        with torch.no_grad():
+            total = x.clone() if self.first == 0 else torch.zeros_like(x)
+            power, view = x, x
+            for number in range(1, self.layers + 1):
+                power = self.step(power)
+                if length and generator is not None:
+                    _perturb(power, length, generator)
+                if number >= self.first:
+                    total += power
+                if number == layer:
+                    view = power
+            return total.div_(self.layers + 1 - self.first), view
+
+    def adjoint(self, mean: Tensor, view: Tensor, layer: int) -> Tensor:
+        """Return the gradient by ``x`` from those by the two results of `walk`, by Horner's rule."""
+        with torch.no_grad():
+            share = mean / (self.layers + 1 - self.first)
+            total = torch.zeros_like(mean)
+            for number in range(self.layers, -1, -1):
+                if number < self.layers:
+                    total = self.step(total)
+                if number >= self.first:
+                    total += share
+                if number == layer:
+                    total += view
+            return total
+
+
+def _perturb(rows: Tensor, length: float, generator: torch.Generator) -> None:
+    noise = torch.rand(rows.shape, generator=generator, device=rows.device, dtype=rows.dtype)
+    noise *= length / noise.norm(dim=1, keepdim=True).clamp_(min=1e-12)
+    rows += noise.mul_(rows.sign())
 
 
 class _Propagate(torch.autograd.Function):
@@ -68,3 +198,18 @@ class _Propagate(torch.autograd.Function):
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         return ctx.propagation.apply(gradient.contiguous()), None
+
+
+class _PropagateNoisy(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any, x: Tensor, propagation: Propagation, layer: int, length: float, generator: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
+        ctx.propagation, ctx.layer = propagation, layer
+        mean, view = propagation.walk(x, layer, length, generator)
+        return mean, view.clone() if view is x else view
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, mean: Tensor, view: Tensor) -> tuple[Tensor, None, None, None, None]:
+        return ctx.propagation.adjoint(mean.contiguous(), view, ctx.layer), None, None, None, None

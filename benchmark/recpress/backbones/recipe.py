@@ -13,21 +13,59 @@ from recpress.paths import resources
 
 
 class Recipe(Card):
-    """Hyper-parameters of one training. Everything that changes the result but the data, the code and the seed."""
+    """Hyper-parameters of one training. Everything that changes the result but the data, the code and the seed.
 
-    dim: int = Field(64, ge=1, description="Columns of the embedding tables.")
+    One model for all backbones: each reads the fields that it knows, and a tuner needs one set of names.
+    """
+
+    dim: int = Field(64, ge=1, description="Columns of the base tables.")
     layers: int = Field(0, ge=0, description="Propagation steps; 0 is matrix factorization.")
-    loss: Literal["bpr", "softmax"] = Field(
-        "bpr", description="bpr: pairwise (Rendle et al. 2009). softmax: sampled softmax over cosine similarities."
+    first_layer: int = Field(0, ge=0, description="First step that is in the mean of steps, the final table.")
+    init_std: float = Field(0.1, gt=0, description="Standard deviation of the initial embeddings.")
+
+    loss: Literal["bpr", "softmax", "ccl", "bce"] = Field(
+        "bpr",
+        description="bpr: pairwise (Rendle et al. 2009). softmax: sampled softmax over cosines. ccl: cosine "
+        "contrastive (Mao et al. 2021, SimpleX). bce: binary cross-entropy weighted by degree (Mao et al. 2021).",
     )
+    negatives: int = Field(1, ge=1, description="bpr: per positive; other losses: items drawn per batch, shared.")
     temperature: float = Field(0.1, gt=0, description="Divides the cosines of the sampled softmax.")
-    negatives: int = Field(1, ge=1, description="bpr: per positive; softmax: items drawn per batch, shared.")
-    learning_rate: float = Field(1e-3, gt=0, description="Of Adam.")
-    decay: Literal["constant", "cosine"] = Field("constant", description="Course of the learning rate over all steps.")
+    negative_weight: float = Field(1.0, ge=0, description="ccl, bce: weight of the negatives' mean loss.")
+    margin: float = Field(0.9, ge=-1, le=1, description="ccl: cosines of negatives below it cost nothing.")
+    regularisation: float = Field(
+        0.0, ge=0, description="Weight of the batch's squared base embeddings, halved (ultragcn: of all of them)."
+    )
+
     epochs: int = Field(100, ge=1, description="Passes over the interactions.")
     batch_size: int = Field(2048, ge=1, description="Positives per step.")
-    regularisation: float = Field(0.0, ge=0, description="Weight of the batch's squared base embeddings, halved.")
-    init_std: float = Field(0.1, gt=0, description="Standard deviation of the initial embeddings.")
+    learning_rate: float = Field(1e-3, gt=0, description="Of Adam.")
+    decay: Literal["constant", "cosine"] = Field("constant", description="Course of the learning rate over all steps.")
+    precision: Literal["fp32", "bf16"] = Field("fp32", description="Of the rows that linear propagation reads.")
+
+    contrast_weight: float = Field(0.2, ge=0, description="xsimgcl: weight of InfoNCE beside the ranking loss.")
+    contrast_temperature: float = Field(0.15, gt=0, description="xsimgcl: divides the cosines of InfoNCE.")
+    contrast_noise: float = Field(0.2, ge=0, description="xsimgcl: length of the noise added to each row and layer.")
+    contrast_layer: int = Field(
+        1, ge=0, description="xsimgcl: layer that the final one is contrasted with; 0 is SimGCL, with two noisy passes."
+    )
+    contrast_ids: int = Field(2048, ge=2, description="xsimgcl: positives of a batch whose ids are contrasted.")
+
+    negative_scaling: Literal["degree", "uniform"] = Field(
+        "degree", description="ultragcn: whether negatives are weighted by degree, as positives are."
+    )
+    item_weight: float = Field(0.0, ge=0, description="ultragcn: weight of the item-item loss.")
+    item_neighbours: int = Field(10, ge=1, description="ultragcn: most similar items of each item in that loss.")
+
+    dropout: float = Field(0.0, ge=0, lt=1, description="ngcf, sage, gat: share of a layer's entries dropped.")
+    heads: int = Field(1, ge=1, description="gat: attention heads; they divide dim.")
+    inputs: Literal["ids", "items"] = Field(
+        "ids", description="sage: whether users have base rows too, or are functions of their items alone."
+    )
+
+    @property
+    def cosine(self) -> bool:
+        """Whether final rows have length 1, so that scores are cosines."""
+        return self.loss in ("softmax", "ccl")
 
 
 class Tuning(Card):

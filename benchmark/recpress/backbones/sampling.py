@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -33,21 +34,30 @@ class Sampler:
     """
 
     def __init__(self, interactions: UserItems, generator: torch.Generator) -> None:
-        self.users = torch.from_numpy(interactions.users).long()
-        self.items = torch.from_numpy(interactions.items).long()
+        device = generator.device
+        self.users = torch.from_numpy(interactions.users).long().to(device)
+        self.items = torch.from_numpy(interactions.items).long().to(device)
+        self.n_users = interactions.n_users
         self.n_items = interactions.n_items
         self.generator = generator
         self._keys = self.users * self.n_items + self.items  # ascending, since rows and items are
 
-    def epoch(self, batch_size: int) -> Iterator[Batch]:
-        """Yield every interaction once, in a fresh random order."""
-        order = torch.randperm(len(self.users), generator=self.generator)
-        for chosen in torch.split(order, batch_size):
-            yield Batch(self.users[chosen], self.items[chosen])
+    @cached_property
+    def degree_weights(self) -> tuple[Tensor, Tensor]:
+        """Factors by user and by item of ``β_ui = 1/d_u √((d_u + 1)/(d_i + 1))`` (UltraGCN, Mao et al. 2021, eq. 5)."""
+        by_user = torch.bincount(self.users, minlength=self.n_users)
+        by_item = torch.bincount(self.items, minlength=self.n_items)
+        return (by_user + 1).sqrt() / by_user.clamp(min=1), (by_item + 1).rsqrt()
+
+    def epoch(self, batch_size: int, skip: int = 0) -> Iterator[Batch]:
+        """Draw a fresh random order and return its batches, every interaction once, without the first `skip`."""
+        order = torch.randperm(len(self.users), generator=self.generator, device=self.generator.device)
+        chunks = torch.split(order, batch_size)[skip:]
+        return (Batch(self.users[chosen], self.items[chosen]) for chosen in chunks)
 
     def uniform(self, *shape: int) -> Tensor:
         """Return items drawn uniformly, whoever has them."""
-        return torch.randint(self.n_items, shape, generator=self.generator)
+        return torch.randint(self.n_items, shape, generator=self.generator, device=self.generator.device)
 
     def negatives(self, users: Tensor, count: int) -> Tensor:
         """Return items, shape (B, count), that each user has no interaction with."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from typing import Literal, Protocol
 
@@ -9,6 +10,7 @@ import torch
 from torch import Tensor
 
 from recpress.backbones.sampling import Batch, Sampler
+from recpress.backbones.snapshot import Position, Snapshots
 
 
 class Schedule(Protocol):
@@ -44,6 +46,7 @@ def optimise(
     schedule: Schedule,
     on_epoch: OnEpoch | None = None,
     after_step: AfterStep | None = None,
+    snapshots: Snapshots | None = None,
 ) -> None:
     """Minimise a loss over batches with fused Adam, in place.
 
@@ -58,31 +61,52 @@ def optimise(
     on_epoch : callable, optional
     after_step : callable, optional
         For what must hold after every step, such as the zeros of a mask.
+    snapshots : Snapshots, optional
+        Goes on from the state that it holds, if any, and keeps the state of this training. All randomness must come
+        from the sampler's generator, and nothing but the parameters may change from step to step.
 
     Raises
     ------
     FloatingPointError
         When the loss of an epoch is not finite.
     """
-    steps = schedule.epochs * -(-len(sampler.users) // schedule.batch_size)
-    optimiser = torch.optim.Adam(list(parameters), lr=schedule.learning_rate, fused=True)
-    cosine = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps) if schedule.decay == "cosine" else None
-    step = 0
-    for epoch in range(1, schedule.epochs + 1):
-        losses = []
-        for batch in sampler.epoch(schedule.batch_size):
+    parameters = list(parameters)
+    generator = sampler.generator
+    steps_per_epoch = -(-len(sampler.users) // schedule.batch_size)
+    optimiser = torch.optim.Adam(parameters, lr=schedule.learning_rate, fused=True)
+    resumed = snapshots.restore(parameters, optimiser, generator) if snapshots else None
+    for epoch in range(resumed.epoch if resumed else 1, schedule.epochs + 1):
+        if resumed:
+            position, now = resumed, generator.get_state()
+            generator.set_state(position.opening)
+            batches = sampler.epoch(schedule.batch_size, position.done)
+            generator.set_state(now)
+            resumed = None
+        else:
+            position = Position(epoch, 0, generator.get_state())
+            batches = sampler.epoch(schedule.batch_size)
+        for batch in batches:
+            step = (epoch - 1) * steps_per_epoch + position.done
+            optimiser.param_groups[0]["lr"] = rate(schedule, step / (schedule.epochs * steps_per_epoch))
             optimiser.zero_grad()
             value = loss(batch)
             value.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
             optimiser.step()
-            step += 1
             if after_step:
-                after_step(step, optimiser)
-            if cosine:
-                cosine.step()
-            losses.append(value.detach())
-        mean = float(torch.stack(losses).mean())
-        if mean != mean or mean in (float("inf"), -float("inf")):
+                after_step(step + 1, optimiser)
+            position.losses.append(value.detach())
+            position.done += 1
+            if snapshots:
+                snapshots.keep(parameters, optimiser, generator, position)
+        mean = float(torch.stack(position.losses).mean())
+        if not math.isfinite(mean):
             raise FloatingPointError(f"the loss became {mean} in epoch {epoch}; lower the learning rate")
         if on_epoch and on_epoch(epoch, mean):
             return
+
+
+def rate(schedule: Schedule, share: float) -> float:
+    """Return the learning rate when a share in [0, 1) of all steps is done."""
+    if schedule.decay == "cosine":
+        return schedule.learning_rate * (1 + math.cos(math.pi * share)) / 2
+    return schedule.learning_rate

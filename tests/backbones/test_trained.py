@@ -1,0 +1,135 @@
+"""What every trained backbone must do, generated from the catalogue; a new one is tested without a line added here."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from recpress.backbones import checkpoint
+from recpress.backbones.base import Backbone
+from recpress.backbones.catalogue import BACKBONES, backbone
+from recpress.backbones.model import Model
+from recpress.backbones.recipe import Recipe, read_recipe
+from recpress.data.graph import Graph
+from recpress.errors import UserError
+
+TRAINED = sorted(name for name, entry in BACKBONES.items() if entry.model)
+
+
+def recipe_of(name: str) -> Recipe:
+    """The default recipe, small and fast."""
+    small = {"dim": 8, "epochs": 30, "batch_size": 512, "learning_rate": 2e-2, "negatives": 16}
+    return read_recipe("default", name).recipe.model_copy(update=small)
+
+
+def losses_and_backbone(name: str, graph: Graph, seed: int = 0, **changes: object) -> tuple[list[float], Backbone]:
+    seen: list[float] = []
+    made = backbone(name).fit(
+        graph, recipe_of(name).model_copy(update=changes), seed, lambda epoch, loss, tables: seen.append(loss)
+    )
+    return seen, made
+
+
+def model_of(name: str, graph: Graph, recipe: Recipe) -> Model:
+    made: Model = getattr(importlib.import_module(f"recpress.backbones.{name}"), BACKBONES[name].model or "")(
+        graph, recipe, torch.Generator().manual_seed(0)
+    )
+    return made
+
+
+@pytest.mark.usefixtures("one_thread")
+@pytest.mark.parametrize("name", TRAINED)
+def test_it_learns_and_its_tables_are_finite(name: str, small: Graph) -> None:
+    losses, made = losses_and_backbone(name, small)
+    assert losses[-1] < losses[0]
+    assert made.users.shape[0] == small.n_users
+    assert made.items.shape[0] == small.n_items
+    assert made.users.shape[1] == made.items.shape[1]
+    assert all(bool(torch.isfinite(table).all()) for table in (made.users, made.items, *made.weights.values()))
+    # Interactions of the training set score higher than random pairs.
+    scores = made.users @ made.items.T
+    own = torch.zeros_like(scores, dtype=torch.bool)
+    own[torch.from_numpy(small.user_items.users).long(), torch.from_numpy(small.user_items.items).long()] = True
+    assert scores[own].mean() > scores[~own].mean() + 0.2 * scores.std()
+
+
+@pytest.mark.usefixtures("one_thread")
+@pytest.mark.parametrize("name", TRAINED)
+def test_a_seed_gives_the_same_bits_and_a_checkpoint_brings_them_back(name: str, small: Graph, tmp_path: Path) -> None:
+    first, again, other = (losses_and_backbone(name, small, seed, epochs=2)[1] for seed in (5, 5, 6))
+    assert first.sha256() == again.sha256() != other.sha256()
+    checkpoint.write(tmp_path, first)
+    back = checkpoint.read(tmp_path)
+    assert back.sha256() == first.sha256()
+    assert back.weights.keys() == first.weights.keys()
+    assert back.recipe == first.recipe
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_its_gradient_is_that_of_finite_differences(name: str, small: Graph) -> None:
+    """In float64, along random directions, with the random numbers of the loss repeated."""
+    model = model_of(name, small, recipe_of(name).model_copy(update={"dropout": 0.0, "precision": "fp32"})).double()
+    batch = next(model.objective.sampler.epoch(256))
+    state = model.generator.get_state()
+
+    def loss() -> Tensor:
+        model.generator.set_state(state)
+        return model.loss(batch)
+
+    parameters = list(model.parameters())
+    gradients = torch.autograd.grad(loss(), parameters)
+    draw = torch.Generator().manual_seed(1)
+    directions = [torch.randn(each.shape, generator=draw, dtype=each.dtype) for each in parameters]
+    expected = sum((a * b).sum() for a, b in zip(gradients, directions, strict=True))
+
+    def shifted(step: float) -> float:
+        with torch.no_grad():
+            for parameter, direction in zip(parameters, directions, strict=True):
+                parameter += step * direction
+            value = float(loss())
+            for parameter, direction in zip(parameters, directions, strict=True):
+                parameter -= step * direction
+        return value
+
+    step = 1e-6
+    found = (shifted(step) - shifted(-step)) / (2 * step)
+    assert found == pytest.approx(float(expected), rel=2e-3, abs=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [
+        ("mf", {"layers": 1}),
+        ("lightgcn", {"layers": 0}),
+        ("xsimgcl", {"layers": 0}),
+        ("xsimgcl", {"layers": 2, "contrast_layer": 3}),
+        ("ultragcn", {"loss": "bpr"}),
+    ],
+)
+def test_a_recipe_that_makes_no_sense_is_refused(name: str, changes: dict[str, object], small: Graph) -> None:
+    with pytest.raises(UserError, match=name):
+        model_of(name, small, recipe_of(name).model_copy(update=changes))
+
+
+@pytest.mark.usefixtures("one_thread")
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [
+        ("mf", {"loss": "ccl", "negative_weight": 20.0, "margin": 0.4}),
+        ("mf", {"loss": "softmax"}),
+        ("mf", {"loss": "bpr", "negatives": 2}),
+        ("lightgcn", {"precision": "bf16"}),
+        ("lightgcn", {"decay": "cosine", "loss": "softmax"}),
+        ("xsimgcl", {"contrast_layer": 0}),
+        ("ultragcn", {"negative_scaling": "uniform"}),
+        ("ultragcn", {"item_weight": 0.1}),
+    ],
+)
+def test_settings_learn_too(name: str, changes: dict[str, object], small: Graph) -> None:
+    losses, plain = losses_and_backbone(name, small, **changes)
+    assert losses[-1] < losses[0]
+    assert bool(torch.isfinite(plain.users).all())
