@@ -4,11 +4,13 @@ import csv
 import io
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 import synthetic
@@ -16,6 +18,7 @@ import synthetic
 from recpress.board.pareto import front
 from recpress.board.site import build
 from recpress.board.tables import aggregate, frame
+from recpress.evaluate import compare, store
 
 sync_api = pytest.importorskip("playwright.sync_api")
 CHROMIUM = os.environ.get("RECPRESS_CHROMIUM") or next(
@@ -314,6 +317,36 @@ def test_compare_calls_best_only_what_can_be_told(page: Any, site: Path, made: p
         row = page.locator(f"tbody tr:has(th:text-is('{label}')), tbody tr:has(th span:has-text('{label}'))").first
         apart = uniform[f"{key}_high"] < svd[f"{key}_low"] or svd[f"{key}_high"] < uniform[f"{key}_low"]
         assert row.locator("td.won").count() == int(apart), label
+
+
+def test_compare_pairs_users_as_the_statistics_do(page: Any, tmp_path: Path, cache: Path) -> None:
+    rng = np.random.default_rng(4)
+    base = rng.beta(1, 2, 900) * (rng.random(900) < 0.7)
+    given = {"none": base, "svd": base, "uniform": np.clip(base * rng.normal(0.97, 0.2, 900), 0, 1)}
+    made = []
+    for name, family in (("none", "reference"), ("svd", "low_rank"), ("uniform", "quantization")):
+        setting = "default" if name == "none" else "1/4"
+        record = synthetic.make("synthetic-small", "mf", family, name, setting, 0)
+        record.quality.metrics["ndcg@20"] = float(given[name].mean())
+        store.save(
+            store.path_of(record.identity.cell),
+            store.PerUser(np.arange(900), {"ndcg@20": given[name]}, np.zeros((900, 1), np.int32)),
+        )
+        made.append(record)
+    synthetic.write_folder(tmp_path / "results", made)
+    site = build(tmp_path / "results", tmp_path / "site").index.parent
+    runs = ",".join(f"synthetic-small/mf/{name}" for name in ("none/default", "svd/1-4", "uniform/1-4"))
+    visit(page, site, f"compare.html#runs={runs}")
+    page.wait_for_selector("table.paired")
+    same, worse = (row.split("\t") for row in page.locator("table.paired tbody tr").all_inner_texts())
+    assert same[2:] == ["1.000", "can't be told apart", "0 / 0 / 900"]
+    expected = compare(base, given["uniform"], "ndcg@20")
+    kept, low, high = (float(figure) for figure in re.findall(r"[\d.]+", worse[1]))
+    assert kept == pytest.approx(100 * expected.retention, abs=0.06)
+    assert (low, high) == pytest.approx((100 * expected.low, 100 * expected.high), abs=0.25)
+    assert expected.p_value < 0.05
+    assert worse[3] == "worse"
+    assert not page.said
 
 
 def test_without_javascript_the_tables_are_there(browser: Any, site: Path, made: pd.DataFrame) -> None:

@@ -56,7 +56,7 @@ def run(todo: Sequence[Planned], results: Path, watcher: Watcher) -> None:
 
         done, scored, log = cells.run(planned, dataset, backbones[planned.backbone_key], progress)
         if scored is not None:
-            store.save(per_user_path(planned), scored)
+            store.save(store.path_of(planned.id), scored)
         if log:
             write_atomic(log_path(planned), log)
         record.write(results, done)
@@ -68,11 +68,6 @@ def _backbone(planned: Planned, dataset: Dataset, watcher: Watcher) -> trained.T
         return trained.obtain(planned, dataset, lambda share: watcher.stage(planned, "train", share))
     except WorkFailed as failure:
         return failure
-
-
-def per_user_path(planned: Planned) -> Path:
-    """Return where the per-user results of a cell are kept: in the cache, not in git."""
-    return cache_dir() / "per-user" / f"{planned.id}.parquet"
 
 
 def log_path(planned: Planned) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import shutil
 from dataclasses import dataclass
@@ -13,10 +14,11 @@ import pandas as pd
 from markupsafe import Markup, escape
 
 from recpress import __version__
-from recpress.board.collect import Collection, collect
+from recpress.board.collect import Collection, Run, collect
 from recpress.board.site import charts, pages, payload
 from recpress.board.tables import aggregate, frame, render, sort
 from recpress.errors import UserError
+from recpress.evaluate import store
 
 HERE = Path(__file__).parent
 MARKER = "recpress-site"
@@ -136,8 +138,22 @@ def _write_data(site: _Site, rows: pd.DataFrame, found: Collection) -> None:
     site.write("data/machines.js", payload.script("RecPress.receiveMachines", found.machines))
     for shard, records in payload.shards(found.runs).items():
         site.write(f"data/runs/{shard}.js", payload.script("RecPress.receiveRecords", shard, records))
+    for shard, values in payload.users(found.runs, _ndcg_by_user).items():
+        site.write(f"data/users/{shard}.js", payload.script("RecPress.receiveUsers", shard, values))
     for name, mine in rows.groupby("dataset"):
         site.write(f"data/{name}.csv", render(mine, "csv"))
+
+
+def _ndcg_by_user(run: Run) -> payload.Values | None:
+    """Return what this machine's store has of a run, if that is what the record was made from."""
+    quality = run.record.quality
+    if quality is None or not store.path_of(run.record.identity.cell).is_file():
+        return None
+    try:
+        values = store.load(store.path_of(run.record.identity.cell)).metrics["ndcg@20"]
+    except (UserError, KeyError):
+        return None
+    return values if math.isclose(values.mean(), quality.metrics["ndcg@20"], abs_tol=1e-12) else None
 
 
 def _write_pages(site: _Site, rows: pd.DataFrame, found: Collection, cards: dict[str, Any]) -> None:

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import math
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from recpress.board.collect import Run
 from recpress.board.columns import INTERVALS, NUMBERS, TEXT
 from recpress.board.tables import SETTING
 
 DIGITS = 6
+Values = NDArray[np.float64]
 
 
 def _number(value: float) -> float | int | None:
@@ -69,6 +73,30 @@ def shards(runs: Iterable[Run]) -> dict[str, list[dict[str, Any]]]:
     for run in runs:
         who = run.record.identity
         grouped[f"{who.dataset}/{who.backbone}/{who.method}"].append({"id": run.id, "record": run.raw})
+    return dict(grouped)
+
+
+def users(runs: Iterable[Run], read: Callable[[Run], Values | None]) -> dict[str, dict[str, str]]:
+    """Return NDCG@20 of each user, for the paired test in the browser.
+
+    Parameters
+    ----------
+    runs : iterable of Run
+    read : callable
+        Gives a run's values in [0, 1], one a user, or None where they aren't at hand.
+
+    Returns
+    -------
+    dict
+        By shard (see `shards`), every one of them, and run: base64 of 16-bit fractions, little-endian.
+    """
+    grouped: dict[str, dict[str, str]] = defaultdict(dict)
+    for run in runs:
+        who = run.record.identity
+        mine = grouped[f"{who.dataset}/{who.backbone}/{who.method}"]
+        if (values := read(run)) is not None:
+            fractions = np.rint(values * 65535).astype("<u2").tobytes()
+            mine[run.id] = base64.b64encode(fractions).decode()
     return dict(grouped)
 
 

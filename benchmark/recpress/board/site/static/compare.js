@@ -60,6 +60,27 @@
     return { said, loaded };
   }
 
+  // NDCG@20 of each run against the first, paired by user: what can be said where two figures look alike.
+  async function tests(rows, loaded) {
+    const settings = rows.map((row, place) => ({ shard: store.shard(row), runs: loaded[place] }));
+    const comparable = settings.map((each) => each.runs.length && settings[0].runs.length && each.runs[0].record.identity.split === settings[0].runs[0].record.identity.split);
+    const found = await Promise.all(settings.slice(1).map((each, place) => (comparable[place + 1] ? RecPress.pairedTest(each, settings[0]) : null)));
+    const percent = (share) => (100 * share).toFixed(1);
+    const lines = found.map((test, place) => h("tr", {}, h("th", { scope: "row" }, store.name(rows[place + 1])), test === null
+      ? h("td", { colspan: "4" }, "No per-user results on this site, or not of the same users.")
+      : [
+        h("td", { class: "num" }, `${percent(test.kept)} % (${percent(test.low)}–${percent(test.high)})`),
+        h("td", { class: "num" }, test.p < 0.001 ? "< 0.001" : test.p.toFixed(3)),
+        h("td", {}, test.p >= 0.05 ? "can't be told apart" : test.kept > 1 ? "better" : "worse"),
+        h("td", { class: "num" }, `${RecPress.fixed(test.better, 0)} / ${RecPress.fixed(test.worse, 0)} / ${RecPress.fixed(test.equal, 0)}`),
+      ]));
+    return h("section", {}, h("h2", {}, `NDCG@20 against ${store.name(rows[0])}, paired by user`),
+      h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Paired tests" }, h("table", { class: "board paired" },
+        h("thead", {}, h("tr", {}, ["Run", "NDCG@20 of the first", "p", "Verdict at 5 %", "Users better / worse / equal"].map((label, place) => h("th", { scope: "col", class: place && place !== 3 ? "num" : null }, label)))),
+        h("tbody", {}, lines))),
+      h("p", { class: "hint" }, "Interval: percentile bootstrap over users. p: sign flips over users, two-sided. Users' means over the seeds that both have."));
+  }
+
   async function show() {
     const every = new Map(Array.from({ length: store.size }, (_, row) => [store.id(row), row]));
     const rows = ids().filter((id) => every.has(id)).slice(0, 4).map((id) => every.get(id));
@@ -71,6 +92,7 @@
     place.replaceChildren(h("p", { class: "lead" }, "Each against the first. ★ is the best figure; ≈ are the best that can't be told apart by interval or spread."), notes, table(rows));
     const { said, loaded } = await warnings(rows);
     notes.replaceChildren(...said.map((text) => h("p", { class: "warning" }, text)));
+    place.append(await tests(rows, loaded));
     place.append(h("section", {}, h("h2", {}, "Run them again"), loaded.filter((runs) => runs.length).map((runs) => RecPress.command(runs[0].record.provenance.command))));
   }
   window.addEventListener("hashchange", show);
