@@ -47,8 +47,11 @@ class BackboneEntry:
 BACKBONES = {
     entry.name: entry
     for entry in (
+        BackboneEntry("gat", "GAT", "Velickovic et al. 2018, https://arxiv.org/abs/1710.10903", "GAT"),
         BackboneEntry("lightgcn", "LightGCN", "He et al. 2020, https://arxiv.org/abs/2002.02126", "LightGCN"),
         BackboneEntry("mf", "Matrix factorization", "Rendle et al. 2009, https://arxiv.org/abs/1205.2618", "MF"),
+        BackboneEntry("ngcf", "NGCF", "Wang et al. 2019, https://arxiv.org/abs/1905.08108", "NGCF"),
+        BackboneEntry("sage", "GraphSAGE", "Hamilton et al. 2017, https://arxiv.org/abs/1706.02216", "Sage"),
         BackboneEntry("ultragcn", "UltraGCN", "Mao et al. 2021, https://arxiv.org/abs/2110.15114", "UltraGCN"),
         BackboneEntry("xsimgcl", "XSimGCL", "Yu et al. 2023, https://arxiv.org/abs/2209.02544", "XSimGCL"),
     )

@@ -11,6 +11,7 @@ from recpress.backbones.objective import Embed, Objective
 from recpress.backbones.recipe import Recipe
 from recpress.backbones.sampling import Batch
 from recpress.data.graph import Graph
+from recpress.errors import UserError
 
 
 class Model(nn.Module, ABC):
@@ -50,6 +51,37 @@ class Model(nn.Module, ABC):
         """Return the recipe's loss of a final table on a batch."""
         split = self.objective.split
         return self.objective.loss(batch, Embed.of(*split(final)), Embed.of(*split(self.base)))
+
+
+class Layered(Model):
+    """Base of models with weights: `recipe.layers` layers, each with its own.
+
+    Raises
+    ------
+    UserError
+        When the recipe has no layers.
+    """
+
+    def __init__(self, graph: Graph, recipe: Recipe, generator: torch.Generator) -> None:
+        if recipe.layers < 1:
+            raise UserError(f"{type(self).__name__.lower()} needs layers of 1 or more in its recipe: without any, it is mf.")
+        super().__init__(graph, recipe, generator)
+
+    def initialise(self) -> None:
+        """Draw all weights but `base` anew, from the seeded generator: matrices by Glorot and Bengio 2010, biases 0."""
+        for name, weight in self.named_parameters():
+            if name != "base":
+                with torch.no_grad():
+                    weight.zero_() if weight.dim() < 2 else nn.init.xavier_uniform_(weight, generator=self.generator)
+        self.to(self.generator.device)
+
+    def drop(self, x: Tensor) -> Tensor:
+        """Drop entries in training, `recipe.dropout` of them, and scale up what is left."""
+        share = self.recipe.dropout
+        if not (self.training and share):
+            return x
+        kept = torch.rand(x.shape, generator=self.generator, device=x.device) >= share
+        return x * kept / (1 - share)
 
 
 class Linear(Model):
