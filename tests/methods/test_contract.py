@@ -24,6 +24,7 @@ from recpress.api import (
     method_class,
 )
 from recpress.backbones.base import Backbone
+from recpress.codecs.rotation import principal
 from recpress.serve.recommender import Recommender
 
 BUDGETS = [Fraction(1, 2**power) for power in range(7)]
@@ -112,10 +113,8 @@ def test_pruning_is_exact_and_keeps_the_shape(backbone: Backbone) -> None:
 
 
 def test_svd_is_the_best_joint_projection(backbone: Backbone) -> None:
-    from recpress.methods.low_rank.svd.method import basis
-
     stacked = torch.cat([backbone.users, backbone.items])
-    shared = basis(stacked, 5)
+    shared = principal(stacked, 5)
     kept = (stacked @ shared).square().sum()
     best = torch.linalg.svdvals(stacked)[:5].square().sum()
     torch.testing.assert_close(kept, best, rtol=1e-4, atol=1e-4)

@@ -10,6 +10,7 @@ from recpress.codecs.base import Codec, Encoder, Scorer
 from recpress.codecs.binary import Binary
 from recpress.codecs.constant import Constant
 from recpress.codecs.dense import Dense
+from recpress.codecs.entropy import Entropy
 from recpress.codecs.grouped import Grouped
 from recpress.codecs.lowrank import LowRank
 from recpress.codecs.sparse import Sparse
@@ -24,6 +25,7 @@ __all__ = [
     "Constant",
     "Dense",
     "Encoder",
+    "Entropy",
     "Grouped",
     "LowRank",
     "Scorer",
@@ -35,7 +37,7 @@ __all__ = [
 ]
 
 KINDS: dict[str, type[Codec]] = {
-    codec.kind: codec for codec in (Binary, Constant, Dense, Grouped, LowRank, Sparse, Sum, Ternary, Uniform)
+    codec.kind: codec for codec in (Binary, Constant, Dense, Entropy, Grouped, LowRank, Sparse, Sum, Ternary, Uniform)
 }
 
 

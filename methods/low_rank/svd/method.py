@@ -9,6 +9,7 @@ from torch import Tensor
 
 from recpress.api import Artefact, Codec, Dense, Field, LowRank, Method, Params, Shape, Task, largest
 from recpress.codecs.dense import FLOATS
+from recpress.codecs.rotation import principal
 
 
 class SVDParams(Params):
@@ -19,18 +20,6 @@ class SVDParams(Params):
         True, description="True: one basis for users and items, which scores cancel. False: one each, stored."
     )
     values: Literal["fp32", "fp16"] = Field("fp16", description="How factors are stored.")
-
-
-def basis(table: Tensor, rank: int) -> Tensor:
-    """Return the first right singular vectors of a table, shape (d, rank).
-
-    They are the eigenvectors of the d × d Gram matrix with the largest eigenvalues, computed in float64; the sign of
-    each is fixed by its largest entry, so that the same table gives the same bytes.
-    """
-    gram = table.double().T @ table.double()
-    vectors = torch.linalg.eigh(gram).eigenvectors.flip(1)[:, :rank]
-    signs = vectors.gather(0, vectors.abs().argmax(0, keepdim=True)).sign()
-    return (vectors * signs).float()
 
 
 class SVD(Method[SVDParams]):
@@ -54,11 +43,11 @@ class SVD(Method[SVDParams]):
         if rank > users.shape[1]:
             raise ValueError(f"rank {rank} is above the backbone's dimension {users.shape[1]}")
         if task.params.joint:
-            shared = basis(torch.cat([users, items]), rank)
+            shared = principal(torch.cat([users, items]), rank)
             return Artefact(Dense.encode(users @ shared, values), Dense.encode(items @ shared, values))
 
         def factor(table: Tensor) -> Codec:
-            own = basis(table, rank)
+            own = principal(table, rank)
             return LowRank(Dense.encode(table @ own, values), Dense.encode(own.T, values))
 
         return Artefact(factor(users), factor(items))
