@@ -16,13 +16,20 @@ def sha256_file(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def sha256_folder(folder: Path) -> str:
+    """Return the SHA-256 of the names and contents of all files in a folder as hex."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return sha256_json([[path.relative_to(folder).as_posix(), sha256_file(path)] for path in files])
+
+
 def sha256_json(value: Any) -> str:
     """Return the SHA-256 of a JSON value in canonical form (sorted keys, no spaces, no NaN)."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _strip_docstrings(tree: ast.AST) -> ast.AST:
+def strip_docstrings(tree: ast.Module) -> ast.Module:
+    """Take every docstring out of a parsed module, in place, and return it."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             first = node.body[0] if node.body else None
@@ -48,7 +55,7 @@ def sha256_code(paths: Iterable[Path]) -> str:
         files.update(path.rglob("*.py") if path.is_dir() else [path])
     digests = []
     for file in files:
-        tree = _strip_docstrings(ast.parse(file.read_text(encoding="utf-8")))
+        tree = strip_docstrings(ast.parse(file.read_text(encoding="utf-8")))
         code = hashlib.sha256(ast.dump(tree, annotate_fields=False).encode()).hexdigest()
         digests.append([file.name, code])
     return sha256_json(sorted(digests))

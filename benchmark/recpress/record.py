@@ -91,6 +91,7 @@ class Bytes(Part):
     nominal_parameters: Count
     nonzero_parameters: Count
     per_entity: Finite = Field(description="File bytes per user or item.")
+    sha256: Sha256 | None = Field(None, description="Hash of the artefact folder: of its file names and contents.")
     zstd: Count | None = Field(None, description="Bytes of the same files, each compressed with zstd level 19.")
     resident: Count | None = Field(None, description="Growth of resident memory by loading and first answers.")
     touched_per_query: Count | None = Field(None, description="Bytes read to answer one user, as counted.")

@@ -5,11 +5,11 @@ from __future__ import annotations
 import shutil
 import stat
 import tarfile
-import tempfile
 import zipfile
 from pathlib import Path, PurePosixPath
 from typing import IO
 
+from recpress.atomic import creating
 from recpress.data.download import DownloadError
 from recpress.errors import UserError
 
@@ -57,9 +57,8 @@ def extract_all(archive: Path, target: Path) -> None:
         When a member is a link or its name leaves the archive's folder (then nothing is unpacked), the archive
         is damaged, or the disk is full.
     """
-    temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=".unpack-"))
     try:
-        with zipfile.ZipFile(archive) as bundle:
+        with zipfile.ZipFile(archive) as bundle, creating(target) as temporary:
             infos = [info for info in bundle.infolist() if not info.is_dir()]
             for info in infos:
                 _check_name(info.filename)
@@ -69,11 +68,8 @@ def extract_all(archive: Path, target: Path) -> None:
                 _, _, inner = info.filename.partition("/")
                 with bundle.open(info) as source:
                     _write(source, temporary / (inner or info.filename))
-        temporary.rename(target)
     except (DownloadError, zipfile.BadZipFile, EOFError) as error:
         raise UserError(f"{archive} was not unpacked: {error}.") from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _check_name(member: str) -> None:

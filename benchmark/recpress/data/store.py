@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from recpress.atomic import creating
 from recpress.data.interactions import Interactions, UserItems
 from recpress.data.splits import Split
 from recpress.hashing import sha256_code, sha256_json
@@ -57,18 +56,9 @@ def read(folder: Path) -> tuple[Interactions, Split] | None:
 
 def write(folder: Path, interactions: Interactions, split: Split) -> None:
     """Keep a parsed set. It appears whole, in one rename; who comes second leaves the first in place."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".new-"))
-    try:
+    with creating(folder) as temporary:
         for name, array in _arrays(interactions, split).items():
             np.save(temporary / f"{name}.npy", array, allow_pickle=False)
-        if not folder.exists():
-            temporary.rename(folder)
-    except OSError:
-        if not folder.is_dir():  # else another process was first, with the same content
-            raise
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _arrays(interactions: Interactions, split: Split) -> dict[str, NDArray[np.generic]]:

@@ -6,6 +6,7 @@ import platform
 import subprocess
 import time
 from datetime import UTC, datetime
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 
@@ -35,7 +36,7 @@ class Stopwatch:
         command : str
             The command line that runs the cell again.
         """
-        commit, dirty = git_state(checkout_root())
+        commit, dirty = _state_at_start()
         return Provenance(
             started=self._started.isoformat(timespec="seconds"),
             seconds=time.perf_counter() - self._start,
@@ -49,6 +50,12 @@ class Stopwatch:
             load_average=self._load,
             environment=thread_environment(),
         )
+
+
+@cache
+def _state_at_start() -> tuple[str | None, bool | None]:
+    """Return the state of the checkout when this process first asked: what was imported is of about then."""
+    return git_state(checkout_root())
 
 
 def git_state(root: Path | None) -> tuple[str | None, bool | None]:

@@ -2,38 +2,32 @@
 
 from __future__ import annotations
 
-import hashlib
-import tempfile
+import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from recpress import registry
 from recpress.api import TOLERANCE
 from recpress.cards import MethodCard
 from recpress.data.dataset import Dataset
-from recpress.evaluate import (
-    activity_deciles,
-    compare,
-    coverage,
-    means,
-    popularity_deciles,
-    recall_by_item_group,
-)
 from recpress.evaluate.store import PerUser
 from recpress.measure.provenance import Stopwatch
-from recpress.record import Cost, Identity, Paired, Quality, Record, Status
+from recpress.record import Cost, Identity, Quality, Record, Status
 from recpress.run import worker
 from recpress.run.identity import Planned
-from recpress.run.isolate import WorkFailed, call
+from recpress.run.isolate import Allowance, Stopped, WorkFailed, call
+from recpress.run.locks import Cores
+from recpress.run.quality import assess, score
 from recpress.run.suite import parse_budget
-from recpress.run.trained import Trained, score
+from recpress.run.trained import Trained
 
-HEADLINE = "ndcg@20"
-COVERED_AT = 20
 # Far above what the slowest method takes on the largest registered set; a method that hangs must end.
 COMPRESS_TIMEOUT = 6 * 3600.0
 SERVE_TIMEOUT = 3600.0
@@ -52,6 +46,7 @@ class Outcome:
     params: dict[str, Any] | None = None
     cost: Cost | None = None
     served: worker.Served | None = None
+    topk: NDArray[np.int32] | None = None
     quality: Quality | None = None
     log: str = ""
 
@@ -61,7 +56,12 @@ class Outcome:
 
 
 def run(
-    planned: Planned, dataset: Dataset, trained: Trained | WorkFailed, progress: Progress
+    planned: Planned,
+    dataset: Dataset,
+    trained: Trained | WorkFailed,
+    progress: Progress,
+    allowance: Allowance,
+    cores: Cores,
 ) -> tuple[Record, PerUser | None, str]:
     """Compress, serve and score one cell.
 
@@ -72,29 +72,48 @@ def run(
     scored : PerUser or None
         Per-user metrics and the served lists, where it got that far.
     log : str
-        The traceback of a failed process.
+        The traceback of what failed.
+
+    Raises
+    ------
+    Stopped
+        When the run is being stopped.
     """
     watch, outcome, scored = Stopwatch(), Outcome(params=planned.cell.params), None
     if isinstance(trained, WorkFailed):
         outcome.fail(trained.status, f"the backbone: {trained}", trained.details)
-    else:
-        outcome.checkpoint = trained.sha256
-        with tempfile.TemporaryDirectory(prefix="recpress-") as scratch:
-            try:
-                _compress_and_serve(planned, dataset, trained, Path(scratch) / "artefact", progress, outcome)
-            except WorkFailed as failure:
-                outcome.fail(failure.status, str(failure), failure.details)
-        if outcome.served is not None:
-            scored = score(outcome.served.topk, dataset)
-            outcome.quality = assess(scored, trained, dataset)
+        return _record(planned, outcome, watch), None, outcome.log
+    outcome.checkpoint = trained.sha256
+    try:
+        with TemporaryDirectory(prefix="cell-", dir=allowance.scratch, ignore_cleanup_errors=True) as folder:
+            _compress_and_serve(planned, dataset, trained, Path(folder), progress, allowance, cores, outcome)
+        if outcome.topk is not None:
+            with cores.shared():
+                scored = score(outcome.topk, dataset)
+                outcome.quality = assess(scored, trained.scored, dataset)
+    except WorkFailed as failure:
+        outcome.fail(failure.status, str(failure), failure.details)
+    except Stopped:
+        raise
+    except Exception as error:  # Whatever a method brings about, the other cells go on.
+        outcome.fail("failed", f"the runner itself: {type(error).__name__}: {error}", traceback.format_exc())
     return _record(planned, outcome, watch), scored, outcome.log
 
 
 def _compress_and_serve(
-    planned: Planned, dataset: Dataset, trained: Trained, folder: Path, progress: Progress, outcome: Outcome
+    planned: Planned,
+    dataset: Dataset,
+    trained: Trained,
+    scratch: Path,
+    progress: Progress,
+    allowance: Allowance,
+    cores: Cores,
+    outcome: Outcome,
 ) -> None:
     cell = planned.cell
-    compressed = compress(planned, dataset, trained, folder, lambda share: progress("compress", share))
+    artefact, lists = scratch / "artefact", scratch / "lists"
+    with cores.shared():
+        compressed = compress(planned, dataset, trained, artefact, lambda share: progress("compress", share), allowance)
     if isinstance(compressed, str):
         outcome.fail("over-budget", compressed)
         return
@@ -105,16 +124,23 @@ def _compress_and_serve(
         backbone_seconds=trained.train_seconds,
         trials=planned.recipe.tuning.trials,
     )
-    outcome.served = call(
-        worker.serve,
-        folder,
-        trained.folder / worker.REFERENCE,
-        dataset.split.fit,
-        cell.timing_seconds,
-        cell.seed,
-        timeout=SERVE_TIMEOUT,
-        progress=lambda share: progress("serve", share),
-    )
+    timed = cell.timing_seconds > 0
+    room: AbstractContextManager[None] = cores.alone() if timed else cores.shared()
+    with room:
+        outcome.served = call(
+            worker.serve,
+            artefact,
+            trained.folder / worker.REFERENCE,
+            dataset.split.fit,
+            cell.timing_seconds,
+            cell.seed,
+            lists,
+            timeout=SERVE_TIMEOUT,
+            progress=lambda share: progress("serve", share),
+            writable=(lists,),
+            allowance=replace(allowance, cores=None) if timed else allowance,
+        )
+    outcome.topk = _read_lists(lists / worker.TOPK, dataset)
     weight = outcome.served.bytes
     budget = parse_budget(cell.budget) if cell.budget else None
     if budget is not None and weight.file > budget * weight.reference * TOLERANCE:
@@ -124,8 +150,27 @@ def _compress_and_serve(
         )
 
 
+def _read_lists(path: Path, dataset: Dataset) -> NDArray[np.int32]:
+    """Read served lists, which a process wrote that may have been led astray."""
+    try:
+        lists: NDArray[np.int32] = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise WorkFailed("failed", f"the served lists can't be read: {error}") from None
+    split = dataset.split
+    if lists.dtype != np.int32 or lists.shape != (split.n_users, worker.DEPTH):
+        raise WorkFailed("failed", f"the served lists are {lists.dtype} of shape {lists.shape}")
+    if lists.size and not (lists.min() >= -1 and lists.max() < split.n_items):
+        raise WorkFailed("failed", "the served lists name items that there are not")
+    return lists
+
+
 def compress(
-    planned: Planned, dataset: Dataset, trained: Trained, folder: Path, progress: Callable[[float], None]
+    planned: Planned,
+    dataset: Dataset,
+    trained: Trained,
+    folder: Path,
+    progress: Callable[[float], None],
+    allowance: Allowance | None = None,
 ) -> worker.Compressed | str:
     """Write the artefact of a cell to an empty folder; return a sentence where its budget can't be reached.
 
@@ -145,48 +190,9 @@ def compress(
         folder,
         timeout=COMPRESS_TIMEOUT,
         progress=progress,
+        writable=(folder,),
+        allowance=allowance,
     )
-
-
-def assess(scored: PerUser, trained: Trained, dataset: Dataset) -> Quality:
-    """Return means, retention and the paired comparison with the backbone's own tables."""
-    reference = trained.scored
-    metrics, before = means(scored.metrics), means(reference.metrics)
-    metrics[f"coverage@{COVERED_AT}"] = coverage(scored.topk[:, :COVERED_AT], dataset.split.n_items)
-    before[f"coverage@{COVERED_AT}"] = coverage(reference.topk[:, :COVERED_AT], dataset.split.n_items)
-    paired = compare(reference.metrics[HEADLINE], scored.metrics[HEADLINE], HEADLINE)
-    return Quality(
-        metrics=metrics,
-        retention={name: value / before[name] for name, value in metrics.items() if before[name] > 0},
-        users=len(scored.users),
-        users_left_out=dataset.split.n_users - len(scored.users),
-        topk_sha256=hashlib.sha256(scored.topk.astype("<i4").tobytes()).hexdigest(),
-        paired=Paired(
-            metric=HEADLINE,
-            low=paired.low,
-            high=paired.high,
-            p_value=paired.p_value,
-            margin=paired.margin,
-            detectable=paired.detectable,
-        ),
-        item_deciles=_item_deciles(scored, reference, dataset),
-        user_deciles=_user_deciles(scored, reference, dataset),
-    )
-
-
-def _item_deciles(scored: PerUser, reference: PerUser, dataset: Dataset) -> tuple[float | None, ...]:
-    groups = popularity_deciles(dataset.split.fit)
-    after, before = (
-        np.nan_to_num(recall_by_item_group(each.topk, each.users, dataset.split.test, groups, COVERED_AT)).sum(0)
-        for each in (scored, reference)
-    )
-    return tuple(float(a / b) if b > 0 else None for a, b in zip(after, before, strict=True))
-
-
-def _user_deciles(scored: PerUser, reference: PerUser, dataset: Dataset) -> tuple[float | None, ...]:
-    groups = activity_deciles(scored.users, dataset.split.fit)
-    after, before = (np.bincount(groups, each.metrics[HEADLINE], 10) for each in (scored, reference))
-    return tuple(float(a / b) if b > 0 else None for a, b in zip(after, before, strict=True))
 
 
 def _record(planned: Planned, outcome: Outcome, watch: Stopwatch) -> Record:

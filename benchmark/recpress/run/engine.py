@@ -1,29 +1,50 @@
-"""Running a plan on this machine, cell after cell, with nothing lost on the way."""
+"""Running a plan on this machine, with nothing lost on the way."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+import os
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from queue import SimpleQueue
+from typing import Any, Generic, TypeVar
 
 from recpress import record
 from recpress.atomic import write_atomic
 from recpress.data import load
 from recpress.data.dataset import Dataset
+from recpress.errors import UserError
 from recpress.evaluate import store
 from recpress.measure.machine import fingerprint
-from recpress.paths import cache_dir
 from recpress.record import Record
 from recpress.run import cell as cells
-from recpress.run import trained
+from recpress.run import isolate, trained
 from recpress.run.identity import Planned
-from recpress.run.isolate import WorkFailed
+from recpress.run.isolate import Allowance, Stopped, Usage, WorkFailed
+from recpress.run.kept import log_path, per_user_path
+from recpress.run.locks import Cores, claim
+from recpress.run.plan import is_done, place_of
+from recpress.run.scratch import scratch
+from recpress.run.trained import Trained
+
+# How long to wait before asking again for a cell that another run works on, in seconds.
+PATIENCE = 0.5
+
+T = TypeVar("T")
+
+
+def _ignore(*_: object) -> None: ...
 
 
 @dataclass(frozen=True)
 class Watcher:
-    """Who is told how a run goes.
+    """Who is told how a run goes. Calls come from one thread at a time.
 
     Attributes
     ----------
@@ -31,48 +52,212 @@ class Watcher:
         The cell, the stage ("train", "compress", "serve") and its finished share.
     finished : callable
         The cell and its record.
+    usage : callable
+        The cell and what its process uses, every half second.
+    elsewhere : callable
+        A cell that another run finished meanwhile.
     """
 
     stage: Callable[[Planned, str, float], None]
     finished: Callable[[Planned, Record], None]
+    usage: Callable[[Planned, Usage], None] = _ignore
+    elsewhere: Callable[[Planned], None] = _ignore
 
 
-def run(todo: Sequence[Planned], results: Path, watcher: Watcher) -> None:
+@dataclass(frozen=True)
+class Options:
+    """How a plan is run.
+
+    Attributes
+    ----------
+    jobs : int
+        Cells worked on at a time. Timings never share the machine, whatever this is.
+    memory : int or None
+        Bytes that a stage's process may hold.
+    seconds : float or None
+        Wall-clock limit of each stage, where it is shorter than the stage's own.
+    force : bool
+        Run cells that another run finishes meanwhile all the same.
+    """
+
+    jobs: int = 1
+    memory: int | None = None
+    seconds: float | None = None
+    force: bool = False
+
+
+class Shared(Generic[T]):
+    """What several cells need: made once, dropped after the last of them."""
+
+    def __init__(self, keys: Sequence[str]) -> None:
+        self._uses = Counter(keys)
+        self._made: dict[str, T] = {}
+        self._locks = {key: threading.Lock() for key in self._uses}
+
+    def get(self, key: str, make: Callable[[], T]) -> T:
+        """Return what `make` made for a key; who comes second waits for it."""
+        with self._locks[key]:
+            if key not in self._made:
+                self._made[key] = make()
+            return self._made[key]
+
+    def done(self, key: str) -> None:
+        """One cell of a key is finished."""
+        with self._locks[key]:
+            self._uses[key] -= 1
+            if not self._uses[key]:
+                self._made.pop(key, None)
+
+
+def run(todo: Sequence[Planned], results: Path, watcher: Watcher, options: Options | None = None) -> None:
     """Run cells and write the record of each as soon as it is there.
 
     Cells of the same data set and backbone should follow each other: what they share is loaded once.
+
+    Raises
+    ------
+    UserError
+        A data set that can't be had, a damaged checkpoint, a results folder that can't be written: after all cells
+        that this doesn't touch.
     """
+    options = options or Options()
+    isolate.start()
     write_machine(results)
-    dataset: Dataset | None = None
-    backbones: dict[str, trained.Trained | WorkFailed] = {}
-    for planned in todo:
-        if dataset is None or dataset.name != planned.cell.dataset:
-            dataset = load(planned.cell.dataset)
-        if planned.backbone_key not in backbones:
-            backbones = {planned.backbone_key: _backbone(planned, dataset, watcher)}
-
-        def progress(stage: str, share: float, planned: Planned = planned) -> None:
-            watcher.stage(planned, stage, share)
-
-        done, scored, log = cells.run(planned, dataset, backbones[planned.backbone_key], progress)
-        if scored is not None:
-            store.save(store.path_of(planned.id), scored)
-        if log:
-            write_atomic(log_path(planned), log)
-        record.write(results, done)
-        watcher.finished(planned, done)
+    with scratch() as folder, _Runner(todo, results, watcher, options, folder).going() as runner:
+        runner.run()
 
 
-def _backbone(planned: Planned, dataset: Dataset, watcher: Watcher) -> trained.Trained | WorkFailed:
-    try:
-        return trained.obtain(planned, dataset, lambda share: watcher.stage(planned, "train", share))
-    except WorkFailed as failure:
-        return failure
+@dataclass
+class _Runner:
+    todo: Sequence[Planned]
+    results: Path
+    watcher: Watcher
+    options: Options
+    scratch: Path
+    stop: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        self._datasets: Shared[Dataset] = Shared([each.cell.dataset for each in self.todo])
+        self._backbones: Shared[Trained | WorkFailed] = Shared([each.backbone_key for each in self.todo])
+        self._telling = threading.Lock()
+        self._slots: SimpleQueue[tuple[int, ...] | None] = SimpleQueue()
+        for slot in slots(self.options.jobs):
+            self._slots.put(slot)
+        self._cores = Cores(self._check)
+
+    @contextmanager
+    def going(self) -> Iterator[_Runner]:
+        """Stop all work in progress when the ``with`` block is left, however that is."""
+        with ThreadPoolExecutor(self.options.jobs, "job") as self._pool:
+            try:
+                yield self
+            finally:
+                self.stop.set()
+                self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def run(self) -> None:
+        waiting = list(self.todo)
+        errors: dict[str, UserError] = {}
+        while waiting:
+            futures = {self._pool.submit(self._cell, planned): planned for planned in waiting}
+            waiting = []
+            for future, planned in _as_they_end(futures):
+                try:
+                    if not future.result():
+                        waiting.append(planned)
+                except UserError as error:
+                    errors[str(error)] = error
+                except Stopped:
+                    continue  # One of them stopped the others.
+            if waiting:
+                time.sleep(PATIENCE)
+        if errors:
+            raise next(iter(errors.values())) if len(errors) == 1 else UserError(" ".join(errors))
+
+    def _cell(self, planned: Planned) -> bool:
+        """Run one cell; False where another run works on it now."""
+        self._check()
+        with claim(self.results, place_of(planned)) as ours:
+            if not ours:
+                return False
+            try:
+                if not self.options.force and is_done(planned, self.results):
+                    self._tell(self.watcher.elsewhere, planned)
+                else:
+                    self._work(planned)
+            finally:
+                self._datasets.done(planned.cell.dataset)
+                self._backbones.done(planned.backbone_key)
+        return True
+
+    def _work(self, planned: Planned) -> None:
+        slot = self._slots.get()
+        try:
+            allowance = Allowance(
+                seconds=self.options.seconds,
+                memory=self.options.memory,
+                cores=slot,
+                stop=self.stop,
+                usage=lambda usage: self._tell(self.watcher.usage, planned, usage),
+                scratch=self.scratch,
+            )
+            dataset = self._datasets.get(planned.cell.dataset, lambda: load(planned.cell.dataset))
+            with self._cores.shared():
+                model = self._backbones.get(planned.backbone_key, lambda: self._trained(planned, dataset, allowance))
+
+            def progress(stage: str, share: float) -> None:
+                self._tell(self.watcher.stage, planned, stage, share)
+
+            done, scored, log = cells.run(planned, dataset, model, progress, allowance, self._cores)
+        finally:
+            self._slots.put(slot)
+        try:
+            if scored is not None:
+                store.save(per_user_path(planned), scored)
+            if log:
+                write_atomic(log_path(planned), log)
+            record.write(self.results, done)
+        except OSError as error:
+            self.stop.set()
+            raise UserError(f"{error.filename or self.results} can't be written: {error.strerror}.") from error
+        self._tell(self.watcher.finished, planned, done)
+
+    def _trained(self, planned: Planned, dataset: Dataset, allowance: Allowance) -> Trained | WorkFailed:
+        def progress(share: float) -> None:
+            self._tell(self.watcher.stage, planned, "train", share)
+
+        try:
+            return trained.obtain(planned, dataset, progress, allowance)
+        except WorkFailed as failure:
+            return failure
+
+    def _check(self) -> None:
+        if self.stop.is_set():
+            raise Stopped
+
+    def _tell(self, told: Callable[..., None], *arguments: Any) -> None:
+        with self._telling:
+            told(*arguments)
 
 
-def log_path(planned: Planned) -> Path:
-    """Return where the traceback of a failed cell is kept."""
-    return cache_dir() / "logs" / f"{planned.id}.txt"
+def _as_they_end(futures: dict[Future[bool], Planned]) -> Iterator[tuple[Future[bool], Planned]]:
+    """Yield futures as they end. The wait is short, so that a signal is seen."""
+    pending = set(futures)
+    while pending:
+        done, pending = wait(pending, timeout=PATIENCE, return_when=FIRST_COMPLETED)
+        yield from ((future, futures[future]) for future in done)
+
+
+def slots(jobs: int) -> list[tuple[int, ...] | None]:
+    """Return the cores of each job: an equal share, where there are enough to share.
+
+    The number of threads that a stage computes with is the machine's all the same, so that figures are those of one
+    job to the last bit.
+    """
+    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+    if jobs == 1 or len(cores) < jobs:
+        return [None] * jobs
+    return [tuple(cores[job::jobs]) for job in range(jobs)]
 
 
 def write_machine(results: Path) -> None:

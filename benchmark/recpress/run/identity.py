@@ -4,40 +4,68 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
 from recpress import registry
 from recpress.backbones.recipe import RecipeFile, read_recipe
 from recpress.data.card import dataset_card
-from recpress.hashing import sha256_code, sha256_json
-from recpress.paths import PACKAGE
+from recpress.hashing import sha256_json
+from recpress.run import code
 from recpress.run.suite import OWN, Cell
 
-# The modules of the package that decide what a cell's quality and bytes are. What measures time isn't among them.
-TRAINING = ("backbones",)
-RESULT = ("api.py", "backbones", "codecs", "evaluate", "serve")
+# What runs for every cell, whatever its backbone and its method; what they rest on themselves is found from here.
+# What measures time isn't among it.
+TRAINING = "recpress.backbones.checkpoint"
+MAKING = "recpress.run.worker"
+SCORING = "recpress.run.quality"
 
 
 @dataclass(frozen=True)
 class Planned:
-    """A cell with its identity."""
+    """A cell with its identity.
+
+    Attributes
+    ----------
+    cell : Cell
+    split : str
+        SHA-256 of the split.
+    recipe : RecipeFile
+    code : str
+        Hash of the code that makes and serves the artefact.
+    backbone_key : str
+        Hash of all that decides the trained backbone.
+    made : str
+        Hash of all that decides the artefact and what it serves.
+    id : str
+        Hash of all that decides the record: of the above, and of the code that scores.
+    """
 
     cell: Cell
     split: str
     recipe: RecipeFile
     code: str
     backbone_key: str
+    made: str
     id: str
-
-
-@cache
-def _code(parts: tuple[Path, ...]) -> str:
-    return sha256_code(parts)
 
 
 @cache
 def _recipe(dataset: str, backbone: str) -> RecipeFile:
     return read_recipe(dataset, backbone)
+
+
+@cache
+def _training_code(backbone: str) -> str:
+    return code.sha256_of([TRAINING, f"recpress.backbones.{backbone}"])
+
+
+@cache
+def _making_code(method: str) -> str:
+    return code.sha256_of([MAKING, registry.method(method).code])
+
+
+@cache
+def _scoring_code() -> str:
+    return code.sha256_of([SCORING])
 
 
 def plan(cell: Cell, split: str) -> Planned:
@@ -56,18 +84,20 @@ def plan(cell: Cell, split: str) -> Planned:
             "backbone": cell.backbone,
             "recipe": recipe.recipe.model_dump(),
             "seed": cell.seed,
-            "code": _code(tuple(PACKAGE / part for part in TRAINING)),
+            "code": _training_code(cell.backbone),
         }
     )
-    code = _code((registry.method(cell.method).code, *(PACKAGE / part for part in RESULT)))
-    identity = {
-        "training": training,
-        "method": cell.method,
-        "budget": cell.budget,
-        "params": cell.params,
-        "code": code,
-    }
-    return Planned(cell, split, recipe, code, training, sha256_json(identity))
+    making = _making_code(cell.method)
+    made = sha256_json(
+        {
+            "training": training,
+            "method": cell.method,
+            "budget": cell.budget,
+            "params": cell.params,
+            "code": making,
+        }
+    )
+    return Planned(cell, split, recipe, making, training, made, sha256_json([made, _scoring_code()]))
 
 
 def pinned_split(dataset: str) -> str | None:

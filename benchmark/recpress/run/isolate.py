@@ -1,25 +1,49 @@
-"""Work in a fresh process: forked from a server that has imported torch and seen no data."""
+"""Work in a fresh process: forked from a server that has imported torch and seen no data.
+
+What comes back is JSON that is checked against the type that the function promises; a process that ran a method's code
+is never trusted with a pickle.
+"""
 
 from __future__ import annotations
 
-import ctypes
+import functools
+import json
 import multiprocessing
 import os
 import signal
-import sys
+import tempfile
+import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import typing
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from multiprocessing import forkserver
 from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from pathlib import Path
 from typing import Any, TypeVar
 
-from recpress.record import Status
+import numpy as np
+import psutil
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import to_json
 
-# Where raw data lies is not told to those who compress and serve.
-HIDDEN = ("RECPRESS_DATA", "RECPRESS_CACHE")
-PRELOADED = ["recpress.run.worker"]
-PR_SET_PDEATHSIG = 1
+from recpress.measure.watch import scrubbed_environment
+from recpress.paths import cache_dir
+from recpress.record import Status
+from recpress.run import sandbox
+from recpress.run.sandbox import Bounds
+
+PRELOADED = ["recpress.run.preload"]
+LARGEST_ANSWER = 64 << 20
+LARGEST_REASON = 400
+LARGEST_LOG = 100_000
+# How often a process is looked at, in seconds.
+TICK = 0.5
+# A result that is an array comes as this file.
+ARRAY = "result.npy"
 
 T = TypeVar("T")
 
@@ -35,37 +59,109 @@ class WorkFailed(Exception):
     """
 
     def __init__(self, status: Status, reason: str, details: str = "") -> None:
-        super().__init__(reason)
+        super().__init__(" ".join(reason.split())[:LARGEST_REASON])
         self.status = status
-        self.details = details
+        self.details = details[:LARGEST_LOG]
 
 
-@contextmanager
-def _scrubbed() -> Iterator[None]:
-    hidden = {name: os.environ.pop(name) for name in HIDDEN if name in os.environ}
-    # Waiting threads sleep instead of spinning: on shared cores spinning costs a multiple of the work.
-    added = {"OMP_WAIT_POLICY": "PASSIVE"} if "OMP_WAIT_POLICY" not in os.environ else {}
-    os.environ.update(added)
+class Stopped(Exception):
+    """The run is being stopped: this work ends without a result and without a record."""
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What a stage's process uses now: resident bytes, and cores that are busy with it."""
+
+    resident: int
+    cores: float
+
+
+@dataclass(frozen=True)
+class Allowance:
+    """What each stage of a cell is given.
+
+    Attributes
+    ----------
+    seconds : float or None
+        Wall-clock limit of each stage, where it is shorter than the stage's own.
+    memory : int or None
+        Bytes that a stage's process may hold, beyond what it starts with.
+    cores : tuple of int or None
+        Those that it may run on.
+    stop : threading.Event
+        When set, work in progress raises `Stopped`.
+    usage : callable
+        Is told every half second what the process uses.
+    scratch : Path or None
+        Where its scratch folder is made; default: the system's place for temporary files.
+    """
+
+    seconds: float | None = None
+    memory: int | None = None
+    cores: tuple[int, ...] | None = None
+    stop: threading.Event = field(default_factory=threading.Event)
+    usage: Callable[[Usage], None] = lambda usage: None
+    scratch: Path | None = None
+
+    def check(self) -> None:
+        """Raise `Stopped` when the run is being stopped."""
+        if self.stop.is_set():
+            raise Stopped
+
+
+class Reporter:
+    """A child's way to tell the finished share of its work."""
+
+    def __init__(self, pipe: Connection) -> None:
+        self._pipe = pipe
+
+    def send(self, share: float, /) -> None:
+        """Tell a share in [0, 1]."""
+        self._pipe.send_bytes(to_json({"share": float(share)}))
+
+
+def start() -> None:
+    """Start the fork server, so that it imports while the caller goes on.
+
+    Call it before threads are started: the server gets its scrubbed environment by way of ours.
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(PRELOADED)
+    with scrubbed_environment():
+        # Waiting threads sleep instead of spinning: on shared cores spinning costs a multiple of the work.
+        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+        forkserver.ensure_running()
+
+
+def _child(pipe: Connection, bounds: Bounds, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
     try:
-        yield
-    finally:
-        os.environ.update(hidden)
-        for name in added:
-            del os.environ[name]
-
-
-def _child(pipe: Connection, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # The parent decides, and ends its children.
-    if sys.platform == "linux":
-        # The server ends when the parent does, however that ends; so do we.
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    try:
-        pipe.send((True, function(*arguments, report=pipe)))
+        sandbox.enter(bounds)
+        result = function(*arguments, report=Reporter(pipe))
+        if isinstance(result, np.ndarray):
+            np.save(bounds.scratch / ARRAY, result, allow_pickle=False)
+            result = ARRAY
+        message = to_json({"result": result})
     except MemoryError:
-        pipe.send((False, ("out-of-memory", "there was not enough memory", traceback.format_exc())))
+        message = _failure("out-of-memory", "there was not enough memory")
     except Exception as error:
-        kind = "out-of-memory" if "can't allocate memory" in str(error) else "failed"
-        pipe.send((False, (kind, f"{type(error).__name__}: {error}", traceback.format_exc())))
+        short = "can't allocate memory" in str(error) or "Cannot allocate memory" in str(error)
+        said = _said(error)
+        message = _failure("out-of-memory" if short else "failed", f"{type(error).__name__}: {said}")
+    pipe.send_bytes(message)
+    # Wait for the parent, which first ends whatever we have started: orphans are ours as long as we live.
+    pipe.poll(None)
+
+
+def _failure(status: Status, reason: str) -> bytes:
+    return to_json({"failure": [status, reason, traceback.format_exc()[-LARGEST_LOG:]]}, serialize_unknown=True)
+
+
+def _said(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        from recpress.cards import validation_message
+
+        return validation_message(error)
+    return str(error)
 
 
 def call(
@@ -73,51 +169,190 @@ def call(
     *arguments: Any,
     timeout: float,
     progress: Callable[[float], None] | None = None,
+    writable: tuple[Path, ...] = (),
+    allowance: Allowance | None = None,
 ) -> T:
-    """Run ``function(*arguments, report=pipe)`` in a fresh process and return what it returns.
+    """Run ``function(*arguments, report=report)`` in a fresh process and return what it returns.
+
+    The process may write in a scratch folder of its own, which is removed afterwards, and in `writable`. It may read
+    there and in the folders among its arguments, but nowhere else in the cache or where raw data lies. Whatever it
+    starts ends with it.
 
     Parameters
     ----------
     function : callable
-        Importable. Through ``report.send(share)`` it may tell the finished share of its work.
+        Importable, with an annotated result: an array, or what JSON can carry. Through ``report.send(share)`` it may
+        tell the finished share of its work.
     timeout : float
         Seconds.
     progress : callable, optional
         Is told each share.
+    writable : tuple of Path
+        Folders, made if they aren't there.
+    allowance : Allowance, optional
 
     Raises
     ------
     WorkFailed
+    Stopped
     """
+    allowance = allowance or Allowance()
+    for folder in writable:
+        folder.mkdir(parents=True, exist_ok=True)
+    start()
+    with tempfile.TemporaryDirectory(prefix="stage-", dir=allowance.scratch, ignore_cleanup_errors=True) as scratch:
+        bounds = Bounds(
+            Path(scratch),
+            writable,
+            _hidden(),
+            tuple(_paths(arguments)),
+            memory=allowance.memory,
+            cores=allowance.cores,
+        )
+        limit = timeout if allowance.seconds is None else min(timeout, allowance.seconds)
+        try:
+            answer = _run(function, arguments, bounds, limit, progress, allowance)
+            return _checked(function, answer, Path(scratch))
+        except (OSError, ValueError) as error:
+            raise WorkFailed("failed", f"its process answered nonsense: {_said(error)}") from None
+
+
+def _run(
+    function: Callable[..., Any],
+    arguments: tuple[Any, ...],
+    bounds: Bounds,
+    limit: float,
+    progress: Callable[[float], None] | None,
+    allowance: Allowance,
+) -> Any:
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(PRELOADED)
-    ours, theirs = context.Pipe(duplex=False)
-    with _scrubbed():
-        process = context.Process(target=_child, args=(theirs, function, arguments), daemon=True)
+    ours, theirs = context.Pipe()
+    process = context.Process(target=_child, args=(theirs, bounds, function, arguments), daemon=True)
+    with _starting:
         process.start()
     theirs.close()
     try:
-        deadline = time.monotonic() + timeout
-        while True:
-            if not ours.poll(max(0.0, deadline - time.monotonic())):
-                raise WorkFailed("timeout", f"it took more than {timeout:g} s")
-            message = ours.recv()
-            if isinstance(message, float):
-                if progress:
-                    progress(message)
-                continue
-            done, value = message
-            if not done:
-                raise WorkFailed(*value)
-            result: T = value
-            return result
-    except EOFError:
+        return _listen(ours, process.pid or 0, limit, progress, allowance)
+    except (EOFError, ConnectionResetError):
         process.join()
-        code = process.exitcode or 0
-        how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
-        raise WorkFailed("failed", f"its process {how} without an answer") from None
+        raise WorkFailed("failed", _how_it_ended(process.exitcode or 0)) from None
     finally:
-        if process.is_alive():
-            process.kill()
+        _end(process, ours)
+
+
+def _checked(function: Callable[..., T], answer: Any, scratch: Path) -> T:
+    """Make what the function promises out of what came through the pipe.
+
+    Raises
+    ------
+    ValueError
+        Where that can't be done.
+    """
+    promised = typing.get_type_hints(function)["return"]
+    if typing.get_origin(promised) is np.ndarray:
+        if answer != ARRAY:
+            raise ValueError("it is no array")
+        made: Any = np.load(scratch / ARRAY, allow_pickle=False)
+    else:
+        made = TypeAdapter(promised).validate_python(answer)
+    result: T = made
+    return result
+
+
+def _paths(arguments: Iterable[Any]) -> Iterator[Path]:
+    for argument in arguments:
+        if isinstance(argument, Path):
+            yield argument
+        elif isinstance(argument, functools.partial):
+            yield from _paths(argument.args)
+
+
+def _hidden() -> tuple[Path, ...]:
+    """Return where raw data, splits and other cells' results lie: no stage reads there."""
+    data = os.environ.get("RECPRESS_DATA")
+    return (cache_dir(), *([Path(data)] if data else []))
+
+
+def _listen(
+    pipe: Connection, pid: int, limit: float, progress: Callable[[float], None] | None, allowance: Allowance
+) -> Any:
+    deadline = time.monotonic() + limit
+    look = time.monotonic() + TICK
+    seen: psutil.Process | None = None
+    while True:
+        now = time.monotonic()
+        allowance.check()
+        if now >= deadline:
+            raise WorkFailed("timeout", f"it took more than {limit:g} s")
+        if now >= look:
+            seen = _look(pid, seen, allowance)
+            look = now + TICK
+        if not pipe.poll(min(deadline, look) - now):
+            continue
+        message = json.loads(pipe.recv_bytes(LARGEST_ANSWER))
+        match message:
+            case {"share": float(share)}:
+                if progress:
+                    progress(min(max(share, 0.0), 1.0))
+            case {"result": result}:
+                return result
+            case {"failure": ["failed" | "out-of-memory" as status, str(reason), str(details)]}:
+                raise WorkFailed(status, reason, details)
+            case _:
+                raise ValueError("a message of no known kind")
+
+
+def _look(pid: int, seen: psutil.Process | None, allowance: Allowance) -> psutil.Process | None:
+    try:
+        process = seen or psutil.Process(pid)
+        allowance.usage(Usage(process.memory_info().rss, process.cpu_percent() / 100))
+    except psutil.Error:
+        return None  # It has just ended; the pipe will say so.
+    return process
+
+
+def _how_it_ended(code: int) -> str:
+    if code == -signal.SIGKILL:
+        return "its process was killed by SIGKILL without an answer (by the system for want of memory, or by hand)"
+    how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+    return f"its process {how} without an answer"
+
+
+# Held while a process is started, so that no new stage is taken for an orphan.
+_starting = threading.Lock()
+
+
+def _end(process: BaseProcess, pipe: Connection) -> None:
+    """End a stage's process and everything that it has started and not ended."""
+    pid = process.pid or 0
+    _kill(_children_of(pid, recursive=True))  # While it lives, all of them are its children.
+    pipe.close()
+    process.join(1.0)
+    if process.is_alive():
+        process.kill()
         process.join()
-        ours.close()
+    with suppress(ProcessLookupError, PermissionError):  # Nobody of it is left.
+        os.killpg(pid, signal.SIGKILL)
+    with _starting:
+        # A stage that crashed leaves to the server what had left its group.
+        stages = {each.pid for each in multiprocessing.active_children()}
+        orphans = [each for each in _children_of(_server_pid(), recursive=False) if each.pid not in stages]
+        _kill([each for orphan in orphans for each in (*_children_of(orphan.pid, recursive=True), orphan)])
+
+
+def _children_of(pid: int, recursive: bool) -> list[psutil.Process]:
+    try:
+        return psutil.Process(pid).children(recursive=recursive)
+    except psutil.Error:
+        return []  # It has ended.
+
+
+def _kill(processes: Iterable[psutil.Process]) -> None:
+    for process in processes:
+        with suppress(psutil.Error):
+            process.kill()
+
+
+def _server_pid() -> int:
+    # The standard library tells this nowhere else.
+    return int(forkserver._forkserver._forkserver_pid)  # type: ignore[attr-defined]  # private, and so not in the stubs

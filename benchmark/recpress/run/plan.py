@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from recpress import record
+from recpress.record import Record
 from recpress.run.identity import Planned, pinned_split, plan
 from recpress.run.suite import Cell
 
@@ -30,13 +31,26 @@ def unfinished(planned: Sequence[Planned], results: Path, retry_failed: bool = F
     UserError
         When a record at the place of one is unreadable.
     """
-    return [each for each in planned if not _is_done(each, results, retry_failed)]
+    return [each for each in planned if not is_done(each, results, retry_failed)]
 
 
-def _is_done(planned: Planned, results: Path, retry_failed: bool) -> bool:
-    cell = planned.cell
-    path = results / record.path_of(cell.dataset, cell.backbone, cell.method, cell.setting, cell.seed)
-    if not path.is_file():
+def is_done(planned: Planned, results: Path, retry_failed: bool = False) -> bool:
+    """Return whether a cell has its record: of the same identity, and timed if timing is asked for."""
+    earlier = record_of(planned, results)
+    if earlier is None or earlier.identity.cell != planned.id:
         return False
-    earlier = record.read(path)
-    return earlier.identity.cell == planned.id and not (retry_failed and earlier.status in record.WENT_WRONG)
+    if earlier.status == "ok" and planned.cell.timing_seconds > 0 and not earlier.latency:
+        return False
+    return not (retry_failed and earlier.status in record.WENT_WRONG)
+
+
+def place_of(planned: Planned) -> Path:
+    """Return where the record of a cell lies in a results folder."""
+    cell = planned.cell
+    return record.path_of(cell.dataset, cell.backbone, cell.method, cell.setting, cell.seed)
+
+
+def record_of(planned: Planned, results: Path) -> Record | None:
+    """Return the record at a cell's place, of whatever identity; None where there is none."""
+    path = results / place_of(planned)
+    return record.read(path) if path.is_file() else None

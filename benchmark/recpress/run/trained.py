@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from filelock import FileLock
-from numpy.typing import NDArray
 
+from recpress.atomic import creating
 from recpress.backbones import checkpoint
 from recpress.data.dataset import Dataset
-from recpress.evaluate import evaluable, per_user
 from recpress.evaluate.store import PerUser
-from recpress.paths import cache_dir
 from recpress.run import worker
 from recpress.run.identity import Planned
-from recpress.run.isolate import call
+from recpress.run.isolate import Allowance, call
+from recpress.run.kept import backbone_path
+from recpress.run.locks import locked
+from recpress.run.quality import score
 
-TOPK = "topk.npy"
 TRAIN_TIMEOUT = 24 * 3600.0
 
 
@@ -35,29 +32,43 @@ class Trained:
     scored: PerUser
 
 
-def obtain(planned: Planned, dataset: Dataset, progress: Callable[[float], None]) -> Trained:
+def obtain(
+    planned: Planned,
+    dataset: Dataset,
+    progress: Callable[[float], None],
+    allowance: Allowance | None = None,
+) -> Trained:
     """Return the backbone of a cell, from the cache or trained now; whoever comes second waits for the first.
 
     Raises
     ------
     WorkFailed
         When training or serving its tables fails.
+    Stopped
+        When the run is being stopped.
     UserError
         When the cached checkpoint is damaged.
     """
-    folder = cache_dir() / "backbones" / planned.backbone_key
+    folder = backbone_path(planned)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder.with_suffix(".lock")):
+    check = allowance.check if allowance else lambda: None
+    with locked(folder.with_suffix(".lock"), check):
         if not folder.is_dir():
-            _train(planned, dataset, folder, progress)
+            _train(planned, dataset, folder, progress, allowance)
     backbone = checkpoint.read(folder)
-    return Trained(folder, backbone.sha256(), backbone.train_seconds, score(np.load(folder / TOPK), dataset))
+    lists = np.load(folder / worker.TOPK, allow_pickle=False)
+    return Trained(folder, backbone.sha256(), backbone.train_seconds, score(lists, dataset))
 
 
-def _train(planned: Planned, dataset: Dataset, folder: Path, progress: Callable[[float], None]) -> None:
-    unfinished = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
+def _train(
+    planned: Planned,
+    dataset: Dataset,
+    folder: Path,
+    progress: Callable[[float], None],
+    allowance: Allowance | None,
+) -> None:
     cell = planned.cell
-    try:
+    with creating(folder) as unfinished:
         call(
             worker.train,
             dataset.graph(),
@@ -67,17 +78,9 @@ def _train(planned: Planned, dataset: Dataset, folder: Path, progress: Callable[
             unfinished,
             timeout=TRAIN_TIMEOUT,
             progress=progress,
+            writable=(unfinished,),
+            allowance=allowance,
         )
-        lists = call(worker.rank_all, unfinished / worker.REFERENCE, dataset.split.fit, timeout=TRAIN_TIMEOUT)
-        np.save(unfinished / TOPK, lists)
-        unfinished.rename(folder)
-    except BaseException:
-        shutil.rmtree(unfinished, ignore_errors=True)
-        raise
-
-
-def score(topk: NDArray[np.int32], dataset: Dataset) -> PerUser:
-    """Score the lists of all users against test."""
-    users = evaluable(dataset.split.test)
-    lists = topk[users]
-    return PerUser(users, per_user(lists, users, dataset.split.test), lists)
+        reference = unfinished / worker.REFERENCE
+        lists = call(worker.rank_all, reference, dataset.split.fit, timeout=TRAIN_TIMEOUT, allowance=allowance)
+        np.save(unfinished / worker.TOPK, lists)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,13 +21,14 @@ from recpress.codecs.artefact import Artefact, folder_ledger
 from recpress.codecs.work import Work
 from recpress.data.graph import Graph
 from recpress.data.interactions import UserItems
-from recpress.evaluate import KS
+from recpress.hashing import sha256_folder
 from recpress.measure import energy, latency, memory, sizes, stages
 from recpress.record import Bytes, Energy, Latency, Scenario
 from recpress.serve.recommender import Recommender
 
-# The lists that are scored; the deepest cut-off.
-DEPTH = max(KS)
+# Length of the lists that are scored: the deepest cut-off of the metrics.
+DEPTH = 100
+TOPK = "topk.npy"
 TIMED_K = 20
 STAGE_CALLS = 50
 # Folder of the dense fp32 artefact beside a checkpoint.
@@ -36,7 +36,14 @@ REFERENCE = "reference"
 SCENARIOS: dict[Scenario, int] = {"single": 1, "batch": 256}
 
 
-def train(graph: Graph, name: str, recipe: Recipe, seed: int, folder: Path, report: Connection) -> None:
+class Report(Protocol):
+    """How a stage tells the finished share of its work."""
+
+    def send(self, share: float, /) -> None:
+        """Tell a share in [0, 1]."""
+
+
+def train(graph: Graph, name: str, recipe: Recipe, seed: int, folder: Path, report: Report) -> None:
     """Train a backbone and write its checkpoint, and the dense fp32 artefact that everything is compared with."""
 
     def watch(epoch: int, loss: float, tables: object) -> None:
@@ -64,7 +71,7 @@ def compress(
     params: dict[str, Any],
     seed: int,
     folder: Path,
-    report: Connection,
+    report: Report,
 ) -> Compressed | str:
     """Compress a checkpoint into an artefact folder; return a sentence where the budget can't be reached."""
     entry = registry.method(method)
@@ -86,37 +93,59 @@ def compress(
     return Compressed(task.params.model_dump(mode="json"), seconds, memory.peak_resident())
 
 
-def rank_all(folder: Path, seen: UserItems, report: Connection) -> NDArray[np.int32]:
+def rank_all(folder: Path, seen: UserItems, report: Report) -> NDArray[np.int32]:
     """Load an artefact and answer for every user, int32 of shape (n_users, DEPTH)."""
     return Recommender(Artefact.load(folder), seen).recommend_all(DEPTH)
 
 
 @dataclass(frozen=True)
 class Served:
-    """What a serving process answers and what it measured of itself."""
+    """What a serving process measured of itself."""
 
-    topk: NDArray[np.int32]
     bytes: Bytes
     latency: tuple[Latency, ...]
     energy: tuple[Energy, ...]
 
 
 def serve(
-    folder: Path, reference_folder: Path, seen: UserItems, seconds: float, seed: int, report: Connection
+    folder: Path, reference_folder: Path, seen: UserItems, seconds: float, seed: int, lists: Path, report: Report
 ) -> Served:
-    """Load an artefact, answer for every user, and time it in turn with the dense fp32 reference."""
+    """Load an artefact, answer for every user, and time it in turn with the dense fp32 reference.
+
+    Parameters
+    ----------
+    folder, reference_folder : Path
+        Artefacts.
+    seen : UserItems
+        Masked items, of every user.
+    seconds : float
+        Least time per latency scenario; with 0 nothing is timed.
+    seed : int
+        Of the order in which users are asked for.
+    lists : Path
+        Folder that gets the answers, int32 of shape (n_users, DEPTH), as `TOPK`.
+    """
     artefact, resident = memory.growth(lambda: Artefact.load(folder))
-    candidate = Recommender(artefact, seen)
-    topk = candidate.recommend_all(DEPTH)
+    np.save(lists / TOPK, Recommender(artefact, seen).recommend_all(DEPTH), allow_pickle=False)
     report.send(0.3)
-    reference = Recommender(Artefact.load(reference_folder), seen)
+    reference = Artefact.load(reference_folder)
+    timings = _time(folder, artefact, reference, seen, seconds, seed) if seconds else ()
+    work = query_work(artefact)
+    weight = weigh(folder, artefact, work, resident, reference_columns=reference.users.shape[1])
+    return Served(weight, timings, (energy.analytic(work),))
+
+
+def _time(
+    folder: Path, artefact: Artefact, reference: Artefact, seen: UserItems, seconds: float, seed: int
+) -> tuple[Latency, ...]:
     users = np.arange(seen.n_users, dtype=np.int64)
+    candidate, dense = Recommender(artefact, seen), Recommender(reference, seen)
     timings = []
     for scenario, size in SCENARIOS.items():
         plan = latency.QUICK[scenario]
         timing = latency.interleave(
             partial(candidate.recommend, k=TIMED_K),
-            partial(reference.recommend, k=TIMED_K),
+            partial(dense.recommend, k=TIMED_K),
             users,
             batch_size=size,
             scenario=scenario,
@@ -128,9 +157,7 @@ def serve(
             lambda: Artefact.load(folder), seen, users, batch_size=size, k=TIMED_K, calls=STAGE_CALLS, seed=seed
         )
         timings.append(timing.model_copy(update={"stages_ms": spent}))
-    work = query_work(artefact)
-    weight = weigh(folder, artefact, work, resident, reference_columns=reference.users.shape[1])
-    return Served(topk, weight, tuple(timings), (energy.analytic(work),))
+    return tuple(timings)
 
 
 def query_work(artefact: Artefact) -> Work:
@@ -151,6 +178,7 @@ def weigh(folder: Path, artefact: Artefact, work: Work, resident: int, reference
         nominal_parameters=users.nominal() + items.nominal(),
         nonzero_parameters=users.nonzero() + items.nonzero(),
         per_entity=file / entities,
+        sha256=sha256_folder(folder),
         zstd=sizes.zstd_bytes(folder),
         resident=resident,
         touched_per_query=work.bytes_read,

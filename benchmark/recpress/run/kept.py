@@ -1,0 +1,23 @@
+"""What a run keeps in the cache, and where: trained backbones, per-user results, logs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from recpress.paths import cache_dir
+from recpress.run.identity import Planned
+
+
+def backbone_path(planned: Planned) -> Path:
+    """Return the folder of a cell's trained backbone."""
+    return cache_dir() / "backbones" / planned.backbone_key
+
+
+def per_user_path(planned: Planned) -> Path:
+    """Return where what a cell served, and its per-user metrics, are kept: in the cache, not in git."""
+    return cache_dir() / "per-user" / f"{planned.made}.parquet"
+
+
+def log_path(planned: Planned) -> Path:
+    """Return where the traceback of a failed cell is kept."""
+    return cache_dir() / "logs" / f"{planned.id}.txt"

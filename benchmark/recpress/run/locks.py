@@ -1,0 +1,107 @@
+"""Locks between the jobs of a run and between runs on one machine. The system lets go of those of a dead process."""
+
+from __future__ import annotations
+
+import fcntl
+import getpass
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from recpress.hashing import sha256_json
+
+TICK = 0.02
+
+
+def place() -> Path:
+    """Return the folder of this user's locks and scratch folders on this machine; it is made if it isn't there."""
+    folder = Path(tempfile.gettempdir()) / f"recpress-{getpass.getuser()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder
+
+
+class Cores:
+    """The machine's cores: shared by work that isn't timed, and one timing's alone.
+
+    A timing that waits holds the gate, so that new work waits behind it and it is never starved.
+
+    Parameters
+    ----------
+    check : callable
+        Is called while waiting; it raises to give up.
+    """
+
+    def __init__(self, check: Callable[[], None] = lambda: None) -> None:
+        self._check = check
+        self._gate, self._room = place() / "gate.lock", place() / "cores.lock"
+
+    @contextmanager
+    def shared(self) -> Iterator[None]:
+        """Use the cores beside others that are not timed."""
+        with locked(self._gate, self._check):
+            room = locked(self._room, self._check, fcntl.LOCK_SH)
+            room.__enter__()
+        try:
+            yield
+        finally:
+            room.__exit__(None, None, None)
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Use the cores while nobody else of this user's runs does."""
+        with locked(self._gate, self._check), locked(self._room, self._check, fcntl.LOCK_EX):
+            yield
+
+
+@contextmanager
+def locked(path: Path, check: Callable[[], None] = lambda: None, kind: int = fcntl.LOCK_EX) -> Iterator[None]:
+    """Hold a lock file inside a ``with`` block; threads of one process exclude each other too."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        while not _try(descriptor, kind):
+            check()
+            time.sleep(TICK)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def claim(results: Path, record: Path) -> Iterator[bool]:
+    """Claim the making of a record; tell whether it is ours. Other runs on this machine leave it to us meanwhile.
+
+    Parameters
+    ----------
+    results : Path
+        The results folder.
+    record : Path
+        The record's place in it.
+    """
+    name = sha256_json([str(results.resolve()), str(record)])[:32]
+    path = place() / f"cell-{name}.lock"
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        ours = _try(descriptor, fcntl.LOCK_EX) and _still_there(path, descriptor)
+        yield ours
+        if ours:
+            path.unlink(missing_ok=True)
+    finally:
+        os.close(descriptor)
+
+
+def _still_there(path: Path, descriptor: int) -> bool:
+    """Tell whether the file that we locked is the one that others find: its last holder may have removed it."""
+    with suppress(FileNotFoundError):
+        return path.stat().st_ino == os.fstat(descriptor).st_ino
+    return False
+
+
+def _try(descriptor: int, kind: int) -> bool:
+    try:
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -1,0 +1,58 @@
+"""The scratch folder of a run, and the leftovers of runs that were killed."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import psutil
+
+from recpress.run.locks import place
+
+PREFIX = "run-"
+
+
+@contextmanager
+def scratch() -> Iterator[Path]:
+    """Give a folder that is gone after the ``with`` block; what a run that was killed left is removed first."""
+    sweep()
+    folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=place()))
+    # The lock says that we live; the system lets go of it however we end.
+    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    try:
+        yield folder
+    finally:
+        os.close(descriptor)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def sweep() -> None:
+    """Remove the scratch folders of runs that are no more, and end the processes that still work in them."""
+    dead = [folder for folder in place().glob(f"{PREFIX}*") if not _held(folder)]
+    if dead:
+        for process in psutil.process_iter():
+            with suppress(psutil.Error, OSError):
+                if any(Path(process.cwd()).is_relative_to(folder) for folder in dead):
+                    process.kill()
+        for folder in dead:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _held(folder: Path) -> bool:
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return True  # It has just been removed.
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
