@@ -81,6 +81,59 @@ class Retraining:
         split = self.objective.split
         return self.objective.loss(batch, Embed.of(*split(final)), Embed.of(*split(base)))
 
+    def masked(self, base: Tensor, mask: Tensor) -> Tensor:
+        """Return the final tables of base tables with the entries that a mask hides at zero."""
+        propagation = self.objective.propagation
+        return self.objective.scored((propagation(base) if propagation else base) * mask)
+
+    def minimise_masked(
+        self,
+        base: Tensor,
+        mask: Tensor,
+        epochs: int,
+        rate: float,
+        progress: Callable[[float], None],
+        choose: Callable[[int], None] | None = None,
+    ) -> None:
+        """Train base tables, in place, while a mask lies on the final ones.
+
+        Where the final tables are the trained ones, what is masked gets no gradient and its Adam moments are cleared
+        after each step, or they would go on pushing it. Where they are propagated, the base tables stay dense and a
+        masked value goes on moving under its mask.
+
+        Parameters
+        ----------
+        base : float32 Tensor
+            The leaf.
+        mask : bool Tensor of the same shape
+            Read in every step.
+        epochs, rate, progress
+            See `minimise`.
+        choose : callable, optional
+            Told the number of each step that is done; may change the mask.
+        """
+
+        def after_step(step: int, optimiser: torch.optim.Adam) -> None:
+            if choose:
+                choose(step)
+            if self.objective.propagation is None:
+                clear_moments(optimiser, base, mask)
+
+        self.minimise(
+            [base],
+            lambda batch: self.loss(batch, self.masked(base, mask), base),
+            epochs,
+            rate,
+            progress,
+            after_step,
+        )
+
+
+def clear_moments(optimiser: torch.optim.Adam, leaf: Tensor, mask: Tensor) -> None:
+    """Set the running moments of Adam to zero where a mask hides a leaf."""
+    for moment in ("exp_avg", "exp_avg_sq"):
+        optimiser.state[leaf][moment].mul_(mask)
+
 
 def teacher_lists(backbone: Backbone, graph: Graph, count: int) -> tuple[Tensor, Tensor]:
     """Return the backbone's best items that each user hasn't seen, best first, and their scores.
