@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -73,11 +74,14 @@ class Session:
         Between two writes of it.
     device : str
         As torch names it. Final tables are bitwise reproducible on a CPU only.
+    engine : {"torch", "dgl"}
+        What computes sparse products. Engines agree within rounding.
     """
 
     state: Path | None = None
     save_seconds: float = 60.0
     device: str = "cpu"
+    engine: Literal["torch", "dgl"] = "torch"
 
 
 def fit_model(
@@ -117,6 +121,10 @@ def fit_model(
     started = time.perf_counter()
     generator = torch.Generator(session.device).manual_seed(seed)
     net = model(graph, recipe, generator)
+    if session.engine == "dgl":
+        from recpress.backbones import dgl_engine
+
+        dgl_engine.install(net, graph)
     objective = net.objective
     snapshots = None
     if session.state:

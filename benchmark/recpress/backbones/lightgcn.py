@@ -13,6 +13,8 @@ from recpress.errors import UserError
 class LightGCN(Linear):
     """``E = 1/(L+1) Σ_l Ã^l E⁰`` and scores ``e_u · e_i`` (equations 3, 4 and 7 of the paper)."""
 
+    product_kind = "symmetric"
+
     def __init__(self, graph: Graph, recipe: Recipe, generator: torch.Generator) -> None:
         if recipe.layers < 1:
             raise UserError("lightgcn needs layers of 1 or more in its recipe: without any, it is mf.")

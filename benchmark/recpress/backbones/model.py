@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
 
 from recpress.backbones.objective import Embed, Objective
+from recpress.backbones.propagate import SparseProduct
 from recpress.backbones.recipe import Recipe
 from recpress.backbones.sampling import Batch
 from recpress.data.graph import Graph
@@ -31,6 +33,9 @@ class Model(nn.Module, ABC):
         When the recipe has a value that the model can't work with.
     """
 
+    # The sparse product that final tables come of, if any: with Ã, or with the mean over neighbours.
+    product_kind: ClassVar[Literal["symmetric", "mean"] | None] = None
+
     def __init__(self, graph: Graph, recipe: Recipe, generator: torch.Generator) -> None:
         super().__init__()
         self.recipe = recipe
@@ -42,6 +47,11 @@ class Model(nn.Module, ABC):
     @abstractmethod
     def final(self) -> Tensor:
         """Return the final table, shape (n_nodes, columns); in training mode with the noise that training needs."""
+
+    def use(self, product: SparseProduct) -> None:
+        """Let another engine compute the sparse product that `product_kind` names."""
+        if self.objective.propagation:
+            self.objective.propagation.product = product
 
     def loss(self, batch: Batch) -> Tensor:
         """Return the loss on a batch."""
@@ -64,7 +74,9 @@ class Layered(Model):
 
     def __init__(self, graph: Graph, recipe: Recipe, generator: torch.Generator) -> None:
         if recipe.layers < 1:
-            raise UserError(f"{type(self).__name__.lower()} needs layers of 1 or more in its recipe: without any, it is mf.")
+            raise UserError(
+                f"{type(self).__name__.lower()} needs layers of 1 or more in its recipe: without any, it is mf."
+            )
         super().__init__(graph, recipe, generator)
 
     def initialise(self) -> None:

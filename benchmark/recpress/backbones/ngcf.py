@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from recpress.backbones.model import Layered
-from recpress.backbones.propagate import symmetric
+from recpress.backbones.propagate import SparseProduct, symmetric
 from recpress.backbones.recipe import Recipe
 from recpress.data.graph import Graph
 
@@ -21,12 +21,18 @@ class NGCF(Layered):
     scaled to length 1, and entries of a layer's output are dropped in training (the paper's message dropout).
     """
 
+    product_kind = "symmetric"
+
     def __init__(self, graph: Graph, recipe: Recipe, generator: torch.Generator) -> None:
         super().__init__(graph, recipe, generator)
         self.product = symmetric(graph.adjacency(), generator.device)
         self.sums = nn.ModuleList(nn.Linear(recipe.dim, recipe.dim) for _ in range(recipe.layers))
         self.products = nn.ModuleList(nn.Linear(recipe.dim, recipe.dim) for _ in range(recipe.layers))
         self.initialise()
+
+    def use(self, product: SparseProduct) -> None:
+        """See `Model.use`."""
+        self.product = product
 
     def final(self) -> Tensor:
         """See `Model.final`."""

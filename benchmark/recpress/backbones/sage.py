@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from recpress.backbones.model import Layered
-from recpress.backbones.propagate import neighbour_mean
+from recpress.backbones.propagate import SparseProduct, neighbour_mean
 from recpress.backbones.recipe import Recipe
 from recpress.data.graph import Graph
 
@@ -18,6 +18,8 @@ class Sage(Layered):
     It computes what PyG's `SAGEConv` does, over all neighbours, by sparse products. With ``inputs = "items"`` users
     have no rows of their own: they are functions of their items, so a new user needs no training (the inductive use).
     """
+
+    product_kind = "mean"
 
     def __init__(self, graph: Graph, recipe: Recipe, generator: torch.Generator) -> None:
         super().__init__(graph, recipe, generator)
@@ -35,6 +37,10 @@ class Sage(Layered):
             return self.base
         users, items = self.objective.split(self.base)
         return torch.cat([torch.zeros_like(users), items])
+
+    def use(self, product: SparseProduct) -> None:
+        """See `Model.use`."""
+        self.product = product
 
     def final(self) -> Tensor:
         """See `Model.final`."""

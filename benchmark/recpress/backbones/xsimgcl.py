@@ -26,6 +26,8 @@ class XSimGCL(Model):
     The contrast is over the ids of the first `contrast_ids` positives of a batch, each once: its cost is quadratic.
     """
 
+    product_kind = "symmetric"
+
     def __init__(self, graph: Graph, recipe: Recipe, generator: torch.Generator) -> None:
         super().__init__(graph, recipe, generator)
         if self.objective.propagation is None or recipe.contrast_layer > recipe.layers:
