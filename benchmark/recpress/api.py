@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from recpress.backbones.base import Backbone
 from recpress.backbones.sampling import Batch, Sampler
 from recpress.backbones.train import optimise
-from recpress.codecs import Codec, Dense, Encoder, LowRank, Sparse, Uniform
+from recpress.codecs import Codec, Constant, Dense, Encoder, LowRank, Sparse, Sum, Uniform
 from recpress.codecs.artefact import Artefact
 from recpress.data.graph import Graph
 from recpress.data.interactions import UserItems
@@ -24,6 +24,7 @@ __all__ = [
     "Batch",
     "BudgetUnreachable",
     "Codec",
+    "Constant",
     "Dense",
     "Encoder",
     "Field",
@@ -34,6 +35,7 @@ __all__ = [
     "Sampler",
     "Shape",
     "Sparse",
+    "Sum",
     "Task",
     "TrainingParams",
     "Uniform",
@@ -72,11 +74,19 @@ P = TypeVar("P", bound=Params)
 
 @dataclass(frozen=True)
 class Shape:
-    """Sizes of the tables that are to be compressed."""
+    """Sizes of the tables that are to be compressed.
+
+    Attributes
+    ----------
+    n_users, n_items, dim : int
+    interactions : int
+        Of the training graph: what methods that store histories or edges need to know.
+    """
 
     n_users: int
     n_items: int
     dim: int
+    interactions: int = 0
 
     @property
     def entities(self) -> int:

@@ -36,7 +36,7 @@ def make(name: str) -> Method[Any]:
 
 def compress(name: str, graph: Graph, backbone: Backbone, budget: Fraction | None = None) -> Artefact:
     method = make(name)
-    shape = Shape(graph.n_users, graph.n_items, backbone.users.shape[1])
+    shape = Shape(graph.n_users, graph.n_items, backbone.users.shape[1], graph.user_items.nnz)
     params = method.Params() if budget is None else method.params_for(int(budget * shape.dense_bytes), shape)
     if budget is not None and "epochs" in method.Params.model_fields:
         params = params.model_copy(update={"epochs": 1})  # bytes don't depend on how long it trains

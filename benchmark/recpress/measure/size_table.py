@@ -26,9 +26,9 @@ from recpress.errors import UserError
 from recpress.measure.sizes import file_bytes
 from recpress.paths import checkout_root
 
-SHAPE = Shape(943, 1682, 64)
-BUDGETS = {"1": 1.0, "1/4": 1 / 4, "1/16": 1 / 16}
 INTERACTIONS_PER_USER = 4
+SHAPE = Shape(943, 1682, 64, 943 * INTERACTIONS_PER_USER)
+BUDGETS = {"1": 1.0, "1/4": 1 / 4, "1/16": 1 / 16}
 BEGIN = "<!-- begin: python -m recpress.measure.size_table -->"
 END = "<!-- end -->"
 

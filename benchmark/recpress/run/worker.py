@@ -78,7 +78,7 @@ def compress(
     chosen = method_class(entry.module())()
     trained = checkpoint.read(checkpoint_folder)
     before = trained.sha256()
-    shape = Shape(graph.n_users, graph.n_items, trained.users.shape[1])
+    shape = Shape(graph.n_users, graph.n_items, trained.users.shape[1], graph.user_items.nnz)
     try:
         solved = {} if budget is None else chosen.params_for(int(budget * shape.dense_bytes), shape).model_dump()
     except BudgetUnreachable as error:
