@@ -2,7 +2,7 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 
-.PHONY: demo test lint site slow clean
+.PHONY: demo test lint site slow perf clean
 
 .venv/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -27,6 +27,12 @@ lint: .venv/.installed
 
 site: .venv/.installed
 	$(BIN)/recpress site
+
+# Speed and memory of this commit; `asv compare` sets two of them side by side.
+perf: .venv/.installed
+	$(BIN)/asv machine --yes
+	$(BIN)/asv run --environment existing:$(abspath $(BIN)/python) --set-commit-hash $$(git rev-parse HEAD) --show-stderr
+	$(BIN)/asv publish
 
 clean:
 	rm -rf .venv build
