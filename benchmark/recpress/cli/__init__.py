@@ -21,6 +21,7 @@ VERBS = {
     "recommend": ("recommend", "Recommend items to users, from a fitted folder or a cell."),
     "show": ("show", "Print the results as a table, csv, json, markdown or latex."),
     "site": ("site", "Build the leaderboard: static pages that open from a file."),
+    "regress": ("regress", "Compare two sets of records: what a change made worse."),
     "doctor": ("doctor", "Show the machine, and what each counter or library that it lacks costs."),
 }
 

@@ -1,0 +1,181 @@
+"""Compare two sets of records, setting by setting: what a change made worse, better, or can't be told.
+
+Each figure has its own rule, since each has its own noise. Quality: differences of the same seeds, against their
+spread. Bytes and analytic energy: exact, they have no noise. Latency: the ratio to the interleaved fp32 reference,
+worse only where the intervals of base and head don't meet.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from statistics import mean, stdev
+from typing import Final, Literal
+
+from tabulate import tabulate
+
+from recpress.record import WENT_WRONG, Record
+
+Verdict = Literal["worse", "better", "same", "can't tell"]
+Setting = tuple[str, str, str, str]
+
+QUALITY: Final = ("ndcg@20", "recall@20")
+# A change of the same seeds smaller than this is rounding of another machine's kernels, not a change of the method.
+QUALITY_FLOOR: Final = 1e-3
+EXACT_FLOOR: Final = 1e-9
+SPREADS: Final = 2.0
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One figure of one setting, before and after.
+
+    Attributes
+    ----------
+    setting : tuple of str
+        Data set, backbone, method, and budget or params.
+    figure : str
+    base, head : float
+        NaN where a side has none.
+    verdict : {"worse", "better", "same", "can't tell"}
+    why : str
+        For the reader, where the figures alone don't say it.
+    """
+
+    setting: Setting
+    figure: str
+    base: float
+    head: float
+    verdict: Verdict
+    why: str = ""
+
+    @property
+    def change(self) -> float:
+        """Relative change; NaN where there is no base."""
+        return self.head / self.base - 1 if self.base else math.nan
+
+
+def _verdict(change: float, tolerance: float, high_is_good: bool) -> Verdict:
+    if abs(change) <= tolerance:
+        return "same"
+    return "better" if (change > 0) == high_is_good else "worse"
+
+
+def _by_seed(records: Iterable[Record]) -> dict[Setting, dict[int, Record]]:
+    grouped: dict[Setting, dict[int, Record]] = defaultdict(dict)
+    for record in records:
+        who = record.identity
+        grouped[who.dataset, who.backbone, who.method, who.setting][who.seed] = record
+    return grouped
+
+
+def _status(setting: Setting, base: Sequence[Record], head: Sequence[Record]) -> Iterable[Finding]:
+    shares = [mean(record.status not in WENT_WRONG for record in side) for side in (base, head)]
+    if shares[0] != shares[1]:
+        reason = next((record.reason for record in head if record.status in WENT_WRONG), None)
+        yield Finding(setting, "runs that work", *shares, _verdict(shares[1] - shares[0], 0, True), reason or "")
+
+
+def _quality(setting: Setting, base: Sequence[Record], head: Sequence[Record]) -> Iterable[Finding]:
+    for metric in QUALITY:
+        pairs = [
+            (before.quality.metrics[metric], after.quality.metrics[metric])
+            for before, after in zip(base, head, strict=True)
+            if before.quality and after.quality
+        ]
+        if not pairs:
+            continue
+        was, now = (mean(side) for side in zip(*pairs, strict=True))
+        changes = [after / before - 1 for before, after in pairs if before]
+        spread = SPREADS * stdev(changes) / math.sqrt(len(changes)) if len(changes) > 1 else 0.0
+        tolerance = max(QUALITY_FLOOR, spread)
+        why = "" if len(changes) > 1 else "one seed: a change may be luck"
+        verdict = _verdict(now / was - 1 if was else 0.0, tolerance, True)
+        yield Finding(setting, metric, was, now, verdict, why if verdict != "same" else "")
+
+
+def _exact(setting: Setting, base: Sequence[Record], head: Sequence[Record]) -> Iterable[Finding]:
+    sizes = [[record.bytes.file for record in side if record.bytes] for side in (base, head)]
+    joules = [
+        [
+            each.joules
+            for record in side
+            for each in record.energy
+            if (each.grade, each.what) == ("analytic", "per-query")
+        ]
+        for side in (base, head)
+    ]
+    for figure, (before, after) in (("bytes", sizes), ("analytic energy", joules)):
+        if before and after:
+            was, now = mean(before), mean(after)
+            yield Finding(setting, figure, was, now, _verdict(now / was - 1, EXACT_FLOOR, False))
+
+
+def _latency(setting: Setting, base: Sequence[Record], head: Sequence[Record]) -> Iterable[Finding]:
+    for scenario in ("single", "batch"):
+        timed = [
+            [each for record in side for each in record.latency if each.scenario == scenario] for side in (base, head)
+        ]
+        if not (timed[0] and timed[1]):
+            continue
+        was, now = (mean(each.ratio for each in side) for side in timed)
+        figure = f"{scenario} / fp32"
+        if any(each.noisy for each in chain(*timed)):
+            yield Finding(setting, figure, was, now, "can't tell", "others used the machine while it was timed")
+            continue
+        low, high = min(each.ratio_low for each in timed[1]), max(each.ratio_high for each in timed[1])
+        apart = low > max(each.ratio_high for each in timed[0]) or high < min(each.ratio_low for each in timed[0])
+        yield Finding(setting, figure, was, now, _verdict(now / was - 1, 0 if apart else math.inf, False))
+
+
+def compare(base: Iterable[Record], head: Iterable[Record]) -> list[Finding]:
+    """Compare the settings and seeds that both sides have.
+
+    Returns
+    -------
+    list of Finding
+        All figures, also those that are the same, by setting.
+    """
+    before, after = _by_seed(base), _by_seed(head)
+    found = []
+    for setting in sorted(before.keys() & after.keys()):
+        seeds = sorted(before[setting].keys() & after[setting].keys())
+        if seeds:
+            sides = [[side[setting][seed] for seed in seeds] for side in (before, after)]
+            for rule in (_status, _quality, _exact, _latency):
+                found += rule(setting, *sides)
+    return found
+
+
+def missing(base: Iterable[Record], head: Iterable[Record]) -> list[Setting]:
+    """Return the settings that the base has and the head doesn't."""
+    return sorted(_by_seed(base).keys() - _by_seed(head).keys())
+
+
+def render(found: Sequence[Finding], style: str) -> str:
+    """Print findings as a table in one of tabulate's styles."""
+    headings = ("Dataset", "Backbone", "Method", "Setting", "Figure", "Base", "Head", "Change", "Verdict", "")
+    lines = [
+        (
+            *each.setting,
+            each.figure,
+            f"{each.base:.5g}",
+            f"{each.head:.5g}",
+            f"{100 * each.change:+.2f} %",
+            each.verdict,
+            each.why,
+        )
+        for each in found
+    ]
+    return tabulate(lines, headers=headings, tablefmt=style, disable_numparse=True)
+
+
+def summary(found: Sequence[Finding]) -> Mapping[Verdict, int]:
+    """Count the findings by verdict."""
+    counts: dict[Verdict, int] = {"worse": 0, "better": 0, "same": 0, "can't tell": 0}
+    for each in found:
+        counts[each.verdict] += 1
+    return counts

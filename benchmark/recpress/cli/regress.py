@@ -1,0 +1,61 @@
+"""``recpress regress``: what a change made worse."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import tarfile
+import tempfile
+from pathlib import Path
+
+import click
+
+from recpress.board import regress
+from recpress.board.collect import collect
+from recpress.errors import UserError
+from recpress.record import Record
+
+
+def _records(where: str, results: Path) -> list[Record]:
+    """Read a results folder, or the results that a git revision has."""
+    if Path(where).is_dir():
+        return [run.record for run in collect(Path(where)).runs]
+    told = subprocess.run(
+        ["git", "archive", "--format=tar", where, "--", results.as_posix()], capture_output=True, check=False
+    )
+    if told.returncode:
+        raise UserError(f"{where} is neither a folder nor a git revision that has {results}.")
+    with tempfile.TemporaryDirectory() as folder, tarfile.open(fileobj=io.BytesIO(told.stdout)) as archive:
+        archive.extractall(folder, filter="data")
+        return [run.record for run in collect(Path(folder) / results).runs]
+
+
+@click.command("regress")
+@click.option("--base", required=True, help="A results folder, or a git revision.")
+@click.option("--head", default="results", show_default=True, help="The same, after the change.")
+@click.option("--results", type=click.Path(path_type=Path), default="results", show_default=True, help="In a revision.")
+@click.option("--all", "everything", is_flag=True, help="List what is the same, too.")
+@click.option("--format", "form", type=click.Choice(["table", "markdown"]), default="table", show_default=True)
+def command(base: str, head: str, results: Path, everything: bool, form: str) -> None:
+    """Compare two sets of records setting by setting, each figure by its own rule.
+
+    Ends with 0 if nothing is worse, 1 if something is, 2 if they can't be compared.
+
+    \b
+    Examples:
+      recpress regress --base origin/main
+      recpress regress --base build/before --head build/after --format markdown
+    """
+    before, after = _records(base, results), _records(head, results)
+    found = regress.compare(before, after)
+    if not found:
+        raise UserError(f"{base} and {head} share no setting and seed: there is nothing to compare.")
+    shown = found if everything else [each for each in found if each.verdict != "same"]
+    if shown:
+        click.echo(regress.render(shown, "github" if form == "markdown" else "simple") + "\n")
+    for setting in regress.missing(before, after):
+        click.echo(f"only in {base}: {' '.join(setting)}")
+    counts = regress.summary(found)
+    click.echo(", ".join(f"{count} {verdict}" for verdict, count in counts.items()) + ".")
+    if counts["worse"]:
+        raise SystemExit(1)

@@ -1,0 +1,101 @@
+"""Planted regressions are reported, each by its rule; an unchanged tree reports none."""
+
+from pathlib import Path
+
+import pytest
+import synthetic
+from click.testing import CliRunner
+
+from recpress.board.regress import Finding, compare, missing
+from recpress.cli.regress import command
+from recpress.record import Record
+
+CELL = ("synthetic-small", "mf", "quantization", "uniform", "1/4")
+
+
+def made(seeds: int = 3) -> list[Record]:
+    records = [synthetic.make(*CELL, seed) for seed in range(seeds)]
+    assert all(record.status == "ok" for record in records)
+    return records
+
+
+def worse(head: list[Record], base: list[Record] | None = None) -> dict[str, Finding]:
+    return {each.figure: each for each in compare(base or made(len(head)), head) if each.verdict == "worse"}
+
+
+def test_an_unchanged_tree_reports_nothing() -> None:
+    assert {each.verdict for each in compare(made(), made())} == {"same"}
+
+
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_a_loss_of_one_percent_is_worse(seeds: int) -> None:
+    head = made(seeds)
+    for record in head:
+        record.quality.metrics["ndcg@20"] *= 0.99
+    found = worse(head)
+    assert set(found) == {"ndcg@20"}
+    assert found["ndcg@20"].change == pytest.approx(-0.01)
+    assert bool(found["ndcg@20"].why) == (seeds == 1)
+
+
+def test_a_loss_within_the_spread_of_the_seeds_is_not() -> None:
+    head = made()
+    for record, factor in zip(head, (0.97, 1.03, 0.985), strict=True):
+        record.quality.metrics["ndcg@20"] *= factor
+    assert not worse(head)
+
+
+def test_bytes_and_energy_are_exact() -> None:
+    head = [
+        record.model_copy(
+            update={
+                "bytes": record.bytes.model_copy(update={"file": record.bytes.file + record.bytes.file // 100}),
+                "energy": (record.energy[0].model_copy(update={"joules": 1.01 * record.energy[0].joules}),),
+            }
+        )
+        for record in made()
+    ]
+    assert set(worse(head)) == {"bytes", "analytic energy"}
+
+
+def slower(record: Record, factor: float, noisy: bool = False) -> Record:
+    timed = tuple(
+        each.model_copy(
+            update={
+                "noisy": noisy,
+                **{key: factor * getattr(each, key) for key in ("ratio", "ratio_low", "ratio_high")},
+            }
+        )
+        for each in record.latency
+    )
+    return record.model_copy(update={"latency": timed})
+
+
+def test_latency_is_worse_where_the_intervals_are_apart() -> None:
+    base = made(1)
+    assert set(worse([slower(base[0], 1.3)], base)) == {"single / fp32", "batch / fp32"}
+    assert not worse([slower(base[0], 1.05)], base)
+    noisy = compare(base, [slower(base[0], 1.3, noisy=True)])
+    assert [each.verdict for each in noisy if "fp32" in each.figure] == ["can't tell"] * 2
+
+
+def test_a_run_that_fails_now_is_worse_and_says_why() -> None:
+    base = made()
+    head = [
+        *base[:2],
+        Record(status="failed", reason="broke", identity=base[2].identity, provenance=base[2].provenance),
+    ]
+    assert worse(head, base)["runs that work"].why == "broke"
+    assert missing(base, []) == [("synthetic-small", "mf", "uniform", "1/4")]
+
+
+def test_the_verb_ends_with_what_it_found(tmp_path: Path) -> None:
+    head = made()
+    for record in head:
+        record.quality.metrics["ndcg@20"] *= 0.99
+    before, after = (str(synthetic.write_folder(tmp_path / name, side)) for name, side in (("a", made()), ("b", head)))
+    run = CliRunner().invoke(command, ["--base", before, "--head", before])
+    assert (run.exit_code, run.output) == (0, "0 worse, 0 better, 6 same, 0 can't tell.\n")
+    run = CliRunner().invoke(command, ["--base", before, "--head", after, "--format", "markdown"])
+    assert run.exit_code == 1
+    assert "| uniform  | 1/4       | ndcg@20  |" in run.output
