@@ -73,10 +73,10 @@ def _by_seed(records: Iterable[Record]) -> dict[Setting, dict[int, Record]]:
 
 
 def _status(setting: Setting, base: Sequence[Record], head: Sequence[Record]) -> Iterable[Finding]:
-    shares = [mean(record.status not in WENT_WRONG for record in side) for side in (base, head)]
-    if shares[0] != shares[1]:
+    was, now = (mean(record.status not in WENT_WRONG for record in side) for side in (base, head))
+    if was != now:
         reason = next((record.reason for record in head if record.status in WENT_WRONG), None)
-        yield Finding(setting, "runs that work", *shares, _verdict(shares[1] - shares[0], 0, True), reason or "")
+        yield Finding(setting, "runs that work", was, now, _verdict(now - was, 0, True), reason or "")
 
 
 def _quality(setting: Setting, base: Sequence[Record], head: Sequence[Record]) -> Iterable[Finding]:
@@ -140,7 +140,7 @@ def compare(base: Iterable[Record], head: Iterable[Record]) -> list[Finding]:
         All figures, also those that are the same, by setting.
     """
     before, after = _by_seed(base), _by_seed(head)
-    found = []
+    found: list[Finding] = []
     for setting in sorted(before.keys() & after.keys()):
         seeds = sorted(before[setting].keys() & after[setting].keys())
         if seeds:
