@@ -55,8 +55,8 @@ class UniformQuantization(Method[UniformParams]):
     def params_for(self, budget: int, shape: Shape) -> UniformParams:
         """See `Method.params_for`: the most bits first, then the finest scales that still fit.
 
-        At 3 bits and fewer a scale per row is worth more than one more bit, so scales per table come last there, and
-        the few wide values cost the others so much that the range is clipped.
+        At few bits the widest values cost all others so much that the range is clipped; with that, even 2 bits with
+        one scale for a table rank far better than 1 bit with a scale for each row.
         """
         grids: list[tuple[Literal["row", "tensor"], bool]] = [("row", False), ("row", True), ("tensor", False)]
         candidates = [
@@ -65,7 +65,6 @@ class UniformQuantization(Method[UniformParams]):
             for granularity, symmetric in grids
             if not (symmetric and bits == 1)
         ]
-        candidates.sort(key=lambda params: params.bits < 4 and params.granularity == "tensor")
         return largest(candidates, lambda params: tensor_bytes(params, shape), budget)
 
     def compress(self, task: Task[UniformParams]) -> Artefact:
