@@ -13,6 +13,7 @@ from typing import Annotated, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from recpress.errors import UserError
+from recpress.lines import line_of
 
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
@@ -73,20 +74,27 @@ def read_toml(path: Path, model: type[CardT]) -> CardT:
     FileNotFoundError
         For the caller to say what a missing file means.
     UserError
-        When it isn't TOML, or a field is missing, unknown or out of range; the message names the file and every field.
+        When it isn't TOML, or a field is missing, unknown or out of range; the message names the file, and the line
+        and the name of every such field.
     """
+    text = path.read_text(encoding="utf-8")
     try:
-        return model.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        return model.model_validate(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
         raise UserError(f"{path} is not valid TOML: {error}.") from error
     except ValidationError as error:
-        raise UserError(f"{path}: {validation_message(error)}.") from error
+        raise UserError(f"{path}: {validation_message(error, text)}.") from error
 
 
-def validation_message(error: ValidationError) -> str:
-    """Return the findings of a pydantic error as one line: ``field: what is wrong; …``."""
+def validation_message(error: ValidationError, toml: str = "") -> str:
+    """Return the findings of a pydantic error as one line: ``field: what is wrong; …``.
+
+    With the TOML text that was checked, each begins with its line.
+    """
     findings = []
     for item in error.errors(include_url=False, include_context=False):
         where = ".".join(str(part) for part in item["loc"]) or "value"
-        findings.append(f"{where}: {item['msg'][:1].lower()}{item['msg'][1:]}")
+        line = line_of(toml, item["loc"])
+        at = f"line {line}, " if line else ""
+        findings.append(f"{at}{where}: {item['msg'][:1].lower()}{item['msg'][1:]}")
     return "; ".join(findings)

@@ -1,50 +1,193 @@
-"""How a run is shown: a live bar on a terminal, plain lines elsewhere."""
+"""How a run is shown: a live view on a terminal, plain lines elsewhere, or JSON for programs."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
-from recpress.record import Record
-from recpress.run.engine import Watcher
-from recpress.run.identity import Planned
+from recpress.record import WENT_WRONG, Record
+
+if TYPE_CHECKING:
+    from recpress.run.engine import Watcher
+    from recpress.run.identity import Planned
+    from recpress.run.isolate import Usage
+
+
+# Least time between two lines of the JSON log on what one cell's process uses.
+USAGE_SECONDS = 10.0
+
+
+@dataclass
+class Shown:
+    """A run that is being shown, and how its cells have ended so far."""
+
+    watcher: Watcher
+    ended: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def went_wrong(self) -> bool:
+        """Whether a cell failed."""
+        return any(self.ended[status] for status in WENT_WRONG)
 
 
 @contextmanager
-def watcher(total: int, console: Console) -> Iterator[Watcher]:
-    """Show the progress of a run of `total` cells while the block lasts."""
-    if not console.is_terminal:
-        count = iter(range(1, total + 1))
+def watcher(todo: Sequence[Planned], results: Path, done: int, *, as_json: bool = False) -> Iterator[Shown]:
+    """Show a run while the block lasts, and how it ended after it.
 
-        def line(planned: Planned, done: Record) -> None:
-            click.echo(f"[{next(count)}/{total}] {planned.cell.label}: {outcome(done)}")
+    Parameters
+    ----------
+    todo : sequence of Planned
+    results : Path
+    done : int
+        Cells that are done already.
+    as_json : bool
+        Print one JSON object per line and event.
+    """
+    from recpress.run.engine import Watcher
 
-        yield Watcher(lambda planned, stage, share: None, line)
+    ended: Counter[str] = Counter()
+    console = Console()
+
+    def counted(tell: Callable[[Planned, Record], None]) -> Callable[[Planned, Record], None]:
+        def finished(planned: Planned, made: Record) -> None:
+            ended[made.status] += 1
+            tell(planned, made)
+
+        return finished
+
+    def elsewhere(planned: Planned) -> None:
+        ended["finished by another run"] += 1
+
+    if as_json:
+        log = _JsonLog()
+        log.event("plan", cells=done + len(todo), done=done, todo=len(todo))
+        yield Shown(Watcher(log.stage, counted(log.finished), log.usage, log.elsewhere), ended)
+        log.event("end", **ended)
         return
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        console=console,
-    ) as bars:
-        cells = bars.add_task("cells", total=total)
-        stages = bars.add_task("starting", total=100)
+    click.echo(f"{done + len(todo)} cells, {done} done, {len(todo)} to run.")
+    if console.is_terminal and todo:
+        with _Live(len(todo), console) as live:
+            yield Shown(Watcher(live.stage, counted(live.finished), live.usage, elsewhere), ended)
+    else:
+        count = iter(range(1, len(todo) + 1))
 
-        def stage(planned: Planned, name: str, share: float) -> None:
-            bars.update(stages, description=f"{planned.cell.label}: {name}", completed=round(100 * share))
+        def line(planned: Planned, made: Record) -> None:
+            click.echo(f"[{next(count)}/{len(todo)}] {planned.cell.label}: {outcome(made)}")
 
-        def finished(planned: Planned, done: Record) -> None:
-            bars.advance(cells)
-            if done.status != "ok":
-                bars.console.print(f"{planned.cell.label}: {outcome(done)}", highlight=False, markup=False)
+        yield Shown(Watcher(lambda planned, stage, share: None, counted(line), elsewhere=elsewhere), ended)
+    if ended:
+        click.echo(
+            f"{', '.join(f'{count} {status}' for status, count in sorted(ended.items()))}; records in {results}."
+        )
 
-        yield Watcher(stage, finished)
+
+class _Live:
+    """The whole run in one bar, and a line for each cell that is being worked on."""
+
+    def __init__(self, total: int, console: Console) -> None:
+        self._bars = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            console=console,
+        )
+        self._whole = self._bars.add_task("cells", total=total)
+        self._cells: dict[str, TaskID] = {}
+        self._stages: dict[str, str] = {}
+
+    def __enter__(self) -> _Live:
+        self._bars.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bars.stop()
+
+    def stage(self, planned: Planned, name: str, share: float) -> None:
+        """Show the stage of a cell and its finished share."""
+        self._stages[planned.id] = f"{planned.cell.label}: {name}"
+        self._bars.update(self._task(planned), description=self._stages[planned.id], completed=round(100 * share))
+
+    def usage(self, planned: Planned, used: Usage) -> None:
+        """Show what a cell's process uses."""
+        said = self._stages.get(planned.id, planned.cell.label)
+        said += f" ({used.resident / 1e9:.1f} GB, {used.cores:.1f} cores)"
+        self._bars.update(self._task(planned), description=said)
+
+    def finished(self, planned: Planned, made: Record) -> None:
+        """Count a cell, and say so at once where it didn't go well."""
+        if (task := self._cells.pop(planned.id, None)) is not None:
+            self._bars.remove_task(task)
+        self._bars.advance(self._whole)
+        if made.status != "ok":
+            self._bars.console.print(f"{planned.cell.label}: {outcome(made)}", highlight=False, markup=False)
+
+    def _task(self, planned: Planned) -> TaskID:
+        if planned.id not in self._cells:
+            self._cells[planned.id] = self._bars.add_task(planned.cell.label, total=100)
+        return self._cells[planned.id]
+
+
+class _JsonLog:
+    """One JSON object per line: ``time`` (UTC), ``event``, and what belongs to it."""
+
+    def __init__(self) -> None:
+        self._stages: dict[str, str] = {}
+        self._looked: dict[str, float] = {}
+
+    def event(self, event: str, **about: object) -> None:
+        """Print one event."""
+        now = datetime.now(UTC).isoformat(timespec="milliseconds")
+        click.echo(json.dumps({"time": now, "event": event} | about))
+
+    def stage(self, planned: Planned, name: str, share: float) -> None:
+        """Print that a stage has begun; its shares would be noise."""
+        if self._stages.get(planned.id) != name:
+            self._stages[planned.id] = name
+            self.event("stage", cell=planned.id, label=planned.cell.label, stage=name)
+
+    def usage(self, planned: Planned, used: Usage) -> None:
+        """Print what a cell's process uses, now and then."""
+        now = time.monotonic()
+        if now - self._looked.get(planned.id, now - USAGE_SECONDS) < USAGE_SECONDS:
+            return
+        self._looked[planned.id] = now
+        self.event("usage", cell=planned.id, resident=used.resident, cores=round(used.cores, 2))
+
+    def finished(self, planned: Planned, made: Record) -> None:
+        """Print how a cell ended."""
+        self.event(
+            "finished",
+            cell=planned.id,
+            label=planned.cell.label,
+            status=made.status,
+            reason=made.reason,
+            seconds=made.provenance.seconds,
+        )
+
+    def elsewhere(self, planned: Planned) -> None:
+        """Print that another run finished a cell."""
+        self.event("elsewhere", cell=planned.id, label=planned.cell.label)
 
 
 def outcome(done: Record) -> str:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
 
+from recpress.cli.launch import Running, launch, running_options
 from recpress.errors import UserError
-from recpress.run.identity import Planned
 from recpress.run.suite import MethodRuns, Suite, expand, parse_budget, read_suite
 
 
@@ -58,11 +56,13 @@ class ParamType(click.ParamType[tuple[str, Any]]):
 @click.option("--user-col", help="For --data: column of the user ids.")
 @click.option("--item-col", help="For --data: column of the item ids.")
 @click.option("--time-col", help="For --data: column of times in seconds, if there is one.")
-@click.option("--timing-seconds", type=click.FloatRange(min=0.05), help="Least time per latency scenario.")
+@click.option("--timing-seconds", type=click.FloatRange(min=0), help="Least time per latency scenario; 0: none.")
 @click.option("--results", type=click.Path(path_type=Path), default="results", show_default=True, help="Folder.")
+@click.option("--only-missing", is_flag=True, help="Run only what isn't done; this is so by default.")
 @click.option("--force", is_flag=True, help="Run cells again that are done.")
 @click.option("--retry-failed", is_flag=True, help="Run cells again that failed, timed out or ran out of memory.")
-@click.option("--dry-run", is_flag=True, help="Print what would run, and run nothing.")
+@click.option("--dry-run", is_flag=True, help="Print what would run and what it may take, and run nothing.")
+@running_options
 def command(
     suite: str | None,
     dataset: tuple[str, ...],
@@ -77,38 +77,64 @@ def command(
     time_col: str | None,
     timing_seconds: float | None,
     results: Path,
+    only_missing: bool,
     force: bool,
     retry_failed: bool,
     dry_run: bool,
+    **running: Any,
 ) -> None:
     """Run a suite, or cells put together from options; what is done already is not run again.
 
     \b
     Examples:
       recpress run --suite quick
+      recpress run --suite quick --dry-run
+      recpress run --suite quick --jobs 2 --json-log
       recpress run --dataset ml-100k --backbone lightgcn --method uniform --budget 1/8
       recpress run --dataset ml-100k --backbone mf --method uniform --param bits=3
       recpress run --data likes.csv --user-col user --item-col item --method uniform
     """
+    if force and (only_missing or retry_failed):
+        raise UserError("--force runs every cell: leave --only-missing and --retry-failed away.")
     if data is not None:
         dataset = (*dataset, _own(data, user_col, item_col, time_col))
     chosen = read_suite(suite) if suite else _ad_hoc(dataset, method)
-    narrowed: dict[str, Any] = {"datasets": dataset, "backbones": backbone, "seeds": seed}
-    if timing_seconds is not None:
-        narrowed["timing_seconds"] = timing_seconds
-    chosen = chosen.model_copy(update={name: value for name, value in narrowed.items() if value})
+    chosen = _narrowed(chosen, datasets=dataset, backbones=backbone, seeds=seed, timing_seconds=timing_seconds)
     if method or budget or param:
-        names = method or tuple(runs.name for runs in chosen.methods)
-        kept = {runs.name: runs for runs in chosen.methods}
-        sets = (dict(param),) if param else ()
-        methods = [
-            MethodRuns(name=name, budgets=budget or None, params=sets)
-            if budget or param or name not in kept
-            else kept[name]
-            for name in dict.fromkeys(names)
-        ]
-        chosen = chosen.model_copy(update={"methods": tuple(methods)})
-    run_suite(chosen, results, force=force, retry_failed=retry_failed, dry_run=dry_run)
+        chosen = _other_methods(chosen, method, budget, param)
+    if dry_run:
+        show_plan(chosen, results, force=force, retry_failed=retry_failed)
+    else:
+        run_suite(chosen, results, force=force, retry_failed=retry_failed, running=Running(**running))
+
+
+def _narrowed(suite: Suite, **asked: Any) -> Suite:
+    """Return a suite with fields as asked for on the command line, which its overrides then don't override."""
+    changed = {name: value for name, value in asked.items() if value not in ((), None)}
+    overrides = tuple(each.model_copy(update=dict.fromkeys(changed.keys() - {"datasets"})) for each in suite.overrides)
+    include = tuple(
+        each
+        for each in suite.include
+        if each.dataset in changed.get("datasets", (each.dataset,))
+        and each.backbone in changed.get("backbones", (each.backbone,))
+    )
+    return suite.model_copy(update=changed | {"overrides": overrides, "include": include})
+
+
+def _other_methods(
+    suite: Suite, method: Sequence[str], budget: Sequence[str], param: Sequence[tuple[str, Any]]
+) -> Suite:
+    """Return a suite with these methods, each as the suite has it unless a budget or a parameter is given."""
+    names = method or tuple(runs.name for runs in suite.methods)
+    kept = {runs.name: runs for runs in suite.methods}
+    sets = (dict(param),) if param else ()
+    methods = [
+        MethodRuns(name=name, budgets=tuple(budget) or None, params=sets)
+        if budget or param or name not in kept
+        else kept[name]
+        for name in dict.fromkeys(names)
+    ]
+    return suite.model_copy(update={"methods": tuple(methods), "include": ()})
 
 
 def _ad_hoc(datasets: Sequence[str], methods: Sequence[str]) -> Suite:
@@ -126,39 +152,46 @@ def _own(data: Path, user: str | None, item: str | None, time: str | None) -> st
     return from_file(data, user, item, time).name
 
 
+def show_plan(suite: Suite, results: Path, *, force: bool, retry_failed: bool) -> None:
+    """Print what a run would do, and what that may take."""
+    from recpress.run.estimate import estimate
+    from recpress.run.plan import make, unfinished, without_records
+
+    cells = expand(suite)
+    fresh = cells if force else without_records(cells, results)
+    # Only a cell with a record at its place needs its identity to tell whether it is done.
+    planned = make([cell for cell in cells if cell not in fresh], _say_read)
+    todo = [*fresh, *(each.cell for each in unfinished(planned, results, retry_failed))]
+    click.echo(f"{len(cells)} cells, {len(cells) - len(todo)} done, {len(todo)} to run.")
+    for cell in todo:
+        click.echo(cell.label)
+    if todo:
+        taken = estimate(todo, results)
+        unlike = f"; {taken.unlike} cells are like none in {results} and not counted" if taken.unlike else ""
+        click.echo(f"About {_duration(taken.seconds)} and at most {taken.bytes / 1e6:.1f} MB{unlike}.")
+
+
+def _say_read(dataset: str) -> None:
+    click.echo(f"Reading {dataset}: its card pins no split.", err=True)
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s"
+
+
 def run_suite(
-    suite: Suite, results: Path, *, force: bool = False, retry_failed: bool = False, dry_run: bool = False
+    suite: Suite,
+    results: Path,
+    *,
+    force: bool = False,
+    retry_failed: bool = False,
+    running: Running | None = None,
 ) -> None:
     """Plan a suite, run what isn't done, and say how it ended."""
     from recpress.run.plan import make, unfinished
 
-    console = Console()
-    planned = make(expand(suite))
+    planned = make(expand(suite), _say_read)
     todo = planned if force else unfinished(planned, results, retry_failed)
-    console.print(f"{len(planned)} cells, {len(planned) - len(todo)} done, {len(todo)} to run.", highlight=False)
-    if dry_run:
-        for each in todo:
-            console.print(each.cell.label, highlight=False, markup=False)
-        return
-    if todo:
-        _run(todo, results, console)
-
-
-def _run(todo: Sequence[Planned], results: Path, console: Console) -> None:
-    from dataclasses import replace
-
-    from recpress.cli.progress import watcher
-    from recpress.run.engine import run
-
-    ended: Counter[str] = Counter()
-    with watcher(len(todo), console) as shown:
-
-        def finished(planned: Planned, done: Any) -> None:
-            ended[done.status] += 1
-            shown.finished(planned, done)
-
-        run(todo, results, replace(shown, finished=finished))
-    said = ", ".join(f"{count} {status}" for status, count in sorted(ended.items()))
-    console.print(f"{said}; records in {results}.", highlight=False)
-    if len(todo) > ended["ok"] + ended["over-budget"]:
-        raise SystemExit(1)
+    launch(todo, results, running or Running(), done=len(planned) - len(todo), force=force)

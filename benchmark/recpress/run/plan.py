@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from recpress import record
@@ -11,10 +11,27 @@ from recpress.run.identity import Planned, pinned_split, plan
 from recpress.run.suite import Cell
 
 
-def make(cells: Sequence[Cell]) -> list[Planned]:
-    """Give every cell its identity; a data set is read only where its card pins no split."""
-    splits = {name: pinned_split(name) or _split_of(name) for name in dict.fromkeys(cell.dataset for cell in cells)}
+def make(cells: Sequence[Cell], on_read: Callable[[str], None] = lambda dataset: None) -> list[Planned]:
+    """Give every cell its identity; a data set is read only where its card pins no split.
+
+    Parameters
+    ----------
+    cells : sequence of Cell
+    on_read : callable
+        Is told the name of each data set that must be read.
+    """
+    splits = {}
+    for dataset in dict.fromkeys(cell.dataset for cell in cells):
+        pinned = pinned_split(dataset)
+        if pinned is None:
+            on_read(dataset)
+        splits[dataset] = pinned or _split_of(dataset)
     return [plan(cell, splits[cell.dataset]) for cell in cells]
+
+
+def without_records(cells: Sequence[Cell], results: Path) -> list[Cell]:
+    """Return the cells that can't be done, whatever their identity: nothing lies at their place."""
+    return [cell for cell in cells if not (results / cell_place(cell)).is_file()]
 
 
 def _split_of(dataset: str) -> str:
@@ -46,7 +63,11 @@ def is_done(planned: Planned, results: Path, retry_failed: bool = False) -> bool
 
 def place_of(planned: Planned) -> Path:
     """Return where the record of a cell lies in a results folder."""
-    cell = planned.cell
+    return cell_place(planned.cell)
+
+
+def cell_place(cell: Cell) -> Path:
+    """Return where the record of a cell lies in a results folder."""
     return record.path_of(cell.dataset, cell.backbone, cell.method, cell.setting, cell.seed)
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import shlex
+from fnmatch import fnmatchcase
 from fractions import Fraction
 from itertools import product
 from pathlib import Path
@@ -13,6 +16,7 @@ from recpress import registry
 from recpress.backbones.catalogue import backbone
 from recpress.cards import Card, read_toml
 from recpress.errors import UserError, unknown
+from recpress.lines import line_of
 
 
 def parse_budget(text: str) -> float:
@@ -40,6 +44,9 @@ def _checked(text: str) -> str:
 # Data sets made of a user's file are in the cache and not in the registry.
 OWN = "own-"
 Budget = Annotated[str, AfterValidator(_checked)]
+Seed = Annotated[int, Field(ge=0, lt=2**63)]
+# Of a record's file name there is room for this much.
+LONGEST_SETTING = 160
 
 
 class MethodRuns(Card):
@@ -50,6 +57,38 @@ class MethodRuns(Card):
     params: tuple[dict[str, Any], ...] = Field((), description="Cells with set parameters instead of a budget.")
 
 
+class Override(Card):
+    """What is otherwise for one data set."""
+
+    dataset: str
+    backbones: tuple[str, ...] | None = None
+    budgets: tuple[Budget, ...] | None = Field(None, description="For methods without budgets of their own.")
+    seeds: tuple[Seed, ...] | None = None
+    timing_seconds: float | None = Field(None, ge=0)
+
+
+class Match(Card):
+    """Cells that have all of these; each is a pattern (``amazon-*``)."""
+
+    dataset: str = "*"
+    backbone: str = "*"
+    method: str = "*"
+    setting: str = Field("*", description="A budget ('1/8'), or parameters ('bits=4').")
+    seed: str = "*"
+
+    def fits(self, cell: Cell) -> bool:
+        """Return whether a cell is meant."""
+        return all(fnmatchcase(str(getattr(cell, name)), pattern) for name, pattern in self.model_dump().items())
+
+
+class Extra(MethodRuns):
+    """Runs of one method beside those that every data set and backbone gets."""
+
+    dataset: str
+    backbone: str
+    seeds: tuple[Seed, ...] | None = Field(None, description="Default: the suite's own.")
+
+
 class Suite(Card):
     """``benchmark/suites/<name>.toml``."""
 
@@ -58,8 +97,11 @@ class Suite(Card):
     backbones: tuple[str, ...]
     methods: tuple[MethodRuns, ...]
     budgets: tuple[Budget, ...] = ("1/4", "1/8")
-    seeds: tuple[int, ...] = (0,)
-    timing_seconds: float = Field(2.0, gt=0, description="Least time per latency scenario.")
+    seeds: tuple[Seed, ...] = (0,)
+    timing_seconds: float = Field(2.0, ge=0, description="Least time per latency scenario; 0: nothing is timed.")
+    overrides: tuple[Override, ...] = ()
+    include: tuple[Extra, ...] = ()
+    exclude: tuple[Match, ...] = ()
 
 
 class Cell(Card):
@@ -87,10 +129,21 @@ class Cell(Card):
     @property
     def command(self) -> str:
         """The command that runs this cell alone."""
-        words = [f"recpress run --dataset {self.dataset} --backbone {self.backbone} --method {self.method}"]
-        words += [f"--budget {self.budget}"] if self.budget else []
-        words += [f"--param {name}={value}" for name, value in sorted(self.params.items())]
-        return " ".join([*words, f"--seed {self.seed}"])
+        words = ["recpress", "run", "--dataset", self.dataset, "--backbone", self.backbone, "--method", self.method]
+        words += ["--budget", self.budget] if self.budget else []
+        for name, value in sorted(self.params.items()):
+            words += ["--param", f"{name}={_as_typed(value)}"]
+        return shlex.join([*words, "--seed", str(self.seed), "--timing-seconds", f"{self.timing_seconds:g}"])
+
+
+def _as_typed(value: Any) -> str:
+    """Return how a parameter is typed on the command line, where what is JSON is read as JSON."""
+    if isinstance(value, str):
+        try:
+            json.loads(value)
+        except json.JSONDecodeError:
+            return value
+    return json.dumps(value)
 
 
 def read_suite(name_or_path: str) -> Suite:
@@ -106,9 +159,23 @@ def read_suite(name_or_path: str) -> Suite:
         raise unknown("suite", name_or_path, known, "`recpress list suites` shows them")
     path = known.get(name_or_path, Path(name_or_path))
     try:
-        return read_toml(path, Suite)
+        suite = read_toml(path, Suite)
     except FileNotFoundError as error:
         raise UserError(f"There is no suite file {path}.") from error
+    _check_matches(path, suite)
+    return suite
+
+
+def _check_matches(path: Path, suite: Suite) -> None:
+    """Refuse what has no effect: it is a typing mistake."""
+    strangers = [each.dataset for each in suite.overrides if each.dataset not in suite.datasets]
+    if strangers:
+        raise UserError(f"{path}: overrides.dataset {strangers[0]!r} is none of the suite's datasets.")
+    cells = expand(suite.model_copy(update={"exclude": ()}))
+    for number, match in enumerate(suite.exclude):
+        if not any(match.fits(cell) for cell in cells):
+            line = line_of(path.read_text(encoding="utf-8"), ("exclude", number))
+            raise UserError(f"{path}: line {line}, exclude.{number} leaves out no cell: {match!r}.")
 
 
 def expand(suite: Suite) -> list[Cell]:
@@ -117,29 +184,58 @@ def expand(suite: Suite) -> list[Cell]:
     Raises
     ------
     UserError
-        When a dataset, backbone or method isn't registered.
+        When a dataset, backbone or method isn't registered, or two cells would have the same record.
     """
-    for name in suite.datasets:
+    for name in dict.fromkeys([*suite.datasets, *(each.dataset for each in suite.include)]):
         if not name.startswith(OWN):
             registry.dataset_folder(name)
-    for name in suite.backbones:
-        backbone(name)
+    for name in dict.fromkeys([runs.name for runs in (*suite.methods, *suite.include)]):
+        registry.method(name)
+    overrides = {each.dataset: each.model_dump(exclude={"dataset"}, exclude_none=True) for each in suite.overrides}
     cells = []
-    for dataset, trained, seed, runs in product(suite.datasets, suite.backbones, suite.seeds, suite.methods):
-        registry.method(runs.name)
-        budgets = suite.budgets if runs.budgets is None and not runs.params else runs.budgets or ()
-        asked: list[tuple[str | None, dict[str, Any]]] = [(budget, {}) for budget in budgets]
-        asked += [(None, params) for params in runs.params]
-        cells += [
-            Cell(
-                dataset=dataset,
-                backbone=trained,
-                method=runs.name,
-                budget=budget,
-                params=params,
-                seed=seed,
-                timing_seconds=suite.timing_seconds,
+    for dataset in suite.datasets:
+        here = suite.model_copy(update=overrides.get(dataset, {}))
+        for trained, seed, runs in product(here.backbones, here.seeds, here.methods):
+            cells += _cells(here, dataset, trained, seed, runs)
+    for extra in suite.include:
+        here = suite.model_copy(update=overrides.get(extra.dataset, {}))
+        for seed in extra.seeds or here.seeds:
+            cells += _cells(here, extra.dataset, extra.backbone, seed, extra)
+    for name in dict.fromkeys(cell.backbone for cell in cells):
+        backbone(name)
+    kept = [cell for cell in cells if not any(match.fits(cell) for match in suite.exclude)]
+    return _distinct(kept)
+
+
+def _cells(suite: Suite, dataset: str, trained: str, seed: int, runs: MethodRuns) -> list[Cell]:
+    budgets = suite.budgets if runs.budgets is None and not runs.params else runs.budgets or ()
+    asked: list[tuple[str | None, dict[str, Any]]] = [(budget, {}) for budget in budgets]
+    asked += [(None, params) for params in runs.params]
+    return [
+        Cell(
+            dataset=dataset,
+            backbone=trained,
+            method=runs.name,
+            budget=budget,
+            params=params,
+            seed=seed,
+            timing_seconds=suite.timing_seconds,
+        )
+        for budget, params in asked or [(None, {})]
+    ]
+
+
+def _distinct(cells: list[Cell]) -> list[Cell]:
+    """Return each cell once; what can't be the name of a record is refused."""
+    found: dict[tuple[str, str, str, str, int], Cell] = {}
+    for cell in cells:
+        if len(cell.setting) > LONGEST_SETTING or not cell.setting.isprintable():
+            raise UserError(
+                f"The parameters of {cell.method} on {cell.dataset} take {len(cell.setting)} characters "
+                f"({cell.setting[:40]!r}…): at most {LONGEST_SETTING} printable ones can name a record."
             )
-            for budget, params in asked or [(None, {})]
-        ]
-    return cells
+        key = (cell.dataset, cell.backbone, cell.method, cell.setting, cell.seed)
+        earlier = found.setdefault(key, cell)
+        if earlier != cell:
+            raise UserError(f"{cell.label} is in the suite twice, with parameters that are written alike.")
+    return list(found.values())

@@ -1,0 +1,85 @@
+"""What verbs that run cells share: how they run, how that is shown, how it ends."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from recpress.run.identity import Planned
+
+F = TypeVar("F", bound=Callable[..., object])
+# Work that is stopped by these ends as Ctrl-C ends it: nothing half written, no process left.
+STOPPING = (signal.SIGTERM, signal.SIGHUP)
+
+OPTIONS = (
+    click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Cells at a time."),
+    click.option("--memory-gb", type=click.FloatRange(min=0.1), help="Most memory of a stage's process."),
+    click.option("--timeout", type=click.FloatRange(min=0.1), help="Most seconds of a stage (train, compress, serve)."),
+    click.option("--json-log", is_flag=True, help="Print one JSON object per event instead of lines for people."),
+)
+
+
+def running_options(function: F) -> F:
+    """Give a command the options of `Running`."""
+    for option in reversed(OPTIONS):
+        function = option(function)
+    return function
+
+
+@dataclass(frozen=True)
+class Running:
+    """The values of `OPTIONS`."""
+
+    jobs: int = 1
+    memory_gb: float | None = None
+    timeout: float | None = None
+    json_log: bool = False
+
+
+def launch(todo: Sequence[Planned], results: Path, running: Running, *, done: int = 0, force: bool = False) -> None:
+    """Run cells, show how it goes, and say how it ended.
+
+    Raises
+    ------
+    SystemExit
+        With 1 when a cell failed, with 128 and the signal's number when a signal stopped the run.
+    """
+    from recpress.cli.progress import watcher
+    from recpress.run import isolate
+
+    if todo:
+        # The server imports torch while we do.
+        isolate.start()
+    from recpress.run.engine import Options, run
+
+    memory = None if running.memory_gb is None else int(running.memory_gb * 1e9)
+    options = Options(jobs=running.jobs, memory=memory, seconds=running.timeout, force=force)
+    with watcher(todo, results, done, as_json=running.json_log) as shown:
+        if todo:
+            with _stopped_by_signals():
+                run(todo, results, shown.watcher, options)
+    if shown.went_wrong:
+        raise SystemExit(1)
+
+
+@contextmanager
+def _stopped_by_signals() -> Iterator[None]:
+    def stop(number: int, frame: FrameType | None) -> None:
+        for each in STOPPING:
+            signal.signal(each, signal.SIG_IGN)  # Once is enough: what follows only ends children.
+        raise SystemExit(128 + number)
+
+    before: dict[signal.Signals, Any] = {each: signal.signal(each, stop) for each in STOPPING}
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)

@@ -1,0 +1,77 @@
+"""What cells will take, judged by the records of cells like them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+from recpress import record
+from recpress.errors import UserError
+from recpress.record import Record
+from recpress.run.suite import Cell
+
+# Bytes that a user's list of 100 and one metric take in the per-user results, before compression.
+LIST_BYTES, METRIC_BYTES = 400, 8
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What some cells will take.
+
+    Attributes
+    ----------
+    seconds : float
+        One after the other, for the cells that are like any that was run.
+    bytes : int
+        At most, on disk: records and per-user results of those cells.
+    unlike : int
+        How many cells are like none that was run, and so not counted.
+    """
+
+    seconds: float
+    bytes: int
+    unlike: int
+
+
+@dataclass(frozen=True)
+class _Taken:
+    seconds: float
+    bytes: int
+
+
+def estimate(cells: Sequence[Cell], results: Path) -> Estimate:
+    """Judge by the nearest precedent: the same cell, its method at other settings, then its data set."""
+    taken: dict[Hashable, list[_Taken]] = defaultdict(list)
+    for path in sorted((results / "records").rglob("*.json")):
+        try:
+            made = record.read(path)
+        except UserError:
+            continue  # `recpress run` names it; an estimate does without.
+        for key in _keys(made.identity):
+            taken[key].append(_Taken(made.provenance.seconds, path.stat().st_size + _per_user(made)))
+    found = [_nearest(cell, taken) for cell in cells]
+    known = [each for each in found if each is not None]
+    return Estimate(
+        sum(median(one.seconds for one in each) for each in known),
+        round(sum(median(one.bytes for one in each) for each in known)),
+        len(found) - len(known),
+    )
+
+
+def _nearest(cell: Cell, taken: dict[Hashable, list[_Taken]]) -> list[_Taken] | None:
+    return next((taken[key] for key in _keys(cell) if key in taken), None)
+
+
+def _keys(what: Cell | record.Identity) -> Iterator[Hashable]:
+    yield (what.dataset, what.backbone, what.method, what.setting)
+    yield (what.dataset, what.backbone, what.method)
+    yield (what.dataset, what.method, None)
+    yield what.dataset
+
+
+def _per_user(made: Record) -> int:
+    quality = made.quality
+    return quality.users * (LIST_BYTES + METRIC_BYTES * len(quality.metrics)) if quality else 0
