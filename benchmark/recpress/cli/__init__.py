@@ -22,6 +22,7 @@ VERBS = {
     "show": ("show", "Print the results as a table, csv, json, markdown or latex."),
     "site": ("site", "Build the leaderboard: static pages that open from a file."),
     "regress": ("regress", "Compare two sets of records: what a change made worse."),
+    "new": ("new", "Make a method or a data set to start from."),
     "doctor": ("doctor", "Show the machine, and what each counter or library that it lacks costs."),
 }
 
