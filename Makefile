@@ -2,7 +2,7 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 
-.PHONY: demo test lint site slow perf clean
+.PHONY: demo test lint site slow dist perf clean
 
 .venv/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -24,9 +24,16 @@ lint: .venv/.installed
 	$(BIN)/ruff format --check .ci benchmark tests methods datasets
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/*.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.citation-file-format CITATION.cff
 
 site: .venv/.installed
 	$(BIN)/recpress site
+
+dist: .venv/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check build
+	$(BIN)/python -m build --outdir dist .
 
 # Speed and memory of this commit; `asv compare` sets two of them side by side.
 perf: .venv/.installed
@@ -35,4 +42,4 @@ perf: .venv/.installed
 	$(BIN)/asv publish
 
 clean:
-	rm -rf .venv build
+	rm -rf .venv build dist
