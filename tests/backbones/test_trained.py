@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from pathlib import Path
 
 import pytest
@@ -35,10 +34,7 @@ def losses_and_backbone(name: str, graph: Graph, seed: int = 0, **changes: objec
 
 
 def model_of(name: str, graph: Graph, recipe: Recipe) -> Model:
-    made: Model = getattr(importlib.import_module(f"recpress.backbones.{name}"), BACKBONES[name].model or "")(
-        graph, recipe, torch.Generator().manual_seed(0)
-    )
-    return made
+    return backbone(name).build(graph, recipe, torch.Generator().manual_seed(0))
 
 
 @pytest.mark.usefixtures("one_thread")

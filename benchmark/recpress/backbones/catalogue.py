@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import importlib
 from dataclasses import dataclass
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from recpress.backbones.recipe import Recipe
 from recpress.errors import unknown
 
 if TYPE_CHECKING:
+    import torch
+
     from recpress.backbones.base import Backbone, Session, Watch
+    from recpress.backbones.model import Model
     from recpress.data.graph import Graph
 
 
@@ -35,13 +39,21 @@ class BackboneEntry:
         self, graph: Graph, recipe: Recipe, seed: int, watch: Watch | None = None, session: Session | None = None
     ) -> Backbone:
         """Train it; see `recpress.backbones.base.fit_model`."""
-        module = importlib.import_module(f"recpress.backbones.{self.name}")
         if self.model is None:
-            solved: Backbone = module.fit(graph, recipe, seed, watch)
+            solved: Backbone = self._module.fit(graph, recipe, seed, watch)
             return solved
         from recpress.backbones.base import fit_model
 
-        return fit_model(self.name, getattr(module, self.model), graph, recipe, seed, watch, session)
+        return fit_model(self.name, self.build, graph, recipe, seed, watch, session)
+
+    def build(self, graph: Graph, recipe: Recipe, generator: torch.Generator) -> Model:
+        """Return the model that `fit` trains, untrained; for backbones that have one."""
+        made: Model = getattr(self._module, self.model or "")(graph, recipe, generator)
+        return made
+
+    @property
+    def _module(self) -> ModuleType:
+        return importlib.import_module(f"recpress.backbones.{self.name}")
 
 
 BACKBONES = {
