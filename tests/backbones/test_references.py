@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -132,10 +133,9 @@ def test_uncut_artefacts_score_as_their_solvers_do(interactions: UserItems, valu
 @pytest.mark.slow
 @pytest.mark.data
 @pytest.mark.parametrize(("name", "recall", "ndcg"), [("gowalla", 0.1849, 0.1518), ("yelp2018", 0.0697, 0.0571)])
-@pytest.mark.usefixtures("original_data")
-def test_gfcf_reproduces_the_published_figures(name: str, recall: float, ndcg: float) -> None:
+def test_gfcf_reproduces_the_published_figures(name: str, recall: float, ndcg: float, original_data: Path) -> None:
     # The figures of BARS (https://openbenchmark.github.io/BARS, candidate item matching, gowalla_m1 and yelp18_m1).
-    split = load(name).split
+    split = load(name, original_data).split
     matrix = references.matrix(split.fit)
     solved = references.gfcf(matrix, rank=256, alpha=0.3)
     users = evaluable(split.test)

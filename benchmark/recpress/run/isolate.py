@@ -110,7 +110,7 @@ class Allowance:
 
 
 class Reporter:
-    """A child's way to tell the finished share of its work."""
+    """A child's way to tell the finished share of its work, and what it sees on the way."""
 
     def __init__(self, pipe: Connection) -> None:
         self._pipe = pipe
@@ -118,6 +118,10 @@ class Reporter:
     def send(self, share: float, /) -> None:
         """Tell a share in [0, 1]."""
         self._pipe.send_bytes(to_json({"share": float(share)}))
+
+    def note(self, text: str, /) -> None:
+        """Tell a line for whoever watches."""
+        self._pipe.send_bytes(to_json({"note": text}))
 
 
 def start() -> None:
@@ -130,6 +134,7 @@ def start() -> None:
     with scrubbed_environment():
         # Waiting threads sleep instead of spinning: on shared cores spinning costs a multiple of the work.
         os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+        os.environ["PYTHONSAFEPATH"] = "1"  # Nothing is imported from where the user happens to stand.
         forkserver.ensure_running()
 
 
@@ -169,6 +174,7 @@ def call(
     *arguments: Any,
     timeout: float,
     progress: Callable[[float], None] | None = None,
+    notes: Callable[[str], None] | None = None,
     writable: tuple[Path, ...] = (),
     allowance: Allowance | None = None,
 ) -> T:
@@ -187,6 +193,8 @@ def call(
         Seconds.
     progress : callable, optional
         Is told each share.
+    notes : callable, optional
+        Is told each line that the function gives to ``report.note(text)``.
     writable : tuple of Path
         Folders, made if they aren't there.
     allowance : Allowance, optional
@@ -211,7 +219,7 @@ def call(
         )
         limit = timeout if allowance.seconds is None else min(timeout, allowance.seconds)
         try:
-            answer = _run(function, arguments, bounds, limit, progress, allowance)
+            answer = _run(function, arguments, bounds, limit, progress, notes, allowance)
             return _checked(function, answer, Path(scratch))
         except (OSError, ValueError) as error:
             raise WorkFailed("failed", f"its process answered nonsense: {_said(error)}") from None
@@ -223,6 +231,7 @@ def _run(
     bounds: Bounds,
     limit: float,
     progress: Callable[[float], None] | None,
+    notes: Callable[[str], None] | None,
     allowance: Allowance,
 ) -> Any:
     context = multiprocessing.get_context("forkserver")
@@ -232,7 +241,7 @@ def _run(
         process.start()
     theirs.close()
     try:
-        return _listen(ours, process.pid or 0, limit, progress, allowance)
+        return _listen(ours, process.pid or 0, limit, progress, notes, allowance)
     except (EOFError, ConnectionResetError):
         process.join()
         raise WorkFailed("failed", _how_it_ended(process.exitcode or 0)) from None
@@ -274,7 +283,12 @@ def _hidden() -> tuple[Path, ...]:
 
 
 def _listen(
-    pipe: Connection, pid: int, limit: float, progress: Callable[[float], None] | None, allowance: Allowance
+    pipe: Connection,
+    pid: int,
+    limit: float,
+    progress: Callable[[float], None] | None,
+    notes: Callable[[str], None] | None,
+    allowance: Allowance,
 ) -> Any:
     deadline = time.monotonic() + limit
     look = time.monotonic() + TICK
@@ -294,6 +308,9 @@ def _listen(
             case {"share": float(share)}:
                 if progress:
                     progress(min(max(share, 0.0), 1.0))
+            case {"note": str(note)}:
+                if notes:
+                    notes(note[:LARGEST_REASON])
             case {"result": result}:
                 return result
             case {"failure": ["failed" | "out-of-memory" as status, str(reason), str(details)]}:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,11 +13,13 @@ from recpress.atomic import creating
 from recpress.backbones import checkpoint
 from recpress.data.dataset import Dataset
 from recpress.evaluate.store import PerUser
+from recpress.hashing import sha256_json
 from recpress.run import worker
 from recpress.run.identity import Planned
 from recpress.run.isolate import Allowance, call
 from recpress.run.kept import backbone_path
 from recpress.run.locks import locked
+from recpress.run.protocol import Protocol, Target, target
 from recpress.run.quality import score
 
 TRAIN_TIMEOUT = 24 * 3600.0
@@ -37,8 +40,23 @@ def obtain(
     dataset: Dataset,
     progress: Callable[[float], None],
     allowance: Allowance | None = None,
+    *,
+    protocol: Protocol = "standard",
+    device: str = "cpu",
+    notes: Callable[[str], None] | None = None,
 ) -> Trained:
     """Return the backbone of a cell, from the cache or trained now; whoever comes second waits for the first.
+
+    A training that was killed goes on where its last state was written.
+
+    Parameters
+    ----------
+    protocol : {"standard", "paper"}
+        What it is trained on; see `recpress.run.protocol.target`.
+    device : str
+        As torch names it. Figures that are compared come from "cpu", the only one that is reproducible by seed.
+    notes : callable, optional
+        Is told epoch and loss.
 
     Raises
     ------
@@ -47,40 +65,43 @@ def obtain(
     Stopped
         When the run is being stopped.
     UserError
-        When the cached checkpoint is damaged.
+        When the cached checkpoint is damaged, or the set has no paper protocol.
     """
-    folder = backbone_path(planned)
+    aim = target(dataset, protocol)
+    folder = folder_of(planned, dataset, aim, device)
     folder.parent.mkdir(parents=True, exist_ok=True)
     check = allowance.check if allowance else lambda: None
+    state = folder.with_suffix(".unfinished")
     with locked(folder.with_suffix(".lock"), check):
         if not folder.is_dir():
-            _train(planned, dataset, folder, progress, allowance)
+            with creating(folder) as unfinished:
+                call(
+                    worker.train,
+                    aim.graph,
+                    planned.cell.backbone,
+                    planned.recipe.recipe,
+                    planned.cell.seed,
+                    unfinished,
+                    state,
+                    device,
+                    timeout=TRAIN_TIMEOUT,
+                    progress=progress,
+                    notes=notes,
+                    writable=(unfinished, state),
+                    allowance=allowance,
+                )
+                reference = unfinished / worker.REFERENCE
+                lists = call(worker.rank_all, reference, aim.seen, timeout=TRAIN_TIMEOUT, allowance=allowance)
+                np.save(unfinished / worker.TOPK, lists)
+        shutil.rmtree(state, ignore_errors=True)
     backbone = checkpoint.read(folder)
     lists = np.load(folder / worker.TOPK, allow_pickle=False)
     return Trained(folder, backbone.sha256(), backbone.train_seconds, score(lists, dataset))
 
 
-def _train(
-    planned: Planned,
-    dataset: Dataset,
-    folder: Path,
-    progress: Callable[[float], None],
-    allowance: Allowance | None,
-) -> None:
-    cell = planned.cell
-    with creating(folder) as unfinished:
-        call(
-            worker.train,
-            dataset.graph(),
-            cell.backbone,
-            planned.recipe.recipe,
-            cell.seed,
-            unfinished,
-            timeout=TRAIN_TIMEOUT,
-            progress=progress,
-            writable=(unfinished,),
-            allowance=allowance,
-        )
-        reference = unfinished / worker.REFERENCE
-        lists = call(worker.rank_all, reference, dataset.split.fit, timeout=TRAIN_TIMEOUT, allowance=allowance)
-        np.save(unfinished / worker.TOPK, lists)
+def folder_of(planned: Planned, dataset: Dataset, aim: Target, device: str) -> Path:
+    """Return where the backbone lies: where the cell's own does, unless graph or device are others."""
+    standard = backbone_path(planned)
+    other = [] if aim.graph.user_items.nnz == dataset.split.fit.nnz else [aim.graph.user_items.sha256()]
+    other += [] if device == "cpu" else [device]
+    return standard.with_name(sha256_json([standard.name, *other])) if other else standard

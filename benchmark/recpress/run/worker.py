@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from recpress import registry
 from recpress.api import BudgetUnreachable, Shape, Task, make_generator, method_class
 from recpress.backbones import checkpoint
+from recpress.backbones.base import Session
 from recpress.backbones.catalogue import backbone
 from recpress.backbones.recipe import Recipe
 from recpress.codecs import Dense
@@ -29,6 +30,7 @@ from recpress.serve.recommender import Recommender
 # Length of the lists that are scored: the deepest cut-off of the metrics.
 DEPTH = 100
 TOPK = "topk.npy"
+STATE = "state.safetensors"
 TIMED_K = 20
 STAGE_CALLS = 50
 # Folder of the dense fp32 artefact beside a checkpoint.
@@ -42,14 +44,28 @@ class Report(Protocol):
     def send(self, share: float, /) -> None:
         """Tell a share in [0, 1]."""
 
+    def note(self, text: str, /) -> None:
+        """Tell a line for whoever watches."""
 
-def train(graph: Graph, name: str, recipe: Recipe, seed: int, folder: Path, report: Report) -> None:
-    """Train a backbone and write its checkpoint, and the dense fp32 artefact that everything is compared with."""
+
+def train(
+    graph: Graph, name: str, recipe: Recipe, seed: int, folder: Path, state: Path, device: str, report: Report
+) -> None:
+    """Train a backbone and write its checkpoint, and the dense fp32 artefact that everything is compared with.
+
+    Parameters
+    ----------
+    folder : Path
+        Gets checkpoint and artefact.
+    state : Path
+        Folder that keeps the state of an unfinished training; one that was killed goes on from there.
+    """
 
     def watch(epoch: int, loss: float, tables: object) -> None:
+        report.note(f"epoch {epoch} of {recipe.epochs}, loss {loss:.4f}")
         report.send(epoch / recipe.epochs)
 
-    trained = backbone(name).fit(graph, recipe, seed, watch)
+    trained = backbone(name).fit(graph, recipe, seed, watch, Session(state / STATE, device=device))
     checkpoint.write(folder, trained)
     Artefact(Dense.encode(trained.users), Dense.encode(trained.items)).save(folder / REFERENCE)
 
