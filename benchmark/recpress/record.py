@@ -49,6 +49,9 @@ class Identity(Part):
     budget: Finite | None = Field(description="Asked-for bytes as a fraction of the dense fp32 tables.")
     params: dict[str, Any] = Field(description="The method's parameters, all of them, as used.")
     code: Sha256 = Field(description="Hash of the method's code and of the modules that it is built on.")
+    made: Sha256 | None = Field(
+        None, description="Hash of all that decides the artefact and its lists: names the per-user results kept of it."
+    )
     seed: int
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -18,30 +18,43 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., object])
 
-OPTIONS = (
-    click.option("--dataset", help="Name of a data set."),
-    click.option("--backbone", default="lightgcn", show_default=True),
-    click.option("--method", help="Name of a method."),
-    click.option("--budget", type=BudgetType(), help="Fraction of the fp32 bytes, e.g. 1/8."),
-    click.option("--param", multiple=True, type=ParamType(), help="Sets a parameter of the method, e.g. bits=4."),
-    click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True),
-    click.option("--data", type=click.Path(path_type=Path), help="Your own csv, tsv, parquet or .inter file."),
-    click.option("--user-col", help="For --data: column of the user ids."),
-    click.option("--item-col", help="For --data: column of the item ids."),
-    click.option("--time-col", help="For --data: column of times in seconds, if there is one."),
-)
+OPTIONS: dict[str, dict[str, Any]] = {
+    "dataset": {"help": "Name of a data set."},
+    "backbone": {"default": "lightgcn"},
+    "method": {"help": "Name of a method."},
+    "budget": {"type": BudgetType(), "help": "Fraction of the fp32 bytes, e.g. 1/8."},
+    "param": {"multiple": True, "type": ParamType(), "help": "Sets a parameter of the method, e.g. bits=4."},
+    "seed": {"type": click.IntRange(min=0), "default": 0},
+    "data": {"type": click.Path(path_type=Path), "help": "Your own csv, tsv, parquet or .inter file."},
+    "user-col": {"help": "For --data: column of the user ids."},
+    "item-col": {"help": "For --data: column of the item ids."},
+    "time-col": {"help": "For --data: column of times in seconds, if there is one."},
+}
 
 
-def cell_options(function: F) -> F:
-    """Give a command the options that name one cell; it gets their values as `Asked`'s fields."""
-    for option in reversed(OPTIONS):
-        function = option(function)
-    return function
+def cell_options(*, without: Container[str] = (), **defaults: str) -> Callable[[F], F]:
+    """Give a command the options that name one cell; it gets their values as the fields of `Asked`.
+
+    Parameters
+    ----------
+    without : container of str
+        Options to leave away, which the command takes otherwise.
+    defaults : str
+        By option.
+    """
+
+    def decorate(function: F) -> F:
+        for name in reversed([name for name in OPTIONS if name not in without]):
+            settings = OPTIONS[name] | ({"default": defaults[name]} if name in defaults else {})
+            function = click.option(f"--{name}", show_default="default" in settings, **settings)(function)
+        return function
+
+    return decorate
 
 
 @dataclass(frozen=True)
 class Asked:
-    """The values of `OPTIONS`."""
+    """The values of `OPTIONS`. A data set by default gives way to a file of the user's own."""
 
     dataset: str | None
     backbone: str
@@ -87,10 +100,9 @@ class Asked:
         return planned
 
     def _dataset(self) -> str:
-        if (self.dataset is None) == (self.data is None):
-            raise UserError("Say which data: --dataset NAME (`recpress list datasets`), or --data FILE of your own.")
         if self.data is None:
-            assert self.dataset is not None
+            if self.dataset is None:
+                raise UserError("Say which data: --dataset NAME (`recpress list datasets`), or --data FILE of yours.")
             return self.dataset
         if self.user_col is None or self.item_col is None:
             raise UserError("--data needs --user-col and --item-col: the names of its two id columns.")

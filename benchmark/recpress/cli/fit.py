@@ -12,7 +12,7 @@ from recpress.cli.cells import Asked, cell_options, stage_printer
 
 
 @click.command("fit")
-@cell_options
+@cell_options()
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to make.")
 def command(out: Path, **asked: Any) -> None:
     """Train, compress, and write the artefact with the ids of its users and items beside it.

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 @click.option("--top", type=click.IntRange(min=1), default=10, show_default=True, help="Length of a list.")
 @click.option("--as-scored", is_flag=True, help="Leave out train and valid alone: the lists that were scored.")
 @click.option("--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True)
-@cell_options
+@cell_options()
 def command(
     folder: Path | None,
     users: tuple[str, ...],

@@ -93,7 +93,11 @@ class Comparison:
         elif self.margin is not None:
             bound = f"any loss is below {self.margin:.0%}"
         elif self.different:
-            bound = "a loss above 5 % can't be ruled out" if side == "worse" else ""
+            bound = ""
+            if side == "worse":
+                largest = MARGINS[-1]
+                sure = self.high < 1 - largest
+                bound = f"a loss above {largest:.0%}" + ("" if sure else " can't be ruled out")
         else:
             bound = f"a difference below {self.detectable:.1%} would not have been found"
         return "; ".join(part for part in (kept, found, bound) if part)
@@ -192,7 +196,7 @@ def compare_groups(
 
     Parameters
     ----------
-    baseline, candidate : float64 arrays of shape (n_users,)
+    baseline, candidate : float64 arrays of shape (n_users,) or (n_seeds, n_users)
     groups : int array of shape (n_users,)
 
     Returns
@@ -203,7 +207,7 @@ def compare_groups(
     slices: dict[int, tuple[NDArray[np.float64], NDArray[np.float64]]] = {}
     for group in np.unique(groups).tolist():
         inside = groups == group
-        slices[group] = (baseline[inside], candidate[inside])
+        slices[group] = (baseline[..., inside], candidate[..., inside])
     return _compare_slices(slices, metric, resamples, seed)
 
 
@@ -219,13 +223,14 @@ def compare_columns(
 
     Parameters
     ----------
-    baseline, candidate : float64 arrays of shape (n_users, n_groups)
-        NaN in the same places of both.
+    baseline, candidate : float64 arrays of shape (n_users, n_groups) or (n_seeds, n_users, n_groups)
+        NaN in the same places of both, and for every seed.
     """
     slices = {}
-    for group in range(baseline.shape[1]):
-        has = ~np.isnan(baseline[:, group])
-        slices[group] = (baseline[has, group], candidate[has, group])
+    for group in range(baseline.shape[-1]):
+        before, after = baseline[..., group], candidate[..., group]
+        has = ~np.isnan(np.atleast_2d(before)).any(axis=0)
+        slices[group] = (before[..., has], after[..., has])
     return _compare_slices(slices, metric, resamples, seed)
 
 
@@ -238,7 +243,7 @@ def _compare_slices(
     told = {
         group: compare(before, after, metric, resamples=resamples, seed=seed)
         for group, (before, after) in slices.items()
-        if len(before) > 1 and before.any()
+        if before.shape[-1] > 1 and before.any()
     }
     adjusted = dict(zip(told, adjust(list(told.values())), strict=True))
     return {group: adjusted.get(group) for group in slices}

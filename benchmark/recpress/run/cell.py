@@ -218,6 +218,7 @@ def _record(planned: Planned, outcome: Outcome, watch: Stopwatch) -> Record:
             budget=parse_budget(cell.budget) if cell.budget else None,
             params=outcome.params or {},
             code=planned.code,
+            made=planned.made,
             seed=cell.seed,
         ),
         quality=outcome.quality,

@@ -213,7 +213,7 @@ class _Runner:
             self._slots.put(slot)
         try:
             if scored is not None:
-                store.save(per_user_path(planned), scored)
+                store.save(per_user_path(planned.made), scored)
             if log:
                 write_atomic(log_path(planned), log)
             record.write(self.results, done)

@@ -13,9 +13,15 @@ def backbone_path(planned: Planned) -> Path:
     return cache_dir() / "backbones" / planned.backbone_key
 
 
-def per_user_path(planned: Planned) -> Path:
-    """Return where what a cell served, and its per-user metrics, are kept: in the cache, not in git."""
-    return cache_dir() / "per-user" / f"{planned.made}.parquet"
+def per_user_path(made: str) -> Path:
+    """Return where what was served, and its per-user metrics, are kept: in the cache, not in git.
+
+    Parameters
+    ----------
+    made : str
+        Of `recpress.run.identity.Planned`, or of a record's identity.
+    """
+    return cache_dir() / "per-user" / f"{made}.parquet"
 
 
 def log_path(planned: Planned) -> Path:

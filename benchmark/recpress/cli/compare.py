@@ -1,0 +1,122 @@
+"""``recpress compare``: runs against a baseline, paired by user."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from tabulate import tabulate
+
+if TYPE_CHECKING:
+    from recpress.evaluate import Comparison
+    from recpress.run.pairing import Slice
+
+HEADINGS = {
+    "run": "Run",
+    "metric": "Metric",
+    "baseline": "Baseline",
+    "candidate": "Run",
+    "kept": "Kept %",
+    "ci": "95 % CI",
+    "p": "p",
+    "holm": "p (Holm)",
+    "loss": "Loss below",
+    "equal": "Equal within",
+    "detectable": "Detectable",
+}
+
+
+@click.command("compare")
+@click.argument("baseline")
+@click.argument("runs", nargs=-1, required=True)
+@click.option("--results", type=click.Path(path_type=Path), default="results", show_default=True, help="Folder.")
+@click.option("--metric", "metrics", multiple=True, default=("ndcg@20", "recall@20"), show_default=True)
+@click.option("--slices", is_flag=True, help="Also by tenths of the items and of the users: who pays.")
+@click.option("--format", "form", type=click.Choice(["table", "markdown", "json"]), default="table", show_default=True)
+def command(
+    baseline: str, runs: tuple[str, ...], results: Path, metrics: tuple[str, ...], slices: bool, form: str
+) -> None:
+    """Compare runs with a baseline: what they keep of it, how surely, and what would have been found.
+
+    A run is named as `recpress show` has it, by as much of dataset/backbone/method/setting as is needed; all seeds that
+    both have are joined, or one alone with .seed0 at the end. The path of a record will do too.
+
+    \b
+    Examples:
+      recpress compare ml-100k/lightgcn/uniform/1-4 ml-100k/lightgcn/svd/1-4
+      recpress compare lightgcn/none lightgcn/uniform/1/8 lightgcn/magnitude/1/8 --slices
+    """
+    from recpress.run.pairing import compare_all, compare_slices, find, pair, read_settings
+
+    known = read_settings(results)
+    first, *others = (find(name, known) for name in (baseline, *runs))
+    pairs = [pair(first, other) for other in others]
+    told = compare_all(pairs, metrics)
+    dataset = next(iter(first.records.values())).identity.dataset
+    parts = [compare_slices(each, dataset, metrics[0]) if slices else [] for each in pairs]
+    if form == "json":
+        found = [
+            {"run": other.name, "seeds": each.seeds, "metrics": [*map(_json, row)], "slices": [*map(_slice_json, part)]}
+            for other, each, row, part in zip(others, pairs, told, parts, strict=True)
+        ]
+        click.echo(json.dumps({"baseline": first.name, "runs": found}, indent=1))
+        return
+    style = "github" if form == "markdown" else "simple"
+    users, seeds = told[0][0].n_users, ", ".join(sorted({str(list(each.seeds)) for each in pairs}))
+    click.echo(f"Baseline {first.name}: {users:,} users, seeds {seeds}.\n")
+    rows = [
+        [other.short if place == 0 else "", *_cells(one)]
+        for other, row in zip(others, told, strict=True)
+        for place, one in enumerate(row)
+    ]
+    align = ["left", "left", *["right"] * (len(HEADINGS) - 2)]
+    click.echo(tabulate(rows, headers=[*HEADINGS.values()], tablefmt=style, disable_numparse=True, colalign=align))
+    for other, row in zip(others, told, strict=True):
+        click.echo(f"\n{other.short}: {row[0].verdict()}.")
+    for other, part in zip(others, parts, strict=True):
+        if part:
+            click.echo(f"\nWho pays, {other.short}:\n\n{_slice_table(part, style)}")
+
+
+def _cells(one: Comparison) -> list[str]:
+    return [
+        one.metric,
+        f"{one.baseline:.4f}",
+        f"{one.candidate:.4f}",
+        f"{one.retention:.1%}"[:-1],
+        f"{one.low:.1%}"[:-1] + " – " + f"{one.high:.1%}"[:-1],
+        f"{one.p_value:.2g}",
+        f"{one.p_adjusted:.2g}",
+        "–" if one.margin is None else f"{one.margin:.0%}",
+        "–" if one.equivalent is None else f"{one.equivalent:.0%}",
+        f"{one.detectable:.1%}",
+    ]
+
+
+def _json(one: Comparison) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    derived = {name: getattr(one, name) for name in ("different", "lossless", "margin", "equivalent")}
+    return asdict(one) | derived | {"verdict": one.verdict()}
+
+
+def _slice_json(part: Slice) -> dict[str, Any]:
+    return {"of": part.of, "tenth": part.tenth, "comparison": part.comparison and _json(part.comparison)}
+
+
+def _slice_table(parts: list[Slice], style: str) -> str:
+    rows = []
+    for part in parts:
+        one = part.comparison
+        name = f"{part.of}, tenth {part.tenth}"
+        if one is None:
+            rows.append([name, "", "–", "", "", "nothing to keep"])
+            continue
+        verdict = ("better" if one.retention > 1 else "worse") if one.different else "no difference found"
+        interval = f"{one.low:.1%}"[:-1] + " – " + f"{one.high:.1%}"[:-1]
+        rows.append([name, one.metric, f"{one.retention:.1%}"[:-1], interval, f"{one.p_adjusted:.2g}", verdict])
+    headings = ["Slice", "Metric", "Kept %", "95 % CI", "p (Holm)", "Verdict"]
+    align = ["left", "left", "right", "right", "right", "left"]
+    return tabulate(rows, headers=headings, tablefmt=style, disable_numparse=True, colalign=align)

@@ -1,0 +1,228 @@
+"""`recpress check`: registered methods pass, each way to cheat is named, and so is each broken promise."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from recpress import codecs, registry
+from recpress.cli import cli
+from recpress.registry import MethodEntry
+
+METHOD = """
+import gc, time
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from recpress import codecs
+from recpress.api import Artefact, BudgetUnreachable, Dense, Field, Method, Params, Uniform
+
+SECRET = Path(__file__).with_name("secret.npy")
+
+class CheatParams(Params):
+    bits: int = Field(8, description="Nothing hangs on it.")
+
+class Cheat(Method[CheatParams]):
+    Params = CheatParams
+
+    def params_for(self, budget, shape):
+        if budget < shape.dense_bytes:
+            raise BudgetUnreachable("fp32 takes all its bytes")
+        return CheatParams()
+
+    def compress(self, task):
+        return make(task)
+
+"""
+CODEC = """
+class Mine(Dense):
+    kind = "mine"
+
+    @classmethod
+    def restore(cls, options, tensors):
+        return on_load(cls(tensors["values"]))
+
+    def scorer(self):
+        return Answers(self)
+
+class Answers:
+    def __init__(self, codec):
+        self.codec, self.kept = codec, {}
+
+    def scores(self, queries, out=None):
+        return answer(self, queries)
+
+    def honest(self, queries):
+        return queries @ self.codec.values.T
+
+def on_load(codec):
+    return codec
+
+codecs.KINDS["mine"] = Mine
+
+def make(task):
+    return Artefact(Dense(task.backbone.users), Mine(task.backbone.items))
+
+"""
+CHEATS = {
+    "caches answers": (
+        CODEC
+        + """
+def answer(self, queries):
+    key = queries.numpy().tobytes()
+    if key not in self.kept:
+        time.sleep(0.0005)
+        self.kept[key] = self.honest(queries)
+    return self.kept[key].clone()
+""",
+        {"keeps-no-answers"},
+    ),
+    "ships fp32 beside int8": (
+        """
+class Both(Artefact):
+    def save(self, folder):
+        super().save(folder)
+        np.save(folder / "exact.npy", self.exact.numpy())
+
+def make(task):
+    made = Both(Uniform.encode(task.backbone.users, bits=8), Uniform.encode(task.backbone.items, bits=8))
+    object.__setattr__(made, "exact", task.backbone.items)
+    return made
+""",
+        {"nothing-unclaimed", "ledger-adds-up"},
+    ),
+    "reads outside its artefact": (
+        CODEC
+        + """
+def on_load(codec):
+    np.load(SECRET)
+    return codec
+
+def answer(self, queries):
+    return self.honest(queries)
+""",
+        {"reads-only-itself"},
+    ),
+    "answers differently when timed": (
+        CODEC
+        + """
+def answer(self, queries):
+    scores = self.honest(queries)
+    return scores if gc.isenabled() else torch.zeros_like(scores)
+""",
+        {"times-as-scored"},
+    ),
+}
+HONEST = """
+def make(task):
+    return Artefact(Dense.encode(task.backbone.users), Dense.encode(task.backbone.items))
+"""
+
+
+@dataclass(frozen=True)
+class Loaded(MethodEntry):
+    """A method whose module is made of a file anywhere."""
+
+    def module(self) -> ModuleType:
+        spec = importlib.util.spec_from_file_location(f"cheat_{self.name}", self.code)
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+
+
+class Nobody:
+    """A pipe that nobody reads."""
+
+    def send(self, share: float, /) -> None: ...
+
+    def note(self, text: str, /) -> None: ...
+
+
+def directly(function: Any, *arguments: Any, **_: Any) -> Any:
+    """Do it in this process: the codecs of a file that isn't installed are known here alone."""
+    return function(*arguments, report=Nobody())
+
+
+@pytest.fixture(scope="module")
+def cache_of_module(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture
+def cached(cache_of_module: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RECPRESS_CACHE", str(cache_of_module))
+
+
+def check(*words: str) -> Result:
+    return CliRunner().invoke(cli, ["check", *words, "--backbone", "mf"], catch_exceptions=False)
+
+
+def check_file(code: str, folder: Path, monkeypatch: pytest.MonkeyPatch, *words: str) -> dict[str, str]:
+    """Return the message of each check that failed for a method with this code."""
+    (folder / "method.py").write_text(code)
+    np.save(folder / "secret.npy", np.zeros(3))
+    (folder / "card.toml").write_text(
+        'title = "C"\nsummary = "s"\ndivision = "closed"\nserve_form = "table"\nformula = "x"\nlicense = "MIT"\n'
+    )
+    monkeypatch.setattr(registry, "methods", lambda: {"cheat": Loaded("cheat", "control", folder)})
+    monkeypatch.setattr(codecs, "KINDS", dict(codecs.KINDS))
+    monkeypatch.setattr("recpress.run.check.call", directly)
+    monkeypatch.setattr("recpress.run.cell.call", directly)
+    done = check("cheat", "--format", "json", *words)
+    outcomes = json.loads(done.stdout)
+    found = {each["check"]: each["message"] for each in outcomes if each["state"] == "failed"}
+    assert done.exit_code == bool(found)
+    return found
+
+
+def test_an_honest_method_passes_in_its_own_processes(cached: None) -> None:
+    done = check("uniform", "--audit", "--budget", "1/4")
+    lines = [line.split() for line in done.stdout.splitlines()]
+    assert done.exit_code == 0
+    assert {state for state, _ in lines} == {"passed"}
+    assert {"meets-budgets", "keeps-no-answers", "times-as-scored"} < {name for _, name in lines}
+
+
+@pytest.mark.parametrize("cheat", CHEATS)
+def test_each_cheat_is_caught_by_name(
+    cheat: str, cached: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code, checks = CHEATS[cheat]
+    assert check_file(METHOD + code, tmp_path, monkeypatch, "--audit").keys() == checks
+
+
+@pytest.mark.parametrize(
+    ("written", "instead", "named", "said"),
+    [
+        ('raise BudgetUnreachable("fp32 takes all its bytes")', "pass", "meets-budgets", "at 1/2 the artefact has"),
+        ('raise BudgetUnreachable("fp32 takes all its bytes")', "pass", "refuses-one-byte", "must raise"),
+        (', description="Nothing hangs on it."', "", "params-documented", "give bits a description"),
+        ("def make(task):", "def make(task):\n    task.backbone.users.mul_(2)", "leaves-the-backbone", "frozen"),
+        ("def make(task):", "def make(task):\n    raise KeyError('left')", "reloads-alike", "KeyError: 'left'"),
+    ],
+)
+def test_each_broken_promise_is_named(
+    written: str,
+    instead: str,
+    named: str,
+    said: str,
+    cached: None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert check_file(METHOD + HONEST, tmp_path, monkeypatch) == {}
+    code = (METHOD + HONEST).replace(written, instead)
+    assert code != METHOD + HONEST
+    assert said in check_file(code, tmp_path, monkeypatch)[named]

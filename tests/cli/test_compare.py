@@ -1,0 +1,129 @@
+"""`recpress compare`: runs found by part of their names, joined over seeds, told apart or not."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from recpress import record
+from recpress.cli import cli
+from recpress.errors import UserError
+from recpress.evaluate import compare_columns, compare_groups
+
+SUITE = """
+title = "three methods"
+datasets = ["synthetic-tiny"]
+backbones = ["mf"]
+seeds = [0, 1]
+timing_seconds = 0.05
+
+[[methods]]
+name = "none"
+budgets = []
+
+[[methods]]
+name = "uniform"
+budgets = ["1/4"]
+params = [{ bits = 1 }]
+"""
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("compare")
+    (folder / "suite.toml").write_text(SUITE)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RECPRESS_CACHE", str(folder / "cache"))
+        words = ["run", "--suite", folder / "suite.toml", "--results", folder / "results"]
+        done = CliRunner().invoke(cli, [str(word) for word in words], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return folder
+
+
+@pytest.fixture
+def results(place: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("RECPRESS_CACHE", str(place / "cache"))
+    return place / "results"
+
+
+def recpress(results: Path, *words: str) -> str:
+    done = CliRunner().invoke(cli, ["compare", *words, "--results", str(results)], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
+def test_means_are_those_of_the_records_over_both_seeds(results: Path) -> None:
+    told = json.loads(recpress(results, "none", "uniform/1/4", "bits=1", "--format", "json", "--slices"))
+    assert told["baseline"] == "synthetic-tiny/mf/none/default"
+    assert [run["run"] for run in told["runs"]] == [f"synthetic-tiny/mf/uniform/{name}" for name in ("1-4", "bits=1")]
+    kept = record.read_all(results)
+    for run in told["runs"]:
+        assert run["seeds"] == [0, 1]
+        setting = run["run"].rpartition("/")[2].replace("-", "/")
+        for one in run["metrics"]:
+            for side, name in (("baseline", "default"), ("candidate", setting)):
+                means = [each.quality.metrics[one["metric"]] for each in kept if each.identity.setting == name]
+                assert len(means) == 2
+                assert one[side] == pytest.approx(np.mean(means), rel=1e-12)
+            assert one["p_adjusted"] >= one["p_value"]
+            assert one["low"] <= one["retention"] <= one["high"]
+        assert [(each["of"], each["tenth"]) for each in run["slices"]] == [
+            (of, tenth) for of in ("items", "users") for tenth in range(1, 11)
+        ]
+    assert told["runs"][1]["metrics"][0]["margin"] is None  # One bit a value isn't lossless on anything.
+
+
+def test_one_seed_or_the_path_of_a_record_will_do(results: Path) -> None:
+    (path,) = results.glob("records/*/mf/uniform/1-4.seed1.json")
+    said = recpress(results, "none", str(path))
+    assert "seeds [1]" in said
+    assert said == recpress(results, "none", "uniform/1/4.seed1")
+    assert "uniform/1-4: ndcg@20: keeps" in said
+
+
+def test_of_equals_nothing_is_found_and_what_could_have_been_is_said(results: Path) -> None:
+    (one,) = json.loads(recpress(results, "none", "none", "--metric", "recall@20", "--format", "json"))["runs"]
+    assert one["metrics"][0]["p_value"] == 1
+    assert one["metrics"][0]["equivalent"] == 0.01
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["none", "uniform"], "'uniform' may be any of 2 runs: .* such as synthetic-tiny/mf/uniform/1-4"),
+        (["none", "unifrom/1/4"], "no run 'unifrom/1/4'"),
+        (["none", "uniform/1/4.seed7"], "has the seeds 0, 1, and not 7"),
+        (["none.seed0", "uniform/1/4.seed1"], "no seed in common"),
+        (["none", "uniform/1/4", "--metric", "ncdg@20"], "did you mean 'ndcg@20'"),
+        (["none", "nothing.json"], "There is no record nothing.json"),
+    ],
+)
+def test_a_wrong_request_is_answered_with_its_fix(results: Path, words: list[str], said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        recpress(results, *words)
+
+
+def test_results_of_another_machine_name_the_command_that_makes_them(
+    results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RECPRESS_CACHE", str(tmp_path))
+    with pytest.raises(UserError, match=r"not on this machine: `recpress run --dataset synthetic-tiny .* --force`"):
+        recpress(results, "none", "uniform/1/4")
+
+
+def test_slices_take_seeds_as_the_whole_does() -> None:
+    rng = np.random.default_rng(0)
+    before = rng.random((3, 40, 2))
+    after = before * rng.random((3, 40, 1))
+    before[:, ::2, 1] = after[:, ::2, 1] = np.nan
+    columns = compare_columns(before, after, "m")
+    by_users = compare_groups(before[..., 0], after[..., 0], np.zeros(40, int), "m")
+    assert columns[0] is not None
+    assert by_users[0] is not None
+    assert columns[0].retention == by_users[0].retention
+    assert columns[1] is not None
+    assert (columns[0].n_users, columns[1].n_users, columns[1].n_seeds) == (40, 20, 3)
