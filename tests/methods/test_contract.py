@@ -131,10 +131,13 @@ def test_soft_labels_agree_with_their_definition() -> None:
     assert soft_label_loss(teacher, teacher, 4.0).abs() < 1e-6
 
 
-def test_the_method_in_readme_meets_its_budget_and_reloads(graph: Graph, backbone: Backbone, tmp_path: Path) -> None:
-    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-    module = ModuleType("readme")
-    exec(readme.split("```python\n")[1].split("```")[0], module.__dict__)
+@pytest.mark.parametrize("page", ["README.md", "benchmark/docs/add-a-method.md"])
+def test_the_worked_example_meets_its_budget_and_reloads(
+    page: str, graph: Graph, backbone: Backbone, tmp_path: Path
+) -> None:
+    text = (Path(__file__).parents[2] / page).read_text(encoding="utf-8")
+    module = ModuleType("example")
+    exec(text.split("```python\n")[1].split("```")[0], module.__dict__)
     method = method_class(module)()
     shape = Shape(graph.n_users, graph.n_items, backbone.users.shape[1])
     params = method.params_for(shape.dense_bytes // 4, shape)

@@ -16,6 +16,8 @@ VERBS = {
     "list": ("list_", "List what is registered: datasets, backbones, methods, suites."),
     "info": ("info", "Show a data set: card, statistics, split hashes."),
     "fetch": ("fetch", "Fetch the raw files of a data set, checked."),
+    "train": ("train", "Train a backbone by its recipe, and print how it ranks."),
+    "tune": ("tune", "Search for a backbone's recipe on valid, and keep the log of trials."),
     "run": ("run", "Run a suite, or single cells, and write their records."),
     "fit": ("fit", "Train and compress one recommender, and keep it as a folder."),
     "recommend": ("recommend", "Recommend items to users, from a fitted folder or a cell."),
