@@ -13,6 +13,7 @@ from recpress.codecs.dense import Dense
 from recpress.codecs.entropy import Entropy
 from recpress.codecs.grouped import Grouped
 from recpress.codecs.lowrank import LowRank
+from recpress.codecs.product import Product, Residual
 from recpress.codecs.sparse import Sparse
 from recpress.codecs.ternary import Ternary
 from recpress.codecs.total import Sum
@@ -28,6 +29,8 @@ __all__ = [
     "Entropy",
     "Grouped",
     "LowRank",
+    "Product",
+    "Residual",
     "Scorer",
     "Sparse",
     "Sum",
@@ -37,7 +40,8 @@ __all__ = [
 ]
 
 KINDS: dict[str, type[Codec]] = {
-    codec.kind: codec for codec in (Binary, Constant, Dense, Entropy, Grouped, LowRank, Sparse, Sum, Ternary, Uniform)
+    codec.kind: codec
+    for codec in (Binary, Constant, Dense, Entropy, Grouped, LowRank, Product, Residual, Sparse, Sum, Ternary, Uniform)
 }
 
 

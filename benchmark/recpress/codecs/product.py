@@ -1,0 +1,247 @@
+"""Vector quantization with small codebooks: product (parts of a row) and residual (sums of whole rows)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import faiss
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from recpress.codecs.base import ALL, Codec, Rows, nbytes
+from recpress.codecs.packing import pack, row_bytes, unpack
+
+# Rows that codebooks are trained on, per codeword: more no longer moves a mean by much (FAISS's own default).
+POINTS_PER_WORD = 256
+# Rounds of k-means, and of those that start an optimised rotation.
+ROUNDS = 12
+# Candidates that residual quantization keeps from level to level.
+BEAM = 5
+
+
+@dataclass(frozen=True)
+class Codebooks(Codec):
+    """What product and residual quantization share: rows of codes, each naming a word of one of M codebooks.
+
+    Attributes
+    ----------
+    codes : uint8 Tensor of shape (n, row_bytes(M, bits))
+        Packed as `recpress.codecs.packing` says.
+    words : float16 Tensor of shape (M, 2 ** bits, w)
+    bits, columns : int
+    """
+
+    codes: Tensor
+    words: Tensor
+    bits: int
+    columns: int
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        return (self.codes.shape[0], self.columns)
+
+    def named(self, rows: Rows) -> Tensor:
+        """Return the words that the rows name, float32 of shape (len(rows), M, w)."""
+        codes = unpack(self.codes[rows], self.words.shape[0], self.bits).long()
+        return self.words.float()[torch.arange(self.words.shape[0]), codes]
+
+    def tensors(self) -> dict[str, Tensor]:
+        """See `Codec.tensors`."""
+        return {"codes": self.codes, "words": self.words}
+
+    def options(self) -> dict[str, Any]:
+        """See `Codec.options`."""
+        return {"bits": self.bits, "columns": self.columns}
+
+    def ledger(self) -> Counter[str]:
+        """See `Codec.ledger`."""
+        return Counter(indices=nbytes(self.codes), codebooks=nbytes(self.words))
+
+    def nominal(self) -> int:
+        """Count the words: the rows are only names of them."""
+        return self.words.numel()
+
+    def nonzero(self) -> int:
+        """Count the words that are not zero."""
+        return int(torch.count_nonzero(self.words))
+
+    @classmethod
+    def restore(cls, options: dict[str, Any], tensors: dict[str, Tensor]) -> Codebooks:
+        """See `Codec.restore`."""
+        bits, columns = int(options["bits"]), int(options["columns"])
+        codes, words = tensors["codes"], tensors["words"]
+        if codes.dtype != torch.uint8 or words.dim() != 3 or words.shape[1] != 2**bits:
+            raise ValueError(f"codes of {bits} bits need codebooks of {2**bits} words, not {tuple(words.shape)}")
+        if codes.dim() != 2 or codes.shape[1] != row_bytes(words.shape[0], bits):
+            raise ValueError(f"{words.shape[0]} codes of {bits} bits don't take {codes.shape[1:]} bytes a row")
+        cls.check(words, columns)
+        return cls(codes, words, bits, columns)
+
+    @staticmethod
+    def check(words: Tensor, columns: int) -> None:
+        """Raise ValueError when the words can't make a row of so many columns."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Product(Codebooks):
+    """A row is cut into M parts of w columns, and each part is a word of its codebook (Jégou et al. 2011).
+
+    Where M · w is more than d, the last part is padded with zeros.
+    """
+
+    kind = "product"
+
+    @classmethod
+    def encode(cls, table: Tensor, parts: int, bits: int = 8, seed: int = 0) -> Product:
+        """Learn a codebook for each part by k-means, and name the nearest words.
+
+        Parameters
+        ----------
+        table : float32 Tensor of shape (n, d)
+        parts : int in [1, d]
+            Of ``ceil(d / parts)`` columns each.
+        bits : int in [1, 8]
+            Codebooks have ``2 ** bits`` words.
+        seed : int
+
+        Raises
+        ------
+        ValueError
+            When a value is NaN or infinite, or too large for float16.
+        """
+        padded = pad_columns(table, parts)
+        quantizer = faiss.ProductQuantizer(padded.shape[1], parts, bits)
+        _configure(quantizer.cp, seed)
+        with one_thread():
+            quantizer.train(training_rows(padded, bits, seed))
+            words = faiss.vector_to_array(quantizer.centroids).reshape(parts, 2**bits, -1)
+            # The nearest of the words as they are stored.
+            stored = torch.from_numpy(words).half()
+            faiss.copy_array_to_vector(stored.float().numpy().ravel(), quantizer.centroids)
+            packed = quantizer.compute_codes(padded.numpy())
+        codes = faiss.unpack_bitstrings(packed, parts, bits).astype(np.uint8)
+        return cls(pack(torch.from_numpy(codes), bits), stored, bits, table.shape[1])
+
+    def decode(self, rows: Rows = ALL) -> Tensor:
+        """See `Codec.decode`."""
+        return self.named(rows).flatten(1)[:, : self.columns]
+
+    @staticmethod
+    def check(words: Tensor, columns: int) -> None:
+        """See `Codebooks.check`."""
+        if words.shape[0] * words.shape[2] < columns:
+            raise ValueError(f"{words.shape[0]} parts of {words.shape[2]} columns don't make {columns}")
+
+
+@dataclass(frozen=True)
+class Residual(Codebooks):
+    """A row is a sum of M words, each chosen for what the ones before it left over (Chen et al. 2010)."""
+
+    kind = "residual"
+
+    @classmethod
+    def encode(cls, table: Tensor, levels: int, bits: int = 8, seed: int = 0) -> Residual:
+        """Learn a codebook for each level by k-means on the residuals, and search the sums with a beam.
+
+        Parameters
+        ----------
+        table : float32 Tensor of shape (n, d)
+        levels : int, >= 1
+        bits : int in [1, 8]
+        seed : int
+
+        Raises
+        ------
+        ValueError
+            When a value is NaN or infinite, or too large for float16.
+        """
+        finite(table)
+        quantizer = faiss.ResidualQuantizer(table.shape[1], levels, bits)
+        _configure(quantizer.cp, seed)
+        quantizer.max_beam_size = BEAM
+        quantizer.verbose = False
+        with one_thread():
+            quantizer.train(training_rows(table, bits, seed))
+            stored = torch.from_numpy(faiss.vector_to_array(quantizer.codebooks)).half()
+            faiss.copy_array_to_vector(stored.float().numpy(), quantizer.codebooks)
+            packed = quantizer.compute_codes(table.contiguous().numpy())
+        codes = faiss.unpack_bitstrings(packed, levels, bits).astype(np.uint8)
+        words = stored.view(levels, 2**bits, table.shape[1])
+        return cls(pack(torch.from_numpy(codes), bits), words, bits, table.shape[1])
+
+    def decode(self, rows: Rows = ALL) -> Tensor:
+        """See `Codec.decode`."""
+        return self.named(rows).sum(1)
+
+    @staticmethod
+    def check(words: Tensor, columns: int) -> None:
+        """See `Codebooks.check`."""
+        if words.shape[2] != columns:
+            raise ValueError(f"words of {words.shape[2]} columns don't make rows of {columns}")
+
+
+def optimized_rotation(table: Tensor, parts: int, bits: int, iterations: int, seed: int) -> Tensor:
+    """Return the rotation after which product quantization errs least, shape (d', d') with d' padded to the parts.
+
+    Optimized product quantization (Ge et al. 2013, section 3.1): codebooks and rotation are fitted in turns.
+    """
+    padded = pad_columns(table, parts)
+    width = padded.shape[1]
+    rotation = faiss.OPQMatrix(width, parts)
+    rotation.niter, rotation.niter_pq_0, rotation.verbose = iterations, ROUNDS, False
+    trainer = faiss.ProductQuantizer(width, parts, bits)
+    _configure(trainer.cp, seed)
+    rotation.pq = trainer
+    with one_thread():
+        rotation.train(training_rows(padded, bits, seed))
+    return torch.from_numpy(faiss.vector_to_array(rotation.A)).view(width, width).T.contiguous()
+
+
+def pad_columns(table: Tensor, parts: int) -> Tensor:
+    """Return the table with columns of zeros up to a multiple of the parts."""
+    if not 1 <= parts <= table.shape[1]:
+        raise ValueError(f"a row of {table.shape[1]} columns has 1 to {table.shape[1]} parts, not {parts}")
+    return F.pad(finite(table), (0, -table.shape[1] % parts)).contiguous()
+
+
+def finite(table: Tensor) -> Tensor:
+    """Return the table, if float16 words can hold its values."""
+    if not torch.isfinite(table.half()).all():
+        raise ValueError("a value is not finite, or too large for float16 codebooks")
+    return table
+
+
+def training_rows(table: Tensor, bits: int, seed: int) -> NDArray[np.float32]:
+    """Return at most `POINTS_PER_WORD` random rows per word, and at least one: a small table is repeated."""
+    words = 2**bits
+    if len(table) < words:
+        return table.repeat(-(-words // len(table)), 1).numpy()
+    chosen = torch.randperm(len(table), generator=torch.Generator().manual_seed(seed))[: POINTS_PER_WORD * words]
+    rows: NDArray[np.float32] = table[chosen].numpy()
+    return rows
+
+
+def _configure(clustering: Any, seed: int) -> None:
+    clustering.seed, clustering.niter = seed, ROUNDS
+    clustering.min_points_per_centroid = 1
+    clustering.max_points_per_centroid = POINTS_PER_WORD
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Run FAISS in one thread, so that sums are added in one order and the same seed gives the same bytes."""
+    before = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(1)
+    try:
+        yield
+    finally:
+        faiss.omp_set_num_threads(before)
