@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field
@@ -15,6 +15,7 @@ from recpress.backbones.sampling import Batch, Sampler
 from recpress.backbones.train import optimise
 from recpress.codecs import Codec, Constant, Dense, Encoder, LowRank, Sparse, Sum, Uniform
 from recpress.codecs.artefact import Artefact
+from recpress.codecs.dense import FLOATS, FloatName
 from recpress.data.graph import Graph
 from recpress.data.interactions import UserItems
 
@@ -35,14 +36,17 @@ __all__ = [
     "Sampler",
     "Shape",
     "Sparse",
+    "StudentParams",
     "Sum",
     "Task",
+    "ThinParams",
     "TrainingParams",
     "Uniform",
     "UserItems",
     "fits",
     "largest",
     "optimise",
+    "widest",
 ]
 
 # An artefact may exceed its budget by 2 % (rules of fair measurement, 5); header and manifest take under a kilobyte.
@@ -67,6 +71,24 @@ class TrainingParams(Params):
     rate: float = Field(
         0.1, gt=0, description="Adam's learning rate as a share of the recipe's; it decays to 0 by a cosine."
     )
+
+
+class ThinParams(Params):
+    """Base of the parameters of a method that trains dense tables with fewer columns, from scratch."""
+
+    dim: int = Field(16, ge=1, description="Columns of the final tables.")
+    epochs: int | None = Field(None, ge=1, description="Passes over the interactions; by default the recipe's.")
+    values: FloatName = Field("fp16", description="How the tables are stored.")
+
+
+class StudentParams(ThinParams):
+    """Base of the parameters of a method whose thin tables learn from the frozen ones."""
+
+    start: Literal["svd", "random"] = Field(
+        "svd", description="svd: the frozen tables on their leading directions. random: as the recipe starts."
+    )
+    epochs: int | None = Field(10, ge=1, description="Passes over the interactions; None: the recipe's.")
+    rate: float = Field(0.1, gt=0, description="Adam's learning rate as a share of the recipe's; 1 for a random start.")
 
 
 P = TypeVar("P", bound=Params)
@@ -173,6 +195,21 @@ def largest(candidates: list[T], tensor_bytes: Callable[[T], float], budget: int
     raise BudgetUnreachable(
         f"the smallest artefact takes {least + METADATA_BYTES:,.0f} bytes and the budget is {budget:,}"
     )
+
+
+Thin = TypeVar("Thin", bound=ThinParams)
+
+
+def widest(params: type[Thin], budget: int, shape: Shape) -> Thin:
+    """Return the parameters with the most columns whose dense tables fit the budget.
+
+    Raises
+    ------
+    BudgetUnreachable
+        When a single column doesn't fit.
+    """
+    candidates = [params(dim=dim) for dim in range(shape.dim, 0, -1)]
+    return largest(candidates, lambda each: shape.entities * each.dim * FLOATS[each.values].itemsize, budget)
 
 
 def make_generator(seed: int) -> torch.Generator:

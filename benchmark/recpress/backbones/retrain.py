@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from recpress.backbones.base import Backbone
 from recpress.backbones.objective import Embed, Objective
+from recpress.backbones.recipe import Recipe
 from recpress.backbones.sampling import Batch
 from recpress.backbones.train import AfterStep, optimise
 from recpress.data.graph import Graph
@@ -49,12 +51,10 @@ class Retraining:
     """
 
     def __init__(self, backbone: Backbone, graph: Graph, generator: torch.Generator) -> None:
-        self.objective = Objective(graph, backbone.recipe, generator)
-        self.start = torch.cat([backbone.base_users, backbone.base_items])
-        target = torch.cat([backbone.users, backbone.items])
-        if self.start.shape != target.shape or not torch.allclose(self.objective.final(self.start), target, atol=1e-5):
-            self.objective = Objective(graph, backbone.recipe.model_copy(update={"layers": 0}), generator)
-            self.start = target
+        linear = linear_recipe(backbone, graph)
+        self.objective = Objective(graph, linear or backbone.recipe.model_copy(update={"layers": 0}), generator)
+        tables = (backbone.base_users, backbone.base_items) if linear else (backbone.users, backbone.items)
+        self.start = torch.cat(tables)
 
     def steps(self, epochs: int) -> int:
         """Return how many steps a number of epochs takes."""
@@ -129,17 +129,120 @@ class Retraining:
         )
 
 
+class Student:
+    """Thinner tables that are trained as the backbone was, and by what it answers.
+
+    Where the backbone's final tables are propagated base tables, so are the student's, and they are folded at the end.
+
+    Parameters
+    ----------
+    teacher : Backbone
+        Only read.
+    graph : Graph
+    dim : int
+        Columns.
+    generator : torch.Generator
+    start : {"svd", "random"}
+        svd: the backbone's tables on the leading directions of its final ones. random: as its recipe starts.
+    propagate : bool
+        False: the student has no graph even if the backbone does.
+
+    Attributes
+    ----------
+    objective : Objective
+    sharpness : float
+        What a score is multiplied with to be a logit: cosines were trained as ``cosine / temperature``.
+    """
+
+    def __init__(
+        self,
+        teacher: Backbone,
+        graph: Graph,
+        dim: int,
+        generator: torch.Generator,
+        start: Literal["svd", "random"] = "random",
+        propagate: bool = True,
+    ) -> None:
+        linear = linear_recipe(teacher, graph) if propagate else None
+        recipe = linear or teacher.recipe.model_copy(update={"layers": 0})
+        self.objective = Objective(graph, recipe.model_copy(update={"dim": dim}), generator)
+        if start == "svd":
+            final = torch.cat([teacher.users, teacher.items])
+            known = torch.cat([teacher.base_users, teacher.base_items]) if linear else final
+            self.base = (known @ leading_directions(final, dim)).requires_grad_()
+        else:
+            random = torch.empty(graph.n_nodes, dim).normal_(std=recipe.init_std, generator=generator)
+            self.base = random.requires_grad_()
+        self.sharpness = 1 / recipe.temperature if recipe.cosine else 1.0
+
+    def fit(
+        self,
+        lesson: Callable[[Batch, Tensor, Tensor], Tensor] | None,
+        epochs: int | None,
+        rate: float,
+        progress: Callable[[float], None],
+    ) -> tuple[Tensor, Tensor]:
+        """Train and return the final tables of users and items.
+
+        Parameters
+        ----------
+        lesson : callable, optional
+            From a batch and the student's final tables to what the teacher adds to the backbone's own loss.
+        epochs : int, optional
+            By default as many as the recipe says.
+        rate : float
+            Share of the recipe's learning rate.
+        progress : callable
+        """
+        objective, recipe = self.objective, self.objective.recipe
+        schedule = recipe.model_copy(
+            update={"epochs": epochs or recipe.epochs, "learning_rate": rate * recipe.learning_rate}
+        )
+
+        def loss(batch: Batch) -> Tensor:
+            users, items = objective.split(objective.final(self.base))
+            value = objective.loss(batch, Embed.of(users, items), Embed.of(*objective.split(self.base)))
+            return value + lesson(batch, users, items) if lesson else value
+
+        optimise([self.base], loss, objective.sampler, schedule, lambda epoch, _: progress(epoch / schedule.epochs))
+        return objective.split(objective.final(self.base.detach()))
+
+
+def linear_recipe(backbone: Backbone, graph: Graph) -> Recipe | None:
+    """Return the recipe of a backbone whose final tables are its propagated base tables, and None for any other."""
+    base = torch.cat([backbone.base_users, backbone.base_items])
+    final = torch.cat([backbone.users, backbone.items])
+    if base.shape != final.shape:
+        return None
+    made = Objective(graph, backbone.recipe, torch.Generator()).final(base)
+    return backbone.recipe if torch.allclose(made, final, atol=1e-5) else None
+
+
+def leading_directions(table: Tensor, dim: int) -> Tensor:
+    """Return the first `dim` right singular vectors of a table of shape (n, d), shape (d, dim); zeros beyond d."""
+    vectors = torch.linalg.eigh(table.double().T @ table.double()).eigenvectors.flip(1)[:, :dim].float()
+    return F.pad(vectors, (0, dim - vectors.shape[1]))
+
+
 def clear_moments(optimiser: torch.optim.Adam, leaf: Tensor, mask: Tensor) -> None:
     """Set the running moments of Adam to zero where a mask hides a leaf."""
     for moment in ("exp_avg", "exp_avg_sq"):
         optimiser.state[leaf][moment].mul_(mask)
 
 
-def teacher_lists(backbone: Backbone, graph: Graph, count: int) -> tuple[Tensor, Tensor]:
+def teacher_lists(backbone: Backbone, graph: Graph, count: int, among: Tensor | None = None) -> tuple[Tensor, Tensor]:
     """Return the backbone's best items that each user hasn't seen, best first, and their scores.
 
-    Both have the shape (n_users, min(count, n_items)). Where a user has fewer unseen items, seen ones fill the list
-    with scores of -inf, which a softmax ignores.
+    Both have the shape (n_users, min(count, n_items)). Where a user has fewer unseen items, others fill the list with
+    scores of -inf, which a softmax ignores.
+
+    Parameters
+    ----------
+    backbone : Backbone
+    graph : Graph
+    count : int
+    among : bool Tensor of shape (n_items,), optional
+        Items to choose from.
     """
     seen = graph.user_items
     owners, items = torch.from_numpy(seen.users).long(), torch.from_numpy(seen.items).long()
@@ -149,5 +252,7 @@ def teacher_lists(backbone: Backbone, graph: Graph, count: int) -> tuple[Tensor,
         scores = backbone.users[start:stop] @ backbone.items.T
         here = slice(int(seen.indptr[start]), int(seen.indptr[stop]))
         scores[owners[here] - start, items[here]] = -torch.inf
+        if among is not None:
+            scores[:, ~among] = -torch.inf
         best.append(scores.topk(min(count, graph.n_items)))
     return torch.cat([block.indices for block in best]), torch.cat([block.values for block in best])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Literal
 
-import torch
 from torch import Tensor
 
 from recpress.api import Artefact, Batch, Dense, Field, Method, Shape, Task, TrainingParams, largest
@@ -42,6 +41,5 @@ class Continued(Method[ContinuedParams]):
             return training.loss(batch, objective.final(base), base)
 
         training.minimise([base], loss, params.epochs, params.rate, task.progress)
-        with torch.no_grad():
-            users, items = objective.split(objective.final(base))
+        users, items = objective.split(objective.final(base.detach()))
         return Artefact(Dense.encode(users, params.values), Dense.encode(items, params.values))

@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
-from recpress.api import Artefact, Dense, Field, Method, Params, Shape, Task, largest
+from recpress.api import Artefact, Dense, Method, Shape, Task, ThinParams, widest
 from recpress.backbones.catalogue import backbone
-from recpress.codecs.dense import FLOATS
 
 
-class SmallParams(Params):
+class SmallParams(ThinParams):
     """The size of the tables; how they are trained is the recipe's."""
-
-    dim: int = Field(16, ge=1, description="Columns of the final tables.")
-    epochs: int | None = Field(None, ge=1, description="Passes over the interactions; by default the recipe's.")
-    values: Literal["fp32", "fp16"] = Field("fp16", description="How the tables are stored.")
 
 
 class Small(Method[SmallParams]):
@@ -28,14 +21,15 @@ class Small(Method[SmallParams]):
 
     def params_for(self, budget: int, shape: Shape) -> SmallParams:
         """See `Method.params_for`: the widest tables that fit."""
-        candidates = [SmallParams(dim=dim) for dim in range(shape.dim, 0, -1)]
-        return largest(candidates, lambda params: shape.entities * params.dim * FLOATS[params.values].itemsize, budget)
+        return widest(SmallParams, budget, shape)
 
     def compress(self, task: Task[SmallParams]) -> Artefact:
         """See `Method.compress`."""
         params, teacher = task.params, task.backbone
         epochs = params.epochs or teacher.recipe.epochs
-        recipe = teacher.recipe.model_copy(update={"dim": params.dim, "epochs": epochs})
+        # Some backbones' final tables are wider than their base tables, which is what a recipe sets.
+        dim = max(1, params.dim * teacher.recipe.dim // teacher.users.shape[1])
+        recipe = teacher.recipe.model_copy(update={"dim": dim, "epochs": epochs})
         trained = backbone(teacher.name).fit(
             task.graph, recipe, task.seed, lambda epoch, *_: task.progress(epoch / epochs)
         )

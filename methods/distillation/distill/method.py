@@ -82,7 +82,7 @@ class Distill(Method[DistillParams]):
             task_loss = (torch.logsumexp(logits, 1) - logits[:, 0]).mean()
             if params.alpha == 0:
                 return task_loss
-            owners = batch.users.unique()
+            owners = torch.unique(batch.users)
             target = torch.cat([list_scores[owners], teacher.users[owners] @ teacher.items[shared].T], 1) * sharpness
             query = F.embedding(owners, users)
             own = torch.einsum("bd,bkd->bk", query, F.embedding(lists[owners], items))

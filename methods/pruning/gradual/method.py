@@ -64,6 +64,5 @@ class Gradual(Method[GradualParams]):
             mask.copy_(pruned.largest_mask(ranked, sparsity_at(step / ramp, params.sparsity)).view_as(mask))
 
         training.minimise_masked(base, mask, params.epochs, params.rate, task.progress, choose)
-        with torch.no_grad():
-            users, items = objective.split(training.masked(base, mask))
+        users, items = objective.split(training.masked(base.detach(), mask))
         return Artefact(pruned.encode(users, params.values), pruned.encode(items, params.values))

@@ -22,7 +22,7 @@ class LotteryParams(TrainingParams):
 
 def sparsity_after(done: int, rounds: int, final: float) -> float:
     """Return the sparsity after some rounds, each of which takes the same share of what is left."""
-    return 1 - (1 - final) ** (done / rounds)
+    return 1.0 - float((1 - final) ** (done / rounds))
 
 
 class Lottery(Method[LotteryParams]):
@@ -49,21 +49,20 @@ class Lottery(Method[LotteryParams]):
         training = Retraining(task.backbone, task.graph, task.generator)
         base = training.start.clone().requires_grad_()
         mask = torch.ones_like(base, dtype=torch.bool)
-        for done in range(params.rounds + 1):
-            training.minimise_masked(
-                base,
-                mask,
-                params.epochs,
-                params.rate,
-                lambda share, done=done: task.progress((done + share) / (params.rounds + 1)),
-            )
-            if done == params.rounds:
-                break
+
+        def train(done: int) -> None:
+            def progress(share: float) -> None:
+                task.progress((done + share) / (params.rounds + 1))
+
+            training.minimise_masked(base, mask, params.epochs, params.rate, progress)
+
+        for done in range(params.rounds):
+            train(done)
             with torch.no_grad():
                 left = training.masked(base, mask).abs().view(1, -1)
                 kept = pruned.largest_mask(left, sparsity_after(done + 1, params.rounds, params.sparsity))
                 mask.copy_(kept.view_as(mask))
                 base.copy_(training.start)
-        with torch.no_grad():
-            users, items = training.objective.split(training.masked(base, mask))
+        train(params.rounds)
+        users, items = training.objective.split(training.masked(base.detach(), mask))
         return Artefact(pruned.encode(users, params.values), pruned.encode(items, params.values))

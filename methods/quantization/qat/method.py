@@ -110,8 +110,7 @@ class Qat(Method[QatParams]):
         params = task.params
         training = Retraining(task.backbone, task.graph, task.generator)
         objective, base = training.objective, training.start.requires_grad_()
-        with torch.no_grad():
-            first = objective.split(objective.final(base))
+        first = objective.split(objective.final(base.detach()))
         grids = [Grid(table, params.bits, params.granularity) for table in first]
 
         def loss(batch: Batch) -> Tensor:
@@ -121,6 +120,5 @@ class Qat(Method[QatParams]):
 
         leaves = [base, *(leaf for grid in grids for leaf in (grid.log_step, grid.shift))]
         training.minimise(leaves, loss, params.epochs, params.rate, task.progress)
-        with torch.no_grad():
-            users, items = objective.split(objective.final(base))
+        users, items = objective.split(objective.final(base.detach()))
         return Artefact(grids[0].encode(users), grids[1].encode(items))
