@@ -13,6 +13,7 @@ from recpress.codecs.dense import Dense
 from recpress.codecs.entropy import Entropy
 from recpress.codecs.grouped import Grouped
 from recpress.codecs.lowrank import LowRank
+from recpress.codecs.mixed import Mixed
 from recpress.codecs.product import Product, Residual
 from recpress.codecs.sparse import Sparse
 from recpress.codecs.ternary import Ternary
@@ -29,6 +30,7 @@ __all__ = [
     "Entropy",
     "Grouped",
     "LowRank",
+    "Mixed",
     "Product",
     "Residual",
     "Scorer",
@@ -41,7 +43,21 @@ __all__ = [
 
 KINDS: dict[str, type[Codec]] = {
     codec.kind: codec
-    for codec in (Binary, Constant, Dense, Entropy, Grouped, LowRank, Product, Residual, Sparse, Sum, Ternary, Uniform)
+    for codec in (
+        Binary,
+        Constant,
+        Dense,
+        Entropy,
+        Grouped,
+        LowRank,
+        Mixed,
+        Product,
+        Residual,
+        Sparse,
+        Sum,
+        Ternary,
+        Uniform,
+    )
 }
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from recpress.api import Artefact, Dense, Field, LowRank, Method, Params, Shape, Task, largest
 from recpress.codecs.constant import Constant
-from recpress.codecs.mixed import Mixed, head_and_tail
+from recpress.codecs.mixed import PART_METADATA_BYTES, Mixed, head_and_tail
 from recpress.codecs.packing import row_bytes
 
 
@@ -25,7 +25,7 @@ def tensor_bytes(params: EntityParams, shape: Shape) -> int:
     """Return the bytes of kept rows, the shared row of each table, and a bit a row that says which it has."""
     kept = sum(round(params.keep * rows) for rows in (shape.n_users, shape.n_items))
     index = row_bytes(shape.n_users, 1) + row_bytes(shape.n_items, 1)
-    return 2 * shape.dim * (kept + 2) + index + 8
+    return 2 * shape.dim * (kept + 2) + index + 8 + 2 * PART_METADATA_BYTES
 
 
 def shared(table: Tensor) -> LowRank:
