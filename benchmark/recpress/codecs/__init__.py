@@ -8,9 +8,12 @@ from torch import Tensor
 
 from recpress.codecs.base import Codec, Encoder, Scorer
 from recpress.codecs.binary import Binary
+from recpress.codecs.codebook import Codebook
+from recpress.codecs.compositional import Compositional
 from recpress.codecs.constant import Constant
 from recpress.codecs.dense import Dense
 from recpress.codecs.entropy import Entropy
+from recpress.codecs.function import HashedNetwork
 from recpress.codecs.grouped import Grouped
 from recpress.codecs.lowrank import LowRank
 from recpress.codecs.mixed import Mixed
@@ -23,12 +26,15 @@ from recpress.codecs.uniform import Uniform
 __all__ = [
     "KINDS",
     "Binary",
+    "Codebook",
     "Codec",
+    "Compositional",
     "Constant",
     "Dense",
     "Encoder",
     "Entropy",
     "Grouped",
+    "HashedNetwork",
     "LowRank",
     "Mixed",
     "Product",
@@ -45,10 +51,13 @@ KINDS: dict[str, type[Codec]] = {
     codec.kind: codec
     for codec in (
         Binary,
+        Codebook,
+        Compositional,
         Constant,
         Dense,
         Entropy,
         Grouped,
+        HashedNetwork,
         LowRank,
         Mixed,
         Product,
