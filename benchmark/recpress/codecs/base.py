@@ -7,11 +7,16 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from recpress.codecs.work import Work
+from recpress.data.interactions import UserItems
 
+Items = NDArray[np.int32]
+Scores = NDArray[np.float32]
 Rows = Tensor | slice
 ALL = slice(None)
 # How a table becomes a codec: what nests inside another codec is passed as one of these.
@@ -23,7 +28,7 @@ BLOCK_ROWS = 8192
 class Scorer(ABC):
     """Inner products of queries with every row of a table, in the form that the table is stored in."""
 
-    kernel: ClassVar[str]
+    kernel: str
 
     @abstractmethod
     def scores(self, queries: Tensor, out: Tensor | None = None) -> Tensor:
@@ -34,6 +39,36 @@ class Scorer(ABC):
         queries : float32 Tensor of shape (B, d)
         out : float32 Tensor of shape (B, n), optional
             Where to write the result, so that a buffer can be kept.
+        """
+
+
+class Ranker(Scorer):
+    """A scorer that ranks while it scans, so that scores which don't matter are never stored."""
+
+    @abstractmethod
+    def top(self, queries: Tensor, seen: UserItems, users: NDArray[np.int64], k: int) -> tuple[Items, Scores]:
+        """Return the k best unseen rows of each query, as `recpress.serve.topk.select` would of `scores`.
+
+        Parameters
+        ----------
+        queries : float32 Tensor of shape (B, d)
+        seen : UserItems
+            Rows to leave out, by user.
+        users : int64 array of shape (B,)
+            Who asks.
+        k : int
+            List length, >= 0.
+
+        Returns
+        -------
+        items : int32 array of shape (B, k)
+            By score descending, then by row ascending; -1 where there are no more.
+        scores : float32 array of shape (B, k)
+
+        Raises
+        ------
+        ValueError
+            When a score is NaN, or shapes or ids don't fit together.
         """
 
 

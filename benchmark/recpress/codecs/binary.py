@@ -9,9 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from recpress.codecs.base import ALL, Codec, Rows, nbytes
+from recpress.codecs.base import ALL, Codec, Rows, Scorer, nbytes
+from recpress.codecs.kernels.scorers import CodeScorer
 from recpress.codecs.packing import pack, row_bytes, unpack
 from recpress.codecs.uniform import Granularity
+from recpress.codecs.work import Work
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,8 @@ class Binary(Codec):
         dims = (1,) if granularity == "row" else (0, 1)
         # The mean of an empty table is NaN; its scale is never used.
         scale = (table.abs().mean(dims, keepdim=True) if table.numel() else torch.zeros(1, 1)).half()
-        if not (torch.isfinite(table).all() and torch.isfinite(scale).all()):
+        # The kernel's grid is one step of twice the scale.
+        if not (torch.isfinite(table).all() and torch.isfinite(2 * scale).all()):
             raise ValueError("a value is not finite, or too large for a float16 scale")
         return cls(pack((table >= 0).byte(), 1), scale, table.shape[1])
 
@@ -90,3 +93,12 @@ class Binary(Codec):
         if tuple(scale.shape) not in ((codes.shape[0], 1), (1, 1)):
             raise ValueError(f"a scale per row or per table was expected, not {tuple(scale.shape)}")
         return cls(codes, scale, columns)
+
+    def work(self, queries: int) -> Work:
+        """See `Codec.work`: an 8-bit product per value, which is what the kernel makes of a bit, then the scale."""
+        n, columns = self.shape
+        return Work({"int8": queries * n * columns, "fp32": queries * n}, self.ledger().total())
+
+    def scorer(self) -> Scorer:
+        """Return the kernel that ranks codes as they are."""
+        return CodeScorer(self.codes, self.columns, 1, 2 * self.scale, zero=0.5)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from recpress.codecs.base import ALL, Codec, Rows, Scorer, nbytes
+from recpress.codecs.kernels.scorers import HalfScorer
 from recpress.codecs.work import Work
 
 FloatName = Literal["fp32", "fp16", "bf16"]
@@ -77,8 +78,8 @@ class Dense(Codec):
         return Work({"fp32": queries * self.values.numel()}, nbytes(self.values))
 
     def scorer(self) -> Scorer:
-        """Return the plain GEMM for fp32. fp16 and bf16 are decoded in blocks: their CPU GEMMs are slower or round."""
-        return DenseScorer(self.values) if self.values.dtype == torch.float32 else super().scorer()
+        """Return the plain GEMM for fp32. fp16 and bf16 have a kernel: their CPU GEMMs are slower or round."""
+        return DenseScorer(self.values) if self.values.dtype == torch.float32 else HalfScorer(self.values)
 
 
 class DenseScorer(Scorer):

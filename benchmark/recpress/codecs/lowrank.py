@@ -6,10 +6,13 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
-from recpress.codecs.base import ALL, Codec, Rows, Scorer, part, prefixed
+from recpress.codecs.base import ALL, Codec, Items, Ranker, Rows, Scorer, Scores, part, prefixed
 from recpress.codecs.work import Work
+from recpress.data.interactions import UserItems
 
 
 @dataclass(frozen=True)
@@ -67,18 +70,34 @@ class LowRank(Codec):
 
     def scorer(self) -> Scorer:
         """Return the kernel that folds the query into the left factor's space."""
-        return LowRankScorer(self)
+        left = self.left.scorer()
+        right = self.right.decode().T.contiguous()
+        return FoldedRanker(right, left) if isinstance(left, Ranker) else FoldedScorer(right, left)
 
 
-class LowRankScorer(Scorer):
-    """Project the query once, ``q @ right.T``, and score the thin left factor with its own kernel."""
+class FoldedScorer(Scorer):
+    """Project the query once, ``q @ right.T``, and score the thin left factor with its own kernel.
 
-    kernel = "folded query"
+    Parameters
+    ----------
+    right : float32 Tensor of shape (d, k)
+    left : Scorer of k columns
+    """
 
-    def __init__(self, codec: LowRank) -> None:
-        self.right = codec.right.decode().T.contiguous()
-        self.left = codec.left.scorer()
+    def __init__(self, right: Tensor, left: Scorer) -> None:
+        self.right, self.left = right, left
+        self.kernel = f"folded query, {left.kernel}"
 
     def scores(self, queries: Tensor, out: Tensor | None = None) -> Tensor:
         """See `Scorer.scores`."""
         return self.left.scores(queries @ self.right, out)
+
+
+class FoldedRanker(FoldedScorer, Ranker):
+    """Project the query once, and rank the thin left factor with its own kernel."""
+
+    left: Ranker
+
+    def top(self, queries: Tensor, seen: UserItems, users: NDArray[np.int64], k: int) -> tuple[Items, Scores]:
+        """See `Ranker.top`."""
+        return self.left.top(queries @ self.right, seen, users, k)

@@ -9,8 +9,10 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from recpress.codecs.base import ALL, Codec, Rows, nbytes
+from recpress.codecs.base import ALL, Codec, Rows, Scorer, nbytes
+from recpress.codecs.kernels.scorers import CodeScorer
 from recpress.codecs.packing import pack, row_bytes, unpack
+from recpress.codecs.work import Work
 
 Granularity = Literal["row", "tensor"]
 
@@ -80,12 +82,16 @@ class Uniform(Codec):
         """Rows and columns."""
         return (self.codes.shape[0], self.columns)
 
+    @property
+    def zero(self) -> int:
+        """The code that stands for 0, before the offset is added."""
+        return 0 if self.offset is not None else 2 ** (self.bits - 1) - 1
+
     def decode(self, rows: Rows = ALL) -> Tensor:
         """See `Codec.decode`."""
         by_row = self.scale.shape[0] == self.codes.shape[0]
         values = unpack(self.codes[rows], self.columns, self.bits).float()
-        if self.offset is None:
-            values -= 2 ** (self.bits - 1) - 1
+        values -= self.zero
         values *= (self.scale[rows] if by_row else self.scale).float()
         if self.offset is not None:
             values += (self.offset[rows] if by_row else self.offset).float()
@@ -118,6 +124,16 @@ class Uniform(Codec):
             if tuple(each.shape) not in ((codes.shape[0], 1), (1, 1)):
                 raise ValueError(f"a scale per row or per table was expected, not {tuple(each.shape)}")
         return cls(codes, scale, offset, bits, columns)
+
+    def work(self, queries: int) -> Work:
+        """See `Codec.work`: an 8-bit product per value, then scale and offset of each row."""
+        n, columns = self.shape
+        per_row = 1 if self.offset is None else 2
+        return Work({"int8": queries * n * columns, "fp32": queries * n * per_row}, self.ledger().total())
+
+    def scorer(self) -> Scorer:
+        """Return the kernel that ranks codes as they are."""
+        return CodeScorer(self.codes, self.columns, self.bits, self.scale, self.offset, self.zero)
 
 
 def _round(table: Tensor, scale: Tensor, offset: Tensor | float) -> Tensor:

@@ -1,8 +1,9 @@
-"""Where the time of an answer goes: load, user fetch, score, mask, select, each timed apart."""
+"""Where the time of an answer goes: load, user fetch, score, mask, select (or rank, where those are one)."""
 
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from collections.abc import Callable
 from functools import partial
 from typing import TypeVar
@@ -11,6 +12,7 @@ import numpy as np
 import torch
 
 from recpress.codecs.artefact import Artefact
+from recpress.codecs.base import Ranker
 from recpress.data.interactions import UserItems
 from recpress.measure.latency import Users, batches
 from recpress.measure.threads import pinned
@@ -51,9 +53,10 @@ def stage_times(
     Returns
     -------
     dict
-        ``load``, ``fetch``, ``score``, ``mask``, ``select``. They need not add up to the time of a whole answer.
+        ``load``, ``fetch``, then ``rank`` for a kernel that ranks while it scans, and ``score``, ``mask``, ``select``
+        for others. They need not add up to the time of a whole answer.
     """
-    times: dict[str, list[float]] = {stage: [] for stage in ("load", "fetch", "score", "mask", "select")}
+    times: defaultdict[str, list[float]] = defaultdict(list)
 
     def timed(stage: str, action: Callable[[], Made]) -> Made:
         start = time.perf_counter()
@@ -65,12 +68,15 @@ def stage_times(
         for _ in range(LOADS):
             artefact = timed("load", load)
         scorer = artefact.items.scorer()
-        buffer = torch.empty(batch_size, artefact.items.shape[0])
+        buffer = torch.empty(0 if isinstance(scorer, Ranker) else batch_size, artefact.items.shape[0])
         order = batches(users, batch_size, seed)
         for _ in range(calls):
             asked = next(order)
             rows = torch.from_numpy(asked)
             queries = timed("fetch", partial(artefact.users.decode, rows))
+            if isinstance(scorer, Ranker):
+                timed("rank", partial(scorer.top, queries, seen, asked, k))
+                continue
             scores = timed("score", partial(scorer.scores, queries, buffer))
             timed("mask", partial(topk.mask, scores, seen, asked))
             timed("select", partial(topk.select, scores, None, asked, k))

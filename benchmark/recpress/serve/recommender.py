@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from recpress.codecs.artefact import Artefact
+from recpress.codecs.base import Ranker
 from recpress.data.interactions import UserItems
 from recpress.serve import topk
 
@@ -43,6 +44,8 @@ class Recommender:
 
     def best(self, users: NDArray[np.int64], k: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         """Return the k best unseen items of each user and their scores; see `recpress.serve.topk.select`."""
+        if isinstance(self.scorer, Ranker):
+            return self.scorer.top(self.users.decode(torch.from_numpy(users)), self.seen, users, k)
         if len(self._buffer) < len(users):
             self._buffer = torch.empty(len(users), self.seen.n_items)
         scores = self.score(users, self._buffer[: len(users)])
@@ -51,4 +54,7 @@ class Recommender:
     def recommend_all(self, k: int) -> NDArray[np.int32]:
         """Return the k best unseen items of every user, int32 of shape (n_users, k), in bounded memory."""
         users = np.arange(self.seen.n_users, dtype=np.int64)
+        if isinstance(self.scorer, Ranker):
+            blocks = [users[start : start + topk.ROWS] for start in range(0, len(users), topk.ROWS)]
+            return np.concatenate([np.empty((0, k), np.int32), *(self.recommend(block, k) for block in blocks)])
         return topk.rank(self.score, users, self.seen, k, self.seen.n_items)

@@ -1,0 +1,452 @@
+"""Exact top-K in one pass over a packed table: the product is looked at while it is in registers and never stored.
+
+Every kernel keeps a heap of k items per query. A row gets an exact score, in float32 over the decoded values, only
+where it may enter the heap. Blocks of a sample are visited first, so that a table whose best rows come last is not
+slower than any other.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recpress.codecs.kernels import simd
+from recpress.codecs.kernels.heap import replace_worst, sort_best_first
+from recpress.codecs.kernels.simd import LANES, QUERIES
+from recpress.jit import kernel
+
+SAMPLE = 64
+"""One block of so many is visited before the others."""
+
+_NOTHING = -1
+
+
+@kernel
+def _block_at(visit: int, blocks: int) -> int:
+    """Return the block of a visit: every 64th first, then all; -1 for one that has been visited."""
+    sample = (blocks + SAMPLE - 1) // SAMPLE
+    if visit < sample:
+        return visit * SAMPLE
+    block = visit - sample
+    return _NOTHING if block % SAMPLE == 0 else block
+
+
+@kernel
+def _contains(items: NDArray[np.int32], start: int, stop: int, item: int) -> bool:
+    """Say whether an ascending range of `items` holds `item`."""
+    end = stop
+    while start < stop:
+        middle = (start + stop) // 2
+        if items[middle] < item:
+            start = middle + 1
+        else:
+            stop = middle
+    return bool(start < end and items[start] == item)
+
+
+@kernel
+def _offer(
+    mask: int,
+    first: int,
+    n: int,
+    scores: NDArray[np.float32],
+    seen: NDArray[np.int32],
+    start: int,
+    stop: int,
+    heap: NDArray[np.float32],
+    ids: NDArray[np.int32],
+) -> bool:
+    """Let the unseen rows of a block that are in `mask` into the heap; return whether one of their scores is NaN."""
+    for lane in range(min(LANES, n - first)):
+        if mask >> lane & 1 == 0 or _contains(seen, start, stop, first + lane):
+            continue
+        score = scores[lane]
+        if score != score:
+            return True
+        if score > heap[0] or (score == heap[0] and first + lane < ids[0]):
+            replace_worst(heap, ids, len(heap), score, np.int32(first + lane))
+    return False
+
+
+@kernel
+def bound(
+    queries: NDArray[np.float32],
+    columns: int,
+    levels: int,
+    zero: float,
+    largest_offset: float,
+    in_bytes: NDArray[np.int8],
+    bounds: NDArray[np.float32],
+) -> None:
+    """Round queries to signed bytes, and fill in what bounds their scores: step, constant, total and slack.
+
+    With ``q = step · b + δ``, ``z`` the code of zero and m half the highest code, a row of codes c scores
+
+        scale · (step · b·c + δ·c - z Σq) + offset · Σq,  where  δ·c <= m Σδ + m Σ|δ|.
+
+    The constant is ``m Σδ + m Σ|δ| - z Σq`` and what rounding in float32 can add to it, the total is ``Σq``, and the
+    slack is what rounding can add to the term of the offset.
+    """
+    for row in range(len(queries)):
+        largest, total, magnitude = 0.0, 0.0, 0.0
+        for column in range(columns):
+            value = np.float64(queries[row, column])
+            largest = max(largest, abs(value))
+            total += value
+            magnitude += abs(value)
+        step = np.float64(np.float32(largest / 127))
+        rest, error = 0.0, 0.0
+        for column in range(columns):
+            value = np.float64(queries[row, column])
+            byte = min(max(np.rint(value / step), -127.0), 127.0) if step > 0 else 0.0
+            in_bytes[row, column] = np.int8(byte)
+            left = value - step * byte
+            rest += left
+            error += abs(left)
+        rounding = (columns + 16) * 2.0**-22 * magnitude
+        constant = levels / 2 * (rest + error) - zero * total + rounding * levels
+        bounds[row, 0] = step
+        bounds[row, 1] = constant if np.isfinite(constant) else np.inf
+        bounds[row, 2] = total
+        bounds[row, 3] = rounding * largest_offset
+
+
+@kernel
+def rank_codes_vnni(
+    codes: NDArray[np.uint32],
+    planes: NDArray[np.int64],
+    steps: int,
+    zero: float,
+    scales: NDArray[np.uint16],
+    offsets: NDArray[np.uint16],
+    words: NDArray[np.int32],
+    bounds: NDArray[np.float32],
+    n: int,
+    queries: NDArray[np.float32],
+    indptr: NDArray[np.int64],
+    seen: NDArray[np.int32],
+    users: NDArray[np.int64],
+    items: NDArray[np.int32],
+    best: NDArray[np.float32],
+    start: int,
+    stop: int,
+) -> int:
+    """Rank rows of codes for queries in [start, stop), looking with integer products for rows that may matter.
+
+    `words` are the queries' bytes, four to a word, and `bounds` what `bound` says of them.
+
+    Returns
+    -------
+    int
+        The first query for which a score is NaN, or -1.
+    """
+    blocks, asked = len(codes), stop - start
+    each_scale, each_offset = int(len(scales) > 1), int(len(offsets) > 1)
+    together = np.empty((steps, LANES), np.uint32)
+    values = np.empty((4 * steps, LANES), np.float32)
+    scores = np.empty(LANES, np.float32)
+    # For one query codes are multiplied as they lie; for many it pays to put them into bytes first.
+    direct = asked == 1
+    bytes_plane = np.empty((1, 4), np.int64)
+    bytes_plane[0, 0], bytes_plane[0, 1], bytes_plane[0, 2], bytes_plane[0, 3] = 8, 0, 0, steps
+    looked_in = planes if direct else bytes_plane
+    for visit in range(blocks + (blocks + SAMPLE - 1) // SAMPLE):
+        block = _block_at(visit, blocks)
+        if block < 0:
+            continue
+        scale = simd.pointer(scales, block * each_scale * LANES)
+        offset = simd.pointer(offsets, block * each_offset * LANES)
+        if direct:
+            looked_at = simd.pointer(codes, block * codes.shape[1] * LANES)
+        else:
+            _spread(codes, block, planes, together)
+            looked_at = simd.pointer(together, 0)
+        decoded = False
+        for row in range(asked):
+            at = start + row
+            floor = best[at, 0] - bounds[at, 3]
+            mask = simd.reaching(
+                looked_at,
+                simd.pointer(looked_in, 0),
+                len(looked_in),
+                simd.pointer(words, at * steps),
+                scale,
+                offset,
+                bounds[at, 0],
+                bounds[at, 1],
+                bounds[at, 2],
+                floor,
+            )
+            if mask == 0:
+                continue
+            if not decoded:
+                decoded = True
+                if direct:
+                    _spread(codes, block, planes, together)
+                simd.values_of(simd.pointer(together, 0), steps, zero, scale, offset, simd.pointer(values, 0))
+            simd.dot1(
+                simd.pointer(values, 0),
+                queries.shape[1],
+                simd.pointer(queries, at * queries.shape[1]),
+                0,
+                simd.pointer(scores, 0),
+            )
+            own, end = indptr[users[at]], indptr[users[at] + 1]
+            if _offer(mask, block * LANES, n, scores, seen, own, end, best[at], items[at]):
+                return at
+    for row in range(start, stop):
+        sort_best_first(best[row], items[row])
+    return -1
+
+
+@kernel
+def _spread(codes: NDArray[np.uint32], block: int, planes: NDArray[np.int64], together: NDArray[np.uint32]) -> None:
+    """Put the planes of a block together: one code per byte."""
+    for step in range(len(together)):
+        for lane in range(LANES):
+            together[step, lane] = 0
+    for plane in range(len(planes)):
+        width, low, first, words = planes[plane]
+        simd.spread(
+            simd.pointer(codes, (block * codes.shape[1] + first) * LANES),
+            words,
+            width,
+            np.uint32(low),
+            simd.pointer(together, 0),
+        )
+
+
+@kernel
+def _decode(
+    codes: NDArray[np.uint32],
+    block: int,
+    planes: NDArray[np.int64],
+    steps: int,
+    zero: float,
+    scales: NDArray[np.uint16],
+    offsets: NDArray[np.uint16],
+    together: NDArray[np.uint32],
+    values: NDArray[np.float32],
+) -> None:
+    """Decode a block: a vector per column. `together` is scratch."""
+    _spread(codes, block, planes, together)
+    simd.values_of(
+        simd.pointer(together, 0),
+        steps,
+        zero,
+        simd.pointer(scales, block * int(len(scales) > 1) * LANES),
+        simd.pointer(offsets, block * int(len(offsets) > 1) * LANES),
+        simd.pointer(values, 0),
+    )
+
+
+@kernel
+def _multiply(
+    values: NDArray[np.float32], queries: NDArray[np.float32], first: int, count: int, scores: NDArray[np.float32]
+) -> None:
+    """Multiply a decoded block with up to `QUERIES` queries: `scores` of shape (QUERIES, LANES)."""
+    columns = queries.shape[1]
+    if count == QUERIES:
+        simd.dot4(
+            simd.pointer(values, 0), columns, simd.pointer(queries, first * columns), columns, simd.pointer(scores, 0)
+        )
+        return
+    for row in range(count):
+        simd.dot1(
+            simd.pointer(values, 0),
+            columns,
+            simd.pointer(queries, (first + row) * columns),
+            0,
+            simd.pointer(scores, row * LANES),
+        )
+
+
+@kernel
+def _rank_block(
+    values: NDArray[np.float32],
+    first: int,
+    n: int,
+    queries: NDArray[np.float32],
+    scores: NDArray[np.float32],
+    indptr: NDArray[np.int64],
+    seen: NDArray[np.int32],
+    users: NDArray[np.int64],
+    items: NDArray[np.int32],
+    best: NDArray[np.float32],
+    start: int,
+    stop: int,
+) -> int:
+    """Let the rows of a decoded block into the heaps; return the first query for which a score is NaN, or -1."""
+    for first_query in range(start, stop, QUERIES):
+        count = min(QUERIES, stop - first_query)
+        _multiply(values, queries, first_query, count, scores)
+        for row in range(count):
+            at = first_query + row
+            mask = simd.reached(simd.pointer(scores, row * LANES), best[at, 0])
+            if mask and _offer(
+                mask, first, n, scores[row], seen, indptr[users[at]], indptr[users[at] + 1], best[at], items[at]
+            ):
+                return at
+    return -1
+
+
+@kernel
+def rank_codes(
+    codes: NDArray[np.uint32],
+    planes: NDArray[np.int64],
+    steps: int,
+    zero: float,
+    scales: NDArray[np.uint16],
+    offsets: NDArray[np.uint16],
+    n: int,
+    queries: NDArray[np.float32],
+    indptr: NDArray[np.int64],
+    seen: NDArray[np.int32],
+    users: NDArray[np.int64],
+    items: NDArray[np.int32],
+    best: NDArray[np.float32],
+    start: int,
+    stop: int,
+) -> int:
+    """Rank rows of codes for queries in [start, stop) on any processor: decode a block, multiply, go on."""
+    blocks = len(codes)
+    together = np.empty((steps, LANES), np.uint32)
+    values = np.empty((4 * steps, LANES), np.float32)
+    scores = np.empty((QUERIES, LANES), np.float32)
+    for visit in range(blocks + (blocks + SAMPLE - 1) // SAMPLE):
+        block = _block_at(visit, blocks)
+        if block < 0:
+            continue
+        _decode(codes, block, planes, steps, zero, scales, offsets, together, values)
+        bad = _rank_block(values, block * LANES, n, queries, scores, indptr, seen, users, items, best, start, stop)
+        if bad >= 0:
+            return bad
+    for row in range(start, stop):
+        sort_best_first(best[row], items[row])
+    return -1
+
+
+@kernel
+def _widen(halves: NDArray[np.uint16], block: int, brain: bool, values: NDArray[np.float32]) -> None:
+    """Decode a block of 16-bit numbers: a vector per column."""
+    columns = halves.shape[1]
+    here, out = simd.pointer(halves, block * columns * LANES), simd.pointer(values, 0)
+    if brain:
+        simd.widen_bf16(here, columns, out)
+    else:
+        simd.widen_fp16(here, columns, out)
+
+
+@kernel
+def _score_block(
+    values: NDArray[np.float32],
+    first: int,
+    queries: NDArray[np.float32],
+    scores: NDArray[np.float32],
+    out: NDArray[np.float32],
+    start: int,
+    stop: int,
+) -> None:
+    """Write the scores of a decoded block's rows."""
+    last = min(first + LANES, out.shape[1])
+    for first_query in range(start, stop, QUERIES):
+        count = min(QUERIES, stop - first_query)
+        _multiply(values, queries, first_query, count, scores)
+        for row in range(count):
+            for item in range(first, last):
+                out[first_query + row, item] = scores[row, item - first]
+
+
+@kernel
+def score_codes(
+    codes: NDArray[np.uint32],
+    planes: NDArray[np.int64],
+    steps: int,
+    zero: float,
+    scales: NDArray[np.uint16],
+    offsets: NDArray[np.uint16],
+    queries: NDArray[np.float32],
+    out: NDArray[np.float32],
+    start: int,
+    stop: int,
+) -> None:
+    """Write the scores of all rows of codes for queries in [start, stop)."""
+    together = np.empty((steps, LANES), np.uint32)
+    values = np.empty((4 * steps, LANES), np.float32)
+    scores = np.empty((QUERIES, LANES), np.float32)
+    for block in range(len(codes)):
+        _decode(codes, block, planes, steps, zero, scales, offsets, together, values)
+        _score_block(values, block * LANES, queries, scores, out, start, stop)
+
+
+@kernel
+def score_halves(
+    halves: NDArray[np.uint16],
+    brain: bool,
+    queries: NDArray[np.float32],
+    out: NDArray[np.float32],
+    start: int,
+    stop: int,
+) -> None:
+    """Write the scores of all rows of 16-bit numbers for queries in [start, stop)."""
+    values = np.empty((halves.shape[1], LANES), np.float32)
+    scores = np.empty((QUERIES, LANES), np.float32)
+    for block in range(len(halves)):
+        _widen(halves, block, brain, values)
+        _score_block(values, block * LANES, queries, scores, out, start, stop)
+
+
+@kernel
+def rank_halves(
+    halves: NDArray[np.uint16],
+    brain: bool,
+    n: int,
+    queries: NDArray[np.float32],
+    indptr: NDArray[np.int64],
+    seen: NDArray[np.int32],
+    users: NDArray[np.int64],
+    items: NDArray[np.int32],
+    best: NDArray[np.float32],
+    start: int,
+    stop: int,
+) -> int:
+    """Rank rows of bfloat16 (`brain`) or float16 numbers for queries in [start, stop)."""
+    blocks, columns = halves.shape[:2]
+    values = np.empty((columns, LANES), np.float32)
+    scores = np.empty((QUERIES, LANES), np.float32)
+    single = stop - start == 1
+    for visit in range(blocks + (blocks + SAMPLE - 1) // SAMPLE):
+        block = _block_at(visit, blocks)
+        if block < 0:
+            continue
+        here, query, out = (
+            simd.pointer(halves, block * columns * LANES),
+            simd.pointer(queries, start * columns),
+            simd.pointer(scores, 0),
+        )
+        if single:
+            if brain:
+                simd.dot1_bf16(here, columns, query, 0, out)
+            else:
+                simd.dot1_fp16(here, columns, query, 0, out)
+            mask = simd.reached(out, best[start, 0])
+            if mask and _offer(
+                mask,
+                block * LANES,
+                n,
+                scores[0],
+                seen,
+                indptr[users[start]],
+                indptr[users[start] + 1],
+                best[start],
+                items[start],
+            ):
+                return start
+            continue
+        _widen(halves, block, brain, values)
+        bad = _rank_block(values, block * LANES, n, queries, scores, indptr, seen, users, items, best, start, stop)
+        if bad >= 0:
+            return bad
+    for row in range(start, stop):
+        sort_best_first(best[row], items[row])
+    return -1
