@@ -12,6 +12,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from recpress.backbones.allocator import keep_freed_memory
 from recpress.backbones.model import Linear, Model
 from recpress.backbones.recipe import Recipe
 from recpress.backbones.snapshot import Snapshots
@@ -117,6 +118,7 @@ def fit_model(
     FloatingPointError
         When training diverges.
     """
+    keep_freed_memory()
     session = session or Session()
     started = time.perf_counter()
     generator = torch.Generator(session.device).manual_seed(seed)

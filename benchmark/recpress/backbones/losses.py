@@ -32,7 +32,7 @@ def sampled_softmax(users: Tensor, positives: Tensor, negatives: Tensor, tempera
     """
     positive = (users * positives).sum(1, keepdim=True)
     logits = torch.cat([positive, users @ negatives.T], 1) / temperature
-    return (torch.logsumexp(logits, 1) - logits[:, 0]).mean()
+    return F.cross_entropy(logits, torch.zeros(len(logits), dtype=torch.long, device=logits.device))
 
 
 def cosine_contrastive(
@@ -83,5 +83,5 @@ def info_nce(first: Tensor, second: Tensor, temperature: float) -> Tensor:
         Two views of the same n rows, of any length.
     temperature : float
     """
-    logits = F.normalize(first) @ F.normalize(second).T / temperature
-    return (torch.logsumexp(logits, 1) - logits.diagonal()).mean()
+    logits = F.normalize(first) @ (F.normalize(second) / temperature).T
+    return F.cross_entropy(logits, torch.arange(len(logits), device=logits.device))

@@ -72,13 +72,16 @@ class Objective:
     def loss(self, batch: Batch, final: Embed, base: Embed) -> Tensor:
         """Return the recipe's loss on a batch: of scores between final vectors, with base vectors kept small."""
         recipe, sampler = self.recipe, self.sampler
-        users, items = final.users(batch.users), final.items(batch.items)
-        if recipe.loss == "bpr":
-            negatives = sampler.negatives(batch.users, recipe.negatives)
-            value = losses.bpr(users, items, final.items(negatives))
+        pairwise = recipe.loss == "bpr"
+        drawn = sampler.negatives(batch.users, recipe.negatives) if pairwise else sampler.uniform(recipe.negatives)
+        negatives = drawn.flatten()
+        # One look-up for all items: each costs a table of zeros, for its gradient.
+        looked_up = torch.cat([batch.items, negatives])
+        users = final.users(batch.users)
+        items, others = torch.split(final.items(looked_up), [len(batch.items), len(negatives)])
+        if pairwise:
+            value = losses.bpr(users, items, others.view(*drawn.shape, -1))
         else:
-            negatives = sampler.uniform(recipe.negatives)
-            others = final.items(negatives)
             if recipe.loss == "softmax":
                 value = losses.sampled_softmax(users, items, others, recipe.temperature)
             elif recipe.loss == "ccl":
@@ -95,7 +98,6 @@ class Objective:
                     recipe.negative_weight,
                 )
         if recipe.regularisation:
-            touched = (base.users(batch.users), base.items(batch.items), base.items(negatives))
-            penalty = sum(rows.square().sum() for rows in touched) / len(batch.users)
+            penalty = (base.users(batch.users).square().sum() + base.items(looked_up).square().sum()) / len(batch.users)
             value = value + recipe.regularisation / 2 * penalty
         return value

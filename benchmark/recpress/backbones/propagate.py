@@ -183,9 +183,12 @@ class Propagation:
 
 
 def _perturb(rows: Tensor, length: float, generator: torch.Generator) -> None:
-    noise = torch.rand(rows.shape, generator=generator, device=rows.device, dtype=rows.dtype)
-    noise *= length / noise.norm(dim=1, keepdim=True).clamp_(min=1e-12)
-    rows += noise.mul_(rows.sign())
+    # Eight bits for each entry are enough for a direction, and eight times as fast to draw as floats.
+    bits = torch.empty(-(-rows.numel() // 8), dtype=torch.int64, device=rows.device)
+    bits.random_(-(2**63), None, generator=generator)
+    noise = bits.view(torch.uint8)[: rows.numel()].view(rows.shape).to(rows.dtype)
+    scale = length / torch.linalg.vector_norm(noise, dim=1, keepdim=True).clamp_(min=1.0)
+    rows.addcmul_(torch.copysign(noise, rows, out=noise), scale)
 
 
 class _Propagate(torch.autograd.Function):
