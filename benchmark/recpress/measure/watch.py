@@ -14,10 +14,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-# What a serving process needs of its environment; a method's own switches are not among it.
+# What a process needs of its environment to find its code, its devices and its thread counts, and what counts its
+# covered lines; a method's own switches are not among it.
 ENVIRONMENT = (
     "HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR", "USERPROFILE",
-    "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS", "NUMBA_CACHE_DIR",
+    "PYTHONHASHSEED", "PYTHONPATH", "PYTHONSAFEPATH", "CUDA_VISIBLE_DEVICES",
+    "OMP_NUM_THREADS", "OMP_WAIT_POLICY", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS",
+    "RECPRESS_GRID_INTENSITY", "RECPRESS_CPU_WATTS", "RECPRESS_RAM_WATTS",
+    "NUMBA_CACHE_DIR", "COVERAGE_PROCESS_CONFIG", "COVERAGE_PROCESS_START",
 )  # fmt: skip
 SYSTEM_FOLDERS = ("/proc", "/sys", "/dev", "/etc", "/usr", "/lib", "/lib64")
 PROCESS_EVENTS = ("os.exec", "os.posix_spawn", "os.spawn", "os.system", "subprocess.Popen")

@@ -48,6 +48,11 @@ ARRAY = "result.npy"
 T = TypeVar("T")
 
 
+def in_a_line(reason: str) -> str:
+    """Return a reason as a record holds it: one line, not too long."""
+    return " ".join(reason.split())[:LARGEST_REASON]
+
+
 class WorkFailed(Exception):
     """A child raised, ended without an answer, or took too long.
 
@@ -59,7 +64,7 @@ class WorkFailed(Exception):
     """
 
     def __init__(self, status: Status, reason: str, details: str = "") -> None:
-        super().__init__(" ".join(reason.split())[:LARGEST_REASON])
+        super().__init__(in_a_line(reason))
         self.status = status
         self.details = details[:LARGEST_LOG]
 
@@ -125,12 +130,13 @@ class Reporter:
 
 
 def start() -> None:
-    """Start the fork server, so that it imports while the caller goes on.
+    """Start the fork server, unless it runs, so that it imports while the caller goes on.
 
     Call it before threads are started: the server gets its scrubbed environment by way of ours.
     """
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(PRELOADED)
+    if _server_pid() is not None:
+        return
+    multiprocessing.get_context("forkserver").set_forkserver_preload(PRELOADED)
     with scrubbed_environment():
         # Waiting threads sleep instead of spinning: on shared cores spinning costs a multiple of the work.
         os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -353,11 +359,13 @@ def _end(process: BaseProcess, pipe: Connection) -> None:
     with _starting:
         # A stage that crashed leaves to the server what had left its group.
         stages = {each.pid for each in multiprocessing.active_children()}
-        orphans = [each for each in _children_of(_server_pid(), recursive=False) if each.pid not in stages]
+        orphans = [each for each in _children_of(_server_pid() or 0, recursive=False) if each.pid not in stages]
         _kill([each for orphan in orphans for each in (*_children_of(orphan.pid, recursive=True), orphan)])
 
 
 def _children_of(pid: int, recursive: bool) -> list[psutil.Process]:
+    if pid == 0:
+        return []
     try:
         return psutil.Process(pid).children(recursive=recursive)
     except psutil.Error:
@@ -370,6 +378,7 @@ def _kill(processes: Iterable[psutil.Process]) -> None:
             process.kill()
 
 
-def _server_pid() -> int:
+def _server_pid() -> int | None:
     # The standard library tells this nowhere else.
-    return int(forkserver._forkserver._forkserver_pid)  # type: ignore[attr-defined]  # private, and so not in the stubs
+    pid: int | None = forkserver._forkserver._forkserver_pid  # type: ignore[attr-defined]  # private: not in the stubs
+    return pid

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from recpress.measure.watch import scrubbed
 from recpress.paths import PACKAGE, resources
 
 LINUX = sys.platform == "linux"
@@ -70,8 +71,10 @@ def enter(bounds: Bounds) -> None:
         adopt_orphans()
         if bounds.cores:
             os.sched_setaffinity(0, bounds.cores)
-    # What the server was started with is scrubbed. Compiled kernels that a method brings may be kept in the scratch.
-    os.environ.update(TMPDIR=str(bounds.scratch), XDG_CACHE_HOME=str(bounds.scratch))
+    kept = scrubbed(os.environ)
+    os.environ.clear()
+    # Compiled kernels that a method brings may be kept in the scratch.
+    os.environ.update(kept, TMPDIR=str(bounds.scratch), XDG_CACHE_HOME=str(bounds.scratch))
     tempfile.tempdir = None
     os.chdir(bounds.scratch)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
