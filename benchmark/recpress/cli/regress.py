@@ -2,32 +2,13 @@
 
 from __future__ import annotations
 
-import io
-import subprocess
-import tarfile
-import tempfile
 from pathlib import Path
 
 import click
 
 from recpress.board import regress
-from recpress.board.collect import collect
+from recpress.cli.revision import results_of
 from recpress.errors import UserError
-from recpress.record import Record
-
-
-def _records(where: str, results: Path) -> list[Record]:
-    """Read a results folder, or the results that a git revision has."""
-    if Path(where).is_dir():
-        return [run.record for run in collect(Path(where)).runs]
-    told = subprocess.run(
-        ["git", "archive", "--format=tar", where, "--", results.as_posix()], capture_output=True, check=False
-    )
-    if told.returncode:
-        raise UserError(f"{where} is neither a folder nor a git revision that has {results}.")
-    with tempfile.TemporaryDirectory() as folder, tarfile.open(fileobj=io.BytesIO(told.stdout)) as archive:
-        archive.extractall(folder, filter="data")
-        return [run.record for run in collect(Path(folder) / results).runs]
 
 
 @click.command("regress")
@@ -46,7 +27,7 @@ def command(base: str, head: str, results: Path, everything: bool, form: str) ->
       recpress regress --base origin/main
       recpress regress --base build/before --head build/after --format markdown
     """
-    before, after = _records(base, results), _records(head, results)
+    before, after = ([run.record for run in results_of(where, results).runs] for where in (base, head))
     found = regress.compare(before, after)
     if not found:
         raise UserError(f"{base} and {head} share no setting and seed: there is nothing to compare.")

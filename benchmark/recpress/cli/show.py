@@ -7,7 +7,9 @@ from typing import get_args
 
 import click
 
+from recpress.atomic import write_atomic
 from recpress.board.collect import collect
+from recpress.board.folder import TABLES, tables
 from recpress.board.tables import Format, aggregate, choose, frame, render, sort
 
 
@@ -18,8 +20,15 @@ from recpress.board.tables import Format, aggregate, choose, frame, render, sort
 @click.option("--method", help="Only this method.")
 @click.option("--sort", "key", help="Column to sort by, best first: ndcg20, kept, mb, smaller, single_ms, …")
 @click.option("--format", "form", type=click.Choice(get_args(Format)), default="table", show_default=True)
+@click.option("--write-tables", is_flag=True, help="Write the results folder's own tables/, and print nothing.")
 def command(
-    results: Path, dataset: str | None, backbone: str | None, method: str | None, key: str | None, form: Format
+    results: Path,
+    dataset: str | None,
+    backbone: str | None,
+    method: str | None,
+    key: str | None,
+    form: Format,
+    write_tables: bool,
 ) -> None:
     """Print the results as a table; several seeds of one setting are shown as mean ± sd.
 
@@ -28,6 +37,10 @@ def command(
       recpress show --sort ndcg20
       recpress show --dataset ml-100k --method uniform --format markdown
     """
+    if write_tables:
+        for name, text in tables(results).items():
+            write_atomic(results / TABLES / name, text)
+        return
     found = collect(results)
     for refusal in found.refused:
         click.echo(f"recpress: {refusal.path} is left out: {refusal.reason}.", err=True)

@@ -1,0 +1,88 @@
+"""Each rule of the results folder finds what it is for, and names it; a folder in order has no findings."""
+
+import json
+from pathlib import Path
+
+import pytest
+import synthetic
+
+from recpress.board.folder import Finding, check, tables
+from recpress.data.card import dataset_card
+
+SETTINGS = ("1/4", "1/8")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    split = dataset_card("ml-100k").split.sha256
+    made = []
+    for setting in SETTINGS:
+        record = synthetic.make("synthetic-small", "mf", "quantization", "uniform", setting, 0)
+        identity = record.identity.model_copy(update={"dataset": "ml-100k", "split": split})
+        made.append(record.model_copy(update={"identity": identity}))
+    synthetic.write_folder(tmp_path, made)
+    for name, text in tables(tmp_path).items():
+        (tmp_path / "tables").mkdir(exist_ok=True)
+        (tmp_path / "tables" / name).write_text(text, encoding="utf-8")
+    return tmp_path
+
+
+def record(folder: Path, setting: str = "1-4") -> Path:
+    return folder / "records" / "ml-100k" / "mf" / "uniform" / f"{setting}.seed0.json"
+
+
+def edit(path: Path, part: str, **fields: object) -> None:
+    raw = json.loads(path.read_text(encoding="utf-8"))
+    raw[part] |= fields
+    path.write_text(json.dumps(raw), encoding="utf-8")
+
+
+def only(found: list[Finding], name: str) -> Finding:
+    assert [each.check for each in found] == [name]
+    return found[0]
+
+
+def test_a_folder_in_order_has_no_findings(folder: Path) -> None:
+    assert check(folder) == []
+    assert set(tables(folder)) == {"ml-100k.md"}
+
+
+def test_what_cannot_be_read_is_named(folder: Path) -> None:
+    (folder / "records" / "stray.json").write_text("{", encoding="utf-8")
+    assert only(check(folder), "readable").file == "records/stray.json"
+
+
+def test_a_record_needs_its_machine(folder: Path) -> None:
+    next((folder / "machines").iterdir()).unlink()
+    assert {each.check for each in check(folder)} == {"machine-described"}
+
+
+@pytest.mark.parametrize("fields", [{"dirty": True}, {"commit": None}])
+def test_code_must_be_committed(folder: Path, fields: dict[str, object]) -> None:
+    edit(record(folder), "provenance", **fields)
+    found = only(check(folder), "committed-code")
+    assert found.file == "records/ml-100k/mf/uniform/1-4.seed0.json"
+
+
+def test_the_split_must_be_the_pinned_one(folder: Path) -> None:
+    edit(record(folder), "identity", split="0" * 64)
+    assert {each.check for each in check(folder)} >= {"split-pinned"}
+
+
+def test_tables_must_be_those_of_the_records(folder: Path) -> None:
+    (folder / "tables" / "ml-100k.md").write_text("edited", encoding="utf-8")
+    assert "--write-tables" in only(check(folder), "tables-generated").fix
+
+
+def test_nothing_is_lost_without_a_word(folder: Path) -> None:
+    name = record(folder).relative_to(folder).as_posix()
+    earlier = {name: json.loads(record(folder).read_text(encoding="utf-8")), "records/a/b/c/d.seed0.json": {}}
+    assert "removed" in only(check(folder, earlier), "nothing-lost").fix
+    (folder / "CHANGES.md").write_text("records/a/b/c/: the method was withdrawn.\n", encoding="utf-8")
+    assert check(folder, earlier) == []
+    earlier[name] = {"other": 1}
+    assert "changed" in only(check(folder, earlier), "nothing-lost").fix
+
+
+def test_the_committed_results_are_in_order() -> None:
+    assert check(Path(__file__).parents[2] / "results") == []
