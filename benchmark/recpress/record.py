@@ -97,6 +97,9 @@ class Bytes(Part):
     sha256: Sha256 | None = Field(None, description="Hash of the artefact folder: of its file names and contents.")
     zstd: Count | None = Field(None, description="Bytes of the same files, each compressed with zstd level 19.")
     resident: Count | None = Field(None, description="Growth of resident memory by loading and first answers.")
+    peak_resident: Count | None = Field(
+        None, description="Most resident bytes of the serving process, libraries and all, when every user was answered."
+    )
     touched_per_query: Count | None = Field(None, description="Bytes read to answer one user, as counted.")
 
     @property
@@ -157,10 +160,12 @@ class Cost(Part):
     compress_seconds: Finite
     peak_bytes: Count = Field(description="Peak resident bytes of the compressing process.")
     backbone_seconds: Finite | None = Field(description="Training time of the backbone, shared by its cells.")
+    backbone_peak_bytes: Count | None = Field(None, description="Peak resident bytes of the training process.")
     trials: Count = Field(description="Hyper-parameter trials behind the recipe.")
     break_even_queries: Finite | None = Field(
         None, description="Queries until the energy saved repays compressing (one grade); null: never, or unknown."
     )
+    break_even_grade: Grade | None = Field(None, description="Grade of the energies behind the break-even.")
 
 
 class Provenance(Part):

@@ -71,7 +71,7 @@ def test_grades_are_never_mixed() -> None:
 
 def test_a_kilowatt_hour_emits_the_grid_intensity(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("RECPRESS_GRID_INTENSITY", raising=False)
-    assert co2e_grams(3.6e6, grid_intensity()) == pytest.approx(480)
+    assert co2e_grams(3.6e6, grid_intensity()) == pytest.approx(475)
     monkeypatch.setenv("RECPRESS_GRID_INTENSITY", "56")
     assert co2e_grams(3.6e6, grid_intensity()) == pytest.approx(56)
 

@@ -7,11 +7,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
+from typing import TypeVar
 
 from recpress.measure.counters import Counter, CounterUnavailable, idle_power, measured, nvml_devices, rapl_packages
 from recpress.measure.latency import Answer, Users, batches
 from recpress.measure.modelled import modelled
 from recpress.record import Energy, Metered
+
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,26 @@ class Meters:
     def read(self, action: Callable[[], int], what: Metered) -> tuple[Energy, ...]:
         """Do an action once for each meter. It returns how many of `what` it did."""
         return tuple(meter(action, what) for meter in (self.measured, self.modelled) if meter is not None)
+
+    def around(self, action: Callable[[], Made], what: Metered) -> tuple[Made, tuple[Energy, ...]]:
+        """Do an action once, under all meters, and return what it made and its energy by each of them."""
+        made: list[Made] = []
+        found: list[Energy] = []
+
+        def bare() -> int:
+            made.append(action())
+            return 1
+
+        def nested(meter: Callable[[Callable[[], int], Metered], Energy], inner: Callable[[], int]) -> int:
+            found.append(meter(inner, what))
+            return 1
+
+        run: Callable[[], int] = bare
+        for meter in (self.measured, self.modelled):
+            if meter is not None:
+                run = partial(nested, meter, run)
+        run()
+        return made[0], tuple(found)
 
 
 def open_meters() -> Meters:

@@ -47,9 +47,10 @@ def modelled(action: Callable[[], int], what: Metered = "per-query") -> Energy:
     ModuleNotFoundError
         When CodeCarbon is not installed (``pip install 'recpress[energy]'``).
     """
-    logging.getLogger("codecarbon").setLevel(logging.CRITICAL)
     from codecarbon import OfflineEmissionsTracker
 
+    # Importing it sets a level; the tracker's own takes effect only after its first messages.
+    logging.getLogger("codecarbon").setLevel(logging.CRITICAL)
     tracker = OfflineEmissionsTracker(
         # A country is required; the emissions that follow from it are not used.
         country_iso_code="USA",

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,11 +18,12 @@ from recpress.api import TOLERANCE
 from recpress.cards import MethodCard
 from recpress.data.dataset import Dataset
 from recpress.evaluate.store import PerUser
+from recpress.measure.energy import break_even_queries
 from recpress.measure.provenance import Stopwatch
-from recpress.record import Cost, Identity, Quality, Record, Status
+from recpress.record import Cost, Energy, Grade, Identity, Latency, Quality, Record, Status
 from recpress.run import worker
 from recpress.run.identity import Planned
-from recpress.run.isolate import Allowance, Stopped, WorkFailed, call
+from recpress.run.isolate import Allowance, Stopped, WorkFailed, call, in_a_line
 from recpress.run.locks import Cores
 from recpress.run.quality import assess, score
 from recpress.run.suite import parse_budget
@@ -31,6 +32,8 @@ from recpress.run.trained import Trained
 # Far above what the slowest method takes on the largest registered set; a method that hangs must end.
 COMPRESS_TIMEOUT = 6 * 3600.0
 SERVE_TIMEOUT = 3600.0
+# From the best evidence to the weakest.
+GRADES: tuple[Grade, ...] = get_args(Grade)
 
 # Told the stage ("compress", "serve") and its finished share.
 Progress = Callable[[str, float], None]
@@ -45,6 +48,8 @@ class Outcome:
     checkpoint: str | None = None
     params: dict[str, Any] | None = None
     cost: Cost | None = None
+    latency: tuple[Latency, ...] = ()
+    energy: tuple[Energy, ...] = ()
     served: worker.Served | None = None
     topk: NDArray[np.int32] | None = None
     quality: Quality | None = None
@@ -52,7 +57,7 @@ class Outcome:
 
     def fail(self, status: Status, reason: str, log: str = "") -> None:
         """Note why the cell ends here."""
-        self.status, self.reason, self.log = status, reason, log
+        self.status, self.reason, self.log = status, in_a_line(reason), log
 
 
 def run(
@@ -118,10 +123,13 @@ def _compress_and_serve(
         outcome.fail("over-budget", compressed)
         return
     outcome.params = compressed.params
+    outcome.energy = compressed.energy
+    outcome.latency = (compressed.refresh,) if compressed.refresh else ()
     outcome.cost = Cost(
         compress_seconds=compressed.seconds,
         peak_bytes=compressed.peak_bytes,
         backbone_seconds=trained.train_seconds,
+        backbone_peak_bytes=trained.peak_bytes,
         trials=planned.recipe.tuning.trials,
     )
     timed = cell.timing_seconds > 0
@@ -141,6 +149,9 @@ def _compress_and_serve(
             allowance=replace(allowance, cores=None) if timed else allowance,
         )
     outcome.topk = _read_lists(lists / worker.TOPK, dataset)
+    outcome.latency = outcome.served.latency + outcome.latency
+    outcome.energy = outcome.served.energy + outcome.energy
+    outcome.cost = break_even(outcome.cost, compressed.energy, outcome.served.energy, outcome.served.reference_energy)
     weight = outcome.served.bytes
     budget = parse_budget(cell.budget) if cell.budget else None
     if budget is not None and weight.file > budget * weight.reference * TOLERANCE:
@@ -148,6 +159,18 @@ def _compress_and_serve(
         outcome.fail(
             "over-budget", f"the artefact has {weight.file:,} bytes, {over:.1%} more than {cell.budget} allows"
         )
+
+
+def break_even(
+    cost: Cost, compressing: Sequence[Energy], candidate: Sequence[Energy], reference: Sequence[Energy]
+) -> Cost:
+    """Add after how many queries the energy saved has repaid compressing, by the best grade that all three have."""
+    ours, theirs = ({each.grade: each for each in side} for side in (candidate, reference))
+    for spent in sorted(compressing, key=lambda each: GRADES.index(each.grade)):
+        if spent.grade in ours and spent.grade in theirs:
+            queries = break_even_queries(spent, ours[spent.grade], theirs[spent.grade])
+            return cost.model_copy(update={"break_even_queries": queries, "break_even_grade": spent.grade})
+    return cost
 
 
 def _read_lists(path: Path, dataset: Dataset) -> NDArray[np.int32]:
@@ -188,6 +211,7 @@ def compress(
         cell.params,
         cell.seed,
         folder,
+        cell.timing_seconds,
         timeout=COMPRESS_TIMEOUT,
         progress=progress,
         writable=(folder,),
@@ -223,8 +247,8 @@ def _record(planned: Planned, outcome: Outcome, watch: Stopwatch) -> Record:
         ),
         quality=outcome.quality,
         bytes=served.bytes if served else None,
-        latency=served.latency if served else (),
-        energy=served.energy if served else (),
+        latency=outcome.latency,
+        energy=outcome.energy,
         cost=outcome.cost,
         provenance=watch.provenance(cell.command),
     )

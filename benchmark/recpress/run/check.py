@@ -185,7 +185,7 @@ def audited(
     folder: Path,
     seen: UserItems,
     scored: NDArray[np.int32],
-    build: Callable[[Path, Report], object],
+    build: Callable[..., object],
     report: Report,
 ) -> list[Outcome]:
     """Audit an artefact in a process that has not served it before.
@@ -198,13 +198,13 @@ def audited(
     scored : int32 array of shape (n_users, K)
         The lists that another process gave for scoring.
     build : callable
-        Makes the artefact again in an empty folder.
+        Makes the artefact again in an empty folder, ``build(folder, report=report)``.
     """
 
     def serve(folder: Path) -> Ask:
         return partial(Recommender(Artefact.load(folder), seen).recommend, k=K)
 
     def rebuild(folder: Path) -> None:
-        build(folder, report)
+        build(folder, report=report)
 
     return audit(Subject(folder, serve, np.arange(seen.n_users, dtype=np.int64), scored, rebuild))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -33,6 +34,7 @@ class Trained:
     sha256: str
     train_seconds: float
     scored: PerUser
+    peak_bytes: int | None = None
 
 
 def obtain(
@@ -96,7 +98,9 @@ def obtain(
         shutil.rmtree(state, ignore_errors=True)
     backbone = checkpoint.read(folder)
     lists = np.load(folder / worker.TOPK, allow_pickle=False)
-    return Trained(folder, backbone.sha256(), backbone.train_seconds, score(lists, dataset))
+    facts = folder / worker.TRAINING
+    peak = json.loads(facts.read_text(encoding="ascii"))["peak_bytes"] if facts.is_file() else None
+    return Trained(folder, backbone.sha256(), backbone.train_seconds, score(lists, dataset), peak)
 
 
 def folder_of(planned: Planned, dataset: Dataset, aim: Target, device: str) -> Path:

@@ -1,0 +1,64 @@
+"""Refresh: from a changed graph to tables that can serve again, without training."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from recpress.backbones.base import Backbone
+from recpress.backbones.objective import Objective
+from recpress.backbones.retrain import linear_recipe
+from recpress.data.graph import Graph
+from recpress.measure import latency
+from recpress.record import Latency
+
+
+def timing(
+    backbone: Backbone, graph: Graph, compress: Callable[[Backbone], object], *, seconds: float, seed: int = 0
+) -> Latency | None:
+    """Time propagating and compressing, in turn with propagating alone.
+
+    Both sides normalise the graph anew and propagate the base tables over it. The reference is then done, its final
+    tables are fp32; the candidate compresses them.
+
+    Parameters
+    ----------
+    backbone : Backbone
+    graph : Graph
+    compress : callable
+        Takes a backbone with fresh final tables. It must not train: a training is not a refresh.
+    seconds : float
+    seed : int
+
+    Returns
+    -------
+    Latency or None
+        None where there is nothing to refresh: the backbone doesn't propagate, or not linearly.
+    """
+    recipe = linear_recipe(backbone, graph)
+    if recipe is None or recipe.layers < 1:
+        return None
+    base = torch.cat([backbone.base_users, backbone.base_items])
+
+    def propagated() -> Backbone:
+        # A new graph each time: what a graph has normalised it keeps.
+        fresh = Graph(graph.user_items, graph.bipartite)
+        objective = Objective(fresh, recipe, torch.Generator())
+        with torch.no_grad():
+            users, items = objective.split(objective.final(base))
+        return replace(backbone, users=users, items=items)
+
+    users = np.arange(graph.n_users, dtype=np.int64)
+    return latency.interleave(
+        lambda users: compress(propagated()),
+        lambda users: propagated(),
+        users,
+        batch_size=len(users),
+        scenario="refresh",
+        seconds=seconds,
+        min_queries=latency.QUICK["refresh"].min_queries,
+        seed=seed,
+    )
