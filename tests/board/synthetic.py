@@ -96,6 +96,7 @@ def make(dataset: str, backbone: str, family: str, method: str, setting: str, se
         budget=SETTINGS.get(setting),
         params={"bits": 8} if family == "quantization" else {},
         code=_sha(method, "code"),
+        made=_sha(digest, "made"),
         seed=seed,
     )
     day = 1 + int(digest[8:10], 16) % 28

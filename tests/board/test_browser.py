@@ -19,6 +19,7 @@ from recpress.board.pareto import front
 from recpress.board.site import build
 from recpress.board.tables import aggregate, frame
 from recpress.evaluate import compare, store
+from recpress.run.kept import per_user_path
 
 sync_api = pytest.importorskip("playwright.sync_api")
 CHROMIUM = os.environ.get("RECPRESS_CHROMIUM") or next(
@@ -329,7 +330,7 @@ def test_compare_pairs_users_as_the_statistics_do(page: Any, tmp_path: Path, cac
         record = synthetic.make("synthetic-small", "mf", family, name, setting, 0)
         record.quality.metrics["ndcg@20"] = float(given[name].mean())
         store.save(
-            store.path_of(record.identity.cell),
+            per_user_path(record.identity.made),
             store.PerUser(np.arange(900), {"ndcg@20": given[name]}, np.zeros((900, 1), np.int32)),
         )
         made.append(record)

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from recpress.atomic import replacing
 from recpress.errors import UserError
-from recpress.paths import cache_dir
 
 
 @dataclass(frozen=True)
@@ -43,11 +42,6 @@ class PerUser:
         for name in sorted(self.metrics):
             digest.update(self.metrics[name].astype("<f8").tobytes())
         return digest.hexdigest()
-
-
-def path_of(cell: str) -> Path:
-    """Return where the per-user results of a cell are kept: in the cache, not in git."""
-    return cache_dir() / "per-user" / f"{cell}.parquet"
 
 
 def save(path: Path, scored: PerUser) -> str:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from recpress.paths import cache_dir
-from recpress.run.identity import Planned
+
+if TYPE_CHECKING:
+    from recpress.run.identity import Planned
 
 
 def backbone_path(planned: Planned) -> Path:

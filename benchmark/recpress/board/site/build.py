@@ -19,6 +19,7 @@ from recpress.board.site import charts, pages, payload
 from recpress.board.tables import aggregate, frame, render, sort
 from recpress.errors import UserError
 from recpress.evaluate import store
+from recpress.run.kept import per_user_path
 
 HERE = Path(__file__).parent
 MARKER = "recpress-site"
@@ -146,11 +147,11 @@ def _write_data(site: _Site, rows: pd.DataFrame, found: Collection) -> None:
 
 def _ndcg_by_user(run: Run) -> payload.Values | None:
     """Return what this machine's store has of a run, if that is what the record was made from."""
-    quality = run.record.quality
-    if quality is None or not store.path_of(run.record.identity.cell).is_file():
+    quality, made = run.record.quality, run.record.identity.made
+    if quality is None or made is None or not per_user_path(made).is_file():
         return None
     try:
-        values = store.load(store.path_of(run.record.identity.cell)).metrics["ndcg@20"]
+        values = store.load(per_user_path(made)).metrics["ndcg@20"]
     except (UserError, KeyError):
         return None
     return values if math.isclose(values.mean(), quality.metrics["ndcg@20"], abs_tol=1e-12) else None
