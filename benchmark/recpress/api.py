@@ -13,7 +13,19 @@ from pydantic import BaseModel, ConfigDict, Field
 from recpress.backbones.base import Backbone
 from recpress.backbones.sampling import Batch, Sampler
 from recpress.backbones.train import optimise
-from recpress.codecs import Codec, Constant, Dense, Encoder, LowRank, Sparse, Sum, Uniform
+from recpress.codecs import (
+    Codebook,
+    Codec,
+    Compositional,
+    Constant,
+    Dense,
+    Encoder,
+    HashedNetwork,
+    LowRank,
+    Sparse,
+    Sum,
+    Uniform,
+)
 from recpress.codecs.artefact import Artefact
 from recpress.codecs.dense import FLOATS, FloatName
 from recpress.data.graph import Graph
@@ -24,12 +36,15 @@ __all__ = [
     "Backbone",
     "Batch",
     "BudgetUnreachable",
+    "Codebook",
     "Codec",
+    "Compositional",
     "Constant",
     "Dense",
     "Encoder",
     "Field",
     "Graph",
+    "HashedNetwork",
     "LowRank",
     "Method",
     "Params",

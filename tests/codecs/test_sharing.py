@@ -31,9 +31,8 @@ def stored(n: int) -> Codec:
 
 
 def hashed_network(n: int) -> Codec:
-    return HashedNetwork(
-        ((random(9, 5).half(), random(9).half()), (random(9, 9), random(9)), (random(COLUMNS, 9), random(COLUMNS))), n
-    )
+    sizes = [(9, 5), (9, 9), (COLUMNS, 9)]
+    return HashedNetwork.encode([(random(out, into), random(out)) for out, into in sizes], n)
 
 
 def formula(rule: str, terms: int, n: int) -> Codec:
@@ -134,5 +133,5 @@ def test_parts_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="don't make"):
         Compositional.restore(made.options() | {"rows": 500}, made.tensors())
     net = hashed_network(5)
-    with pytest.raises(ValueError, match="follow"):
-        HashedNetwork.restore(net.options(), net.tensors() | {"weight1": torch.ones(9, 8)})
+    with pytest.raises(ValueError, match="weights"):
+        HashedNetwork.restore(net.options(), {"weights": torch.ones(9)})

@@ -144,6 +144,8 @@ class Student:
     generator : torch.Generator
     start : {"svd", "random"}
         svd: the backbone's tables on the leading directions of its final ones. random: as its recipe starts.
+        Where the backbone scores cosines, only a random start is held to them: on few directions, rows aren't of
+        length 1 any more, and their lengths say how well they are told.
     propagate : bool
         False: the student has no graph even if the backbone does.
 
@@ -166,6 +168,7 @@ class Student:
         linear = linear_recipe(teacher, graph) if propagate else None
         recipe = linear or teacher.recipe.model_copy(update={"layers": 0})
         self.objective = Objective(graph, recipe.model_copy(update={"dim": dim}), generator)
+        self.lengths = start == "svd"
         if start == "svd":
             final = torch.cat([teacher.users, teacher.items])
             known = torch.cat([teacher.base_users, teacher.base_items]) if linear else final
@@ -174,6 +177,12 @@ class Student:
             random = torch.empty(graph.n_nodes, dim).normal_(std=recipe.init_std, generator=generator)
             self.base = random.requires_grad_()
         self.sharpness = 1 / recipe.temperature if recipe.cosine else 1.0
+
+    def final(self, base: Tensor) -> Tensor:
+        """Return the student's final table of a base table."""
+        if not self.lengths:
+            return self.objective.final(base)
+        return self.objective.propagation(base) if self.objective.propagation else base
 
     def fit(
         self,
@@ -200,12 +209,39 @@ class Student:
         )
 
         def loss(batch: Batch) -> Tensor:
-            users, items = objective.split(objective.final(self.base))
+            users, items = objective.split(self.final(self.base))
             value = objective.loss(batch, Embed.of(users, items), Embed.of(*objective.split(self.base)))
             return value + lesson(batch, users, items) if lesson else value
 
         optimise([self.base], loss, objective.sampler, schedule, lambda epoch, _: progress(epoch / schedule.epochs))
-        return objective.split(objective.final(self.base.detach()))
+        return objective.split(self.final(self.base.detach()))
+
+
+def train_lookups(
+    backbone: Backbone,
+    graph: Graph,
+    generator: torch.Generator,
+    embed: Embed,
+    parameters: list[Tensor],
+    epochs: int | None,
+    progress: Callable[[float], None],
+) -> None:
+    """Train leaves that vectors are looked up from, in place, with the backbone's recipe but without its graph.
+
+    No table of all entities is made, so that there may be millions. There is no propagation: propagated rows are all
+    different, and what is shared could no longer be stored as shared. Where the recipe scores cosines, users' rows are
+    scaled to length 1, which their rankings don't see, and items' keep their lengths, which are served.
+    """
+    recipe = backbone.recipe.model_copy(update={"layers": 0, "epochs": epochs or backbone.recipe.epochs})
+    objective = Objective(graph, recipe, generator)
+    final = Embed(lambda ids: objective.scored(embed.users(ids)), embed.items)
+    optimise(
+        parameters,
+        lambda batch: objective.loss(batch, final, embed),
+        objective.sampler,
+        recipe,
+        lambda epoch, _: progress(epoch / recipe.epochs),
+    )
 
 
 def linear_recipe(backbone: Backbone, graph: Graph) -> Recipe | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -15,8 +16,10 @@ from recpress.codecs.base import ALL, Codec, Rows, nbytes
 from recpress.codecs.hashed import uniforms
 from recpress.codecs.work import Work
 
+Layers = list[tuple[Tensor, Tensor]]
 
-def network(features: Tensor, layers: list[tuple[Tensor, Tensor]]) -> Tensor:
+
+def network(features: Tensor, layers: Layers) -> Tensor:
     """Return ``W_L(… mish(W_1 x + b_1) …) + b_L``: linear layers of (out, in) weights and biases, Mish in between."""
     x = features
     for depth, (weight, bias) in enumerate(layers):
@@ -30,65 +33,84 @@ class HashedNetwork(Codec):
 
     Attributes
     ----------
-    layers : tuple of (Tensor, Tensor)
-        Weights of shape (out, in) and biases of shape (out,), float16 or float32, first layer first.
+    weights : float16 or float32 Tensor of shape (·,)
+        Of all layers, the first one first: a weight matrix of shape (out, in), row by row, then its biases.
+    widths : tuple of int
+        k, the units of each hidden layer, d.
     rows : int
     """
 
     kind = "hashed-network"
-    layers: tuple[tuple[Tensor, Tensor], ...]
+    weights: Tensor
+    widths: tuple[int, ...]
     rows: int
+
+    @classmethod
+    def encode(cls, layers: Layers, rows: int) -> HashedNetwork:
+        """Store layers as float16.
+
+        Raises
+        ------
+        ValueError
+            When a weight is not finite as float16.
+        """
+        weights = torch.cat([tensor.flatten() for layer in layers for tensor in layer]).half()
+        if not torch.isfinite(weights).all():
+            raise ValueError("a weight is not finite as fp16")
+        return cls(weights, (layers[0][0].shape[1], *(len(bias) for _, bias in layers)), rows)
 
     @property
     def shape(self) -> tuple[int, int]:
         """Rows and columns."""
-        return (self.rows, len(self.layers[-1][1]))
+        return (self.rows, self.widths[-1])
 
     @cached_property
-    def _widened(self) -> list[tuple[Tensor, Tensor]]:
-        return [(weight.float(), bias.float()) for weight, bias in self.layers]
+    def layers(self) -> Layers:
+        """Weights and biases of each layer as float32."""
+        left, layers = self.weights.float(), []
+        for into, out in pairwise(self.widths):
+            weight, bias, left = left.split([out * into, out, len(left) - out * into - out])
+            layers.append((weight.view(out, into), bias))
+        return layers
 
     def decode(self, rows: Rows = ALL) -> Tensor:
         """See `Codec.decode`."""
-        ids = torch.arange(self.rows)[rows]
-        return network(uniforms(ids, self.layers[0][0].shape[1]), self._widened)
+        return network(uniforms(torch.arange(self.rows)[rows], self.widths[0]), self.layers)
 
     def tensors(self) -> dict[str, Tensor]:
         """See `Codec.tensors`."""
-        named = [(f"weight{depth}", weight) for depth, (weight, _) in enumerate(self.layers)]
-        named += [(f"bias{depth}", bias) for depth, (_, bias) in enumerate(self.layers)]
-        return dict(named)
+        return {"weights": self.weights}
 
     def options(self) -> dict[str, Any]:
         """See `Codec.options`."""
-        return {"layers": len(self.layers), "rows": self.rows}
+        return {"widths": list(self.widths), "rows": self.rows}
 
     def ledger(self) -> Counter[str]:
         """See `Codec.ledger`."""
-        return Counter(weights=sum(nbytes(tensor) for layer in self.layers for tensor in layer))
+        return Counter(weights=nbytes(self.weights))
 
     @classmethod
     def restore(cls, options: dict[str, Any], tensors: dict[str, Tensor]) -> HashedNetwork:
         """See `Codec.restore`."""
-        count, rows = int(options["layers"]), int(options["rows"])
-        layers = tuple((tensors[f"weight{depth}"], tensors[f"bias{depth}"]) for depth in range(count))
-        width = layers[0][0].shape[1]
-        for weight, bias in layers:
-            if weight.dim() != 2 or tuple(bias.shape) != (weight.shape[0],) or weight.shape[1] != width:
-                raise ValueError("the layers of a network don't follow each other")
-            width = weight.shape[0]
-        return cls(layers, rows)
+        widths, weights = tuple(int(width) for width in options["widths"]), tensors["weights"]
+        if len(widths) < 2 or tuple(weights.shape) != (parameters(widths),):
+            raise ValueError(f"layers of {widths} units don't have {tuple(weights.shape)} weights")
+        return cls(weights, widths, int(options["rows"]))
 
     def nominal(self) -> int:
         """Count weights and biases."""
-        return sum(tensor.numel() for layer in self.layers for tensor in layer)
+        return len(self.weights)
 
     def nonzero(self) -> int:
         """Count weights and biases that aren't zero."""
-        return sum(int(torch.count_nonzero(tensor)) for layer in self.layers for tensor in layer)
+        return int(torch.count_nonzero(self.weights))
 
     def work(self, queries: int) -> Work:
         """See `Codec.work`: the network runs for every row, in every scoring call."""
         n, columns = self.shape
-        making = sum(weight.numel() for weight, _ in self.layers)
-        return Work({"fp32": n * (making + queries * columns)}, self.ledger().total())
+        return Work({"fp32": n * (len(self.weights) + queries * columns)}, nbytes(self.weights))
+
+
+def parameters(widths: tuple[int, ...]) -> int:
+    """Return how many weights and biases layers between so many units have."""
+    return sum(into * out + out for into, out in pairwise(widths))

@@ -13,7 +13,7 @@ from recpress.backbones.retrain import Student, leading_directions
 class GraphlessParams(StudentParams):
     """The student and the two lessons."""
 
-    score_weight: float = Field(1.0, ge=0, description="λ₁: weight of the teacher's score differences.")
+    score_weight: float = Field(10.0, ge=0, description="λ₁: weight of the teacher's score differences.")
     score_temperature: float = Field(1.0, gt=0, description="τ₁: divides the differences.")
     vector_weight: float = Field(0.1, ge=0, description="λ₂: weight of the teacher's directions.")
     vector_temperature: float = Field(0.1, gt=0, description="τ₂: divides the cosines.")

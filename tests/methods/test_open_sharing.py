@@ -1,0 +1,88 @@
+"""Sharing: which rows are shared and which are apart, and that everything that is stored learns."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from recpress.methods.sharing.dhe.method import Dhe, DheParams
+from recpress.methods.sharing.hashing.method import Hashing, HashingParams
+from recpress.methods.sharing.memcom.method import Memcom, MemcomParams
+from recpress.methods.sharing.qr.method import QrParams, QuotientRemainder
+
+from recpress.api import Artefact, BudgetUnreachable, Codebook, Graph, Shape, Task, make_generator
+from recpress.backbones.base import Backbone
+from recpress.backbones.retrain import Retraining
+from recpress.codecs.codebook import places
+
+METHODS: list[Any] = [
+    pytest.param(Hashing(), HashingParams(dim=16, share=0.5, hashes=1), id="hashing"),
+    pytest.param(Hashing(), HashingParams(dim=16, share=0.5, hashes=2), id="double hashing"),
+    pytest.param(QuotientRemainder(), QrParams(dim=16, share=0.3), id="product"),
+    pytest.param(QuotientRemainder(), QrParams(dim=16, share=0.3, operation="add"), id="sum"),
+    pytest.param(Memcom(), MemcomParams(dim=16, share=0.5), id="memcom"),
+    pytest.param(Dhe(), DheParams(dim=16, width=32, hashes=32), id="dhe"),
+]
+
+
+def compress(method: Any, params: Any, graph: Graph, backbone: Backbone, epochs: int = 3) -> Artefact:
+    made: Artefact = method.compress(
+        Task(graph, backbone, params.model_copy(update={"epochs": epochs}), 0, make_generator(0), lambda share: None)
+    )
+    return made
+
+
+def loss_of(made: Artefact, graph: Graph, backbone: Backbone) -> float:
+    training = Retraining(backbone, graph, make_generator(1))
+    table = torch.cat([made.users.decode(), made.items.decode()])
+    return sum(float(training.loss(batch, table, table)) for batch in training.objective.sampler.epoch(2000))
+
+
+@pytest.mark.parametrize(("method", "params"), METHODS)
+def test_more_training_fits_better_and_changes_every_stored_tensor(
+    method: Any, params: Any, graph: Graph, backbone: Backbone
+) -> None:
+    brief, longer = (compress(method, params, graph, backbone, epochs) for epochs in (1, 10))
+    assert loss_of(longer, graph, backbone) < loss_of(brief, graph, backbone)
+    for name, tensor in longer.tensors().items():
+        assert not torch.equal(tensor, brief.tensors()[name]), name
+
+
+def test_ids_of_one_bucket_share_a_row_and_two_hashes_tell_most_apart(graph: Graph, backbone: Backbone) -> None:
+    one, two = (compress(*case.values[:2], graph, backbone).items.decode() for case in METHODS[:2])
+    bucket = places("hash", graph.n_items, graph.n_items // 2, 1)[:, 0]
+    first, second = next((a, b) for a in range(400) for b in range(a) if bucket[a] == bucket[b])
+    assert torch.equal(one[first], one[second])
+    assert len(torch.unique(two, dim=0)) > 1.3 * len(torch.unique(one, dim=0))
+
+
+def test_memcom_tells_ids_of_one_bucket_apart_by_length_alone(graph: Graph, backbone: Backbone) -> None:
+    codec = compress(*METHODS[4].values[:2], graph, backbone).items
+    assert isinstance(codec, Codebook)
+    table, bucket = codec.decode(), codec.where[:, 0]
+    first, second = next((a, b) for a in range(400) for b in range(a) if bucket[a] == bucket[b])
+    assert not torch.equal(table[first], table[second])
+    torch.testing.assert_close(torch.cosine_similarity(table[first], table[second], 0).abs().item(), 1.0)
+
+
+@pytest.mark.parametrize(("method", "params"), METHODS[2:4])
+def test_quotient_and_remainder_tell_all_ids_apart(method: Any, params: Any, graph: Graph, backbone: Backbone) -> None:
+    made = compress(method, params, graph, backbone)
+    assert len(torch.unique(made.items.decode(), dim=0)) == graph.n_items
+
+
+def test_bytes_of_a_network_do_not_depend_on_the_number_of_ids() -> None:
+    few, many = (Dhe().params_for(200_000, Shape(n, n, 64)) for n in (10**4, 10**7))
+    assert few == many
+    with pytest.raises(BudgetUnreachable):
+        Dhe().params_for(900, Shape(10**4, 10**4, 64))
+
+
+def test_a_million_ids_fit_where_rows_of_their_own_would_not() -> None:
+    shape = Shape(10**6, 10**6, 64)
+    budget = shape.dense_bytes // 1000
+    for method in (Hashing(), QuotientRemainder(), Dhe()):
+        method.params_for(budget, shape)
+    with pytest.raises(BudgetUnreachable):
+        Memcom().params_for(budget, shape)  # a byte for each id is more
