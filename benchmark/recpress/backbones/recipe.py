@@ -33,7 +33,7 @@ class Recipe(Card):
     negative_weight: float = Field(1.0, ge=0, description="ccl, bce: weight of the negatives' mean loss.")
     margin: float = Field(0.9, ge=-1, le=1, description="ccl: cosines of negatives below it cost nothing.")
     regularisation: float = Field(
-        0.0, ge=0, description="Weight of the batch's squared base embeddings, halved (ultragcn: of all of them)."
+        0.0, ge=0, description="Weight of the batch's squared base embeddings, halved (ultragcn: of the mean row)."
     )
 
     epochs: int = Field(100, ge=1, description="Passes over the interactions.")

@@ -1,0 +1,62 @@
+"""``recpress train``: train one backbone and print how it ranks."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.console import Console
+
+from recpress.cli.cells import Asked, cell_options
+
+if TYPE_CHECKING:
+    from recpress.run.protocol import Protocol
+
+SHOWN = ("recall@20", "ndcg@20", "recall@10", "ndcg@10", "hits@20", "hits@50", "hits@100", "mrr")
+
+
+@click.command("train")
+@cell_options(without=("method", "budget", "param"))
+@click.option(
+    "--protocol",
+    type=click.Choice(["standard", "paper"]),
+    help="standard: train on train and valid. paper: on the published train part, for comparison with published "
+    "figures.  [default: standard; paper for OGB link sets, whose leaderboards train so]",
+)
+@click.option("--device", default="cpu", show_default=True, help="As torch names it, e.g. cuda.")
+@click.option(
+    "--valid", is_flag=True, help="Train on train alone and follow valid; nothing is kept, test is not looked at."
+)
+@click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True)
+def command(protocol: Protocol | None, device: str, valid: bool, format_: str, **asked: Any) -> None:
+    """Train a backbone by its recipe, or take it from the cache, and print its figures.
+
+    The checkpoint is the one that `recpress run` compresses. OGB link sets are also judged by OGB's own Evaluator.
+
+    \b
+    Examples:
+      recpress train --dataset ml-100k --backbone lightgcn
+      recpress train --dataset gowalla --backbone xsimgcl --protocol paper
+      recpress train --dataset ml-100k --backbone mf --valid
+    """
+    from recpress.cli.job import one_job
+    from recpress.run.training import train
+
+    planned = Asked(method="none", budget=None, param=(), **asked).planned()
+    label = f"{planned.cell.dataset} {planned.cell.backbone}"
+    with one_job(Console(stderr=True), label) as (progress, notes):
+        told = train(planned, protocol, device, valid, progress, notes)
+    if format_ == "json":
+        click.echo(json.dumps(told.as_dict(), indent=1))
+        return
+    click.echo(f"{label}, seed {planned.cell.seed}, {told.protocol} protocol: trained on {told.trained_on}")
+    click.echo(f"  training  {told.seconds:.1f} s{' (from the cache)' if told.cached else ''}")
+    for part, figures in told.figures.items():
+        shown = ", ".join(f"{name} {figures[name]:.4f}" for name in SHOWN if name in figures)
+        click.echo(f"  {part:<9} {shown}")
+    tuning = planned.recipe.tuning
+    chosen = f"{tuning.trials} trials, {tuning.metric} {tuning.value:.4f} on valid" if tuning.value else tuning.note
+    click.echo(f"  recipe    {chosen or 'set by hand'}")
+    if told.folder:
+        click.echo(f"  kept in   {told.folder}")

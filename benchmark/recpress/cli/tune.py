@@ -1,0 +1,50 @@
+"""``recpress tune``: find a recipe on train and valid."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+
+
+@click.command("tune")
+@click.option("--dataset", required=True, help="Name of a data set.")
+@click.option("--backbone", required=True, help="Name of a backbone.")
+@click.option("--trials", type=click.IntRange(min=1), default=20, show_default=True, help="Settings tried in all.")
+@click.option("--timeout", type=click.FloatRange(min=0, min_open=True), help="Seconds; no trial is started later.")
+@click.option(
+    "--trial-seconds",
+    type=click.FloatRange(min=0, min_open=True),
+    help="CPU seconds of one training, after which it is given up.",
+)
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option("--out", type=click.Path(path_type=Path), help="Recipes' folder.  [default: benchmark/recipes]")
+def command(out: Path | None, **asked: Any) -> None:
+    """Search a backbone's declared space for the recipe that ranks best on valid, and write it with the log of trials.
+
+    It trains on train and scores on valid in a process that has no test data. Stopped or killed, the same command
+    goes on; with more trials, it adds to those made. Give every backbone that is compared the same number.
+
+    \b
+    Examples:
+      recpress tune --dataset ml-100k --backbone lightgcn --trials 20
+      recpress tune --dataset ml-100k --backbone lightgcn --trials 20 --trial-seconds 30
+    """
+    from recpress.atomic import write_atomic
+    from recpress.cli.job import one_job
+    from recpress.paths import resources
+    from recpress.run.tuned import tune
+    from recpress.run.tuning import Budget, toml
+
+    budget = Budget(asked["trials"], asked["timeout"], asked["trial_seconds"])
+    dataset, backbone = asked["dataset"], asked["backbone"]
+    with one_job(Console(stderr=True), f"{dataset} {backbone}") as (progress, notes):
+        found = tune(dataset, backbone, budget, asked["seed"], progress, notes)
+    path = (out or resources("recipes")) / dataset / f"{backbone}.toml"
+    write_atomic(path, toml(found))
+    click.echo(
+        f"{path}: {found.tuning.metric} {found.tuning.value:.4f} on valid, the best of {found.tuning.trials} trials.\n"
+        f"Next: `recpress train --dataset {dataset} --backbone {backbone}`"
+    )

@@ -1,0 +1,145 @@
+"""Train one backbone and judge it: by full ranking, and OGB's link sets by OGB's Evaluator as well."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recpress.backbones import checkpoint
+from recpress.data import load
+from recpress.data.dataset import Dataset
+from recpress.errors import UserError
+from recpress.evaluate import means, ogb
+from recpress.run.identity import Planned
+from recpress.run.isolate import WorkFailed, call
+from recpress.run.protocol import Protocol, target
+from recpress.run.trained import TRAIN_TIMEOUT, obtain
+from recpress.run.validation import Held, follow
+
+
+@dataclass(frozen=True)
+class Told:
+    """What became of a training.
+
+    Attributes
+    ----------
+    protocol : str
+    trained_on : str
+        Which parts of the split.
+    seconds : float
+        Of the training, whenever it was.
+    cached : bool
+    figures : dict
+        By part ("valid", "test"), then by metric.
+    folder : Path or None
+        Of the checkpoint, where it is kept.
+    """
+
+    protocol: str
+    trained_on: str
+    seconds: float
+    cached: bool
+    figures: dict[str, dict[str, float]]
+    folder: Path | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as JSON."""
+        return asdict(self) | {"folder": str(self.folder) if self.folder else None}
+
+
+def train(
+    planned: Planned,
+    protocol: Protocol | None,
+    device: str,
+    valid: bool,
+    progress: Callable[[float], None],
+    notes: Callable[[str], None],
+) -> Told:
+    """Train the backbone of a cell, or take it from the cache, and judge it.
+
+    Parameters
+    ----------
+    protocol : {"standard", "paper"} or None
+        None: "paper" for OGB's link sets, whose leaderboards don't train on valid, else "standard".
+    valid : bool
+        Train on train alone and judge on valid alone; nothing is kept.
+
+    Raises
+    ------
+    UserError
+        When training fails, or the set has no such protocol.
+    """
+    dataset = load(planned.cell.dataset)
+    judged_by_ogb = planned.cell.dataset.startswith("ogbl-")
+    protocol = protocol or ("paper" if judged_by_ogb else "standard")
+    started = time.perf_counter()
+    try:
+        if valid:
+            return _follow(planned, dataset, device, progress, notes)
+        kept = obtain(planned, dataset, progress, protocol=protocol, device=device, notes=notes)
+    except WorkFailed as failure:
+        raise UserError(f"Training {planned.cell.backbone} on {planned.cell.dataset} failed: {failure}.") from failure
+    aim = target(dataset, protocol)
+    with_valid = aim.graph.user_items.nnz == dataset.split.fit.nnz
+    figures = {"test": means(kept.scored.metrics)}
+    if judged_by_ogb:
+        parts: tuple[Literal["valid", "test"], ...] = ("test",) if with_valid else ("valid", "test")
+        for part, found in judge(planned.cell.dataset, kept.folder, parts).items():
+            figures[part] = figures.get(part, {}) | found
+    return Told(
+        protocol,
+        "train and valid" if with_valid else "train",
+        kept.train_seconds,
+        kept.train_seconds > time.perf_counter() - started,
+        figures,
+        kept.folder,
+    )
+
+
+def _follow(
+    planned: Planned,
+    dataset: Dataset,
+    device: str,
+    progress: Callable[[float], None],
+    notes: Callable[[str], None],
+) -> Told:
+    cell, started = planned.cell, time.perf_counter()
+    scores = call(
+        follow,
+        cell.backbone,
+        Held.out_of(dataset),
+        planned.recipe.recipe,
+        cell.seed,
+        device,
+        timeout=TRAIN_TIMEOUT,
+        progress=progress,
+        notes=notes,
+    )
+    return Told("valid", "train", time.perf_counter() - started, False, {"valid": scores}, None)
+
+
+def judge(dataset: str, folder: Path, parts: tuple[Literal["valid", "test"], ...]) -> dict[str, dict[str, float]]:
+    """Return what OGB's Evaluator says of a checkpoint's inner products, by part.
+
+    Parameters
+    ----------
+    dataset : str
+        An ogbl set.
+    folder : Path
+        Of the checkpoint.
+    """
+    trained = checkpoint.read(folder)
+    users, items = trained.users.numpy(), trained.items.numpy()
+
+    def scores(sources: NDArray[np.int64], targets: NDArray[np.int64]) -> NDArray[np.floating]:
+        products: NDArray[np.floating] = np.einsum("nd,nd->n", users[sources], items[targets])
+        return products
+
+    pairs = ogb.links(dataset)
+    return {part: ogb.evaluate(dataset, pairs, part, scores) for part in parts}

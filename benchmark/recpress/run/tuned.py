@@ -1,0 +1,64 @@
+"""From names to a tuned recipe: the search in a process of its own, its journal in the cache."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from recpress.backbones.catalogue import backbone
+from recpress.backbones.recipe import RecipeFile, read_recipe
+from recpress.backbones.spaces import SPACES
+from recpress.data import load
+from recpress.errors import UserError, unknown
+from recpress.paths import cache_dir
+from recpress.run.isolate import WorkFailed, call
+from recpress.run.locks import locked
+from recpress.run.tuning import Budget, chosen, key, search
+from recpress.run.validation import Held
+
+SEARCH_TIMEOUT = 7 * 24 * 3600.0
+
+
+def tune(
+    dataset: str,
+    name: str,
+    budget: Budget,
+    seed: int,
+    progress: Callable[[float], None],
+    notes: Callable[[str], None],
+) -> RecipeFile:
+    """Search for a recipe, going on from the trials that the cache holds of the same search.
+
+    Raises
+    ------
+    UserError
+        Unknown names; a set without valid; every trial stopped early; a failed search.
+    """
+    backbone(name)
+    if name not in SPACES:
+        raise unknown("search space for a backbone", name, SPACES)
+    base = read_recipe("default", name).recipe
+    loaded = load(dataset)
+    if not loaded.split.valid.nnz:
+        raise UserError(f"{dataset} has no valid part to choose a recipe on.")
+    folder = cache_dir() / "tuning" / key(name, loaded.split.sha256, base, budget, seed)
+    folder.mkdir(parents=True, exist_ok=True)
+    with locked(folder.with_suffix(".lock"), lambda: None):
+        try:
+            rows = call(
+                search,
+                name,
+                Held.out_of(loaded),
+                base,
+                budget,
+                seed,
+                folder,
+                timeout=SEARCH_TIMEOUT,
+                progress=progress,
+                notes=notes,
+                writable=(folder,),
+            )
+        except WorkFailed as failure:
+            raise UserError(f"The search on {dataset} failed: {failure}. What is tried already is kept.") from failure
+    return chosen(
+        base, SPACES[name], rows, budget, f"TPE over the space of {name}, trained on train and scored on valid."
+    )

@@ -1,0 +1,127 @@
+"""Training on train and scoring on valid, in a process that has no test data."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from recpress.backbones.base import Session, Tables
+from recpress.backbones.catalogue import backbone
+from recpress.backbones.recipe import Recipe
+from recpress.data.dataset import Dataset
+from recpress.data.graph import Graph
+from recpress.data.interactions import UserItems
+from recpress.evaluate import evaluable, means, per_user
+from recpress.run.worker import Report
+from recpress.serve import topk
+
+METRICS = ("recall@20", "ndcg@20")
+HEADLINE = "ndcg@20"
+CUT = 20
+# Scorings of one training.
+LOOKS = 10
+
+
+@dataclass(frozen=True)
+class Held:
+    """What recipes are chosen on: train, and valid to score on. There is no test data in it.
+
+    Attributes
+    ----------
+    graph : Graph
+        Of train.
+    valid : UserItems
+    """
+
+    graph: Graph
+    valid: UserItems
+
+    @classmethod
+    def out_of(cls, dataset: Dataset) -> Held:
+        """Take train and valid out of a data set."""
+        return cls(Graph(dataset.split.train, dataset.card.task == "user-item"), dataset.split.valid)
+
+    def score(self, tables: Tables) -> dict[str, float]:
+        """Return recall and NDCG on valid, with train masked, means over users with valid items."""
+        users, items = tables
+        who = evaluable(self.valid)
+        seen = self.graph.user_items
+        lists = topk.rank(
+            lambda chosen, out: torch.mm(users[torch.from_numpy(chosen)], items.T, out=out),
+            who.astype(np.int64),
+            seen,
+            CUT,
+            seen.n_items,
+        )
+        found = means(per_user(lists, who, self.valid, (CUT,)))
+        return {name: found[name] for name in METRICS}
+
+
+@dataclass(frozen=True)
+class Look:
+    """One scoring of a training.
+
+    Attributes
+    ----------
+    epoch : int
+        From 1.
+    loss : float
+        Mean of the epoch.
+    scores : dict of str to float
+        On valid.
+    seconds : float
+        CPU seconds of training so far, without the scorings: what a busy machine doesn't change much.
+    """
+
+    epoch: int
+    loss: float
+    scores: dict[str, float]
+    seconds: float
+
+
+def train(
+    name: str, held: Held, recipe: Recipe, seed: int, on_look: Callable[[Look], bool | None], device: str = "cpu"
+) -> None:
+    """Train a backbone on train and score it about `LOOKS` times on valid, the last time at its end.
+
+    Parameters
+    ----------
+    on_look : callable
+        Is told each scoring; training ends when it returns True.
+    """
+    every = max(1, recipe.epochs // LOOKS)
+    started, scoring = time.process_time(), 0.0
+
+    def watch(epoch: int, loss: float, tables: Callable[[], Tables]) -> bool | None:
+        nonlocal scoring
+        if epoch % every and epoch != recipe.epochs:
+            return None
+        now = time.process_time()
+        scores = held.score(tables())
+        look = Look(epoch, loss, scores, now - started - scoring)
+        scoring += time.process_time() - now
+        return on_look(look)
+
+    backbone(name).fit(held.graph, recipe, seed, watch, Session(device=device))
+
+
+def follow(name: str, held: Held, recipe: Recipe, seed: int, device: str, report: Report) -> dict[str, float]:
+    """Train once and return the final scores on valid, telling those on the way."""
+    last: dict[str, float] = {}
+
+    def tell(look: Look) -> None:
+        last.update(look.scores)
+        report.note(described(look, recipe))
+        report.send(look.epoch / recipe.epochs)
+
+    train(name, held, recipe, seed, tell, device)
+    return last
+
+
+def described(look: Look, recipe: Recipe) -> str:
+    """Return a scoring as a line."""
+    return f"epoch {look.epoch} of {recipe.epochs}, loss {look.loss:.4f}, valid {HEADLINE} {look.scores[HEADLINE]:.4f}"

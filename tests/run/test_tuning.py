@@ -1,0 +1,176 @@
+"""The search for recipes: on valid alone, reproducible, resumable; what it writes is what was tried."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+from click.testing import CliRunner
+
+from recpress.backbones.catalogue import BACKBONES
+from recpress.backbones.recipe import Recipe, RecipeFile, read_recipe
+from recpress.backbones.spaces import SPACES, Choice, Dimension, Range
+from recpress.cards import read_toml
+from recpress.cli import cli as cli_group
+from recpress.data import load, splits
+from recpress.data.card import SplitSpec, Synthetic
+from recpress.data.graph import Graph
+from recpress.data.splits import Split
+from recpress.data.synthetic import generate
+from recpress.errors import UserError
+from recpress.run import tuning
+from recpress.run.tuning import Budget, Row, chosen, search, settled, toml, within
+from recpress.run.validation import LOOKS, Held, Look, train
+
+
+class Silent:
+    """A reporter that nobody listens to."""
+
+    def send(self, share: float, /) -> None:
+        """Take a share."""
+
+    def note(self, text: str, /) -> None:
+        """Take a line."""
+
+
+# Learns by heart within its epochs.
+BASE = Recipe(dim=8, loss="bpr", learning_rate=0.05, epochs=80, batch_size=2048, regularisation=1e-6)
+
+
+@pytest.fixture(scope="module")
+def split() -> Split:
+    made = generate(Synthetic(users=120, items=90, interactions=2500, seed=1))
+    return splits.make(made, SplitSpec(protocol="random-per-user", valid=0.1, test=0.1))
+
+
+@pytest.fixture(scope="module")
+def held(split: Split) -> Held:
+    return Held(Graph(split.train), split.valid)
+
+
+def run(held: Held, trials: int, folder: Path, **limits: Any) -> list[Row]:
+    folder.mkdir(exist_ok=True)
+    return search("mf", held, BASE, Budget(trials, **limits), 0, folder, Silent())
+
+
+@pytest.mark.usefixtures("cache")
+def test_what_a_search_gets_is_train_and_valid() -> None:
+    dataset = load("synthetic-tiny")
+    held = Held.out_of(dataset)
+    assert [field.name for field in dataclasses.fields(Held)] == ["graph", "valid"]
+    assert held.graph.user_items.sha256() == dataset.split.hashes["train"]
+    assert held.valid.sha256() == dataset.split.hashes["valid"]
+
+
+def test_a_search_that_is_killed_goes_on_as_if_it_had_not_been(held: Held, tmp_path: Path) -> None:
+    whole = run(held, 3, tmp_path / "whole")
+    first = run(held, 2, tmp_path / "parts")
+    # What a kill leaves: a trial that is still running.
+    study_in(tmp_path / "parts").ask()
+    second = run(held, 3, tmp_path / "parts")
+    assert len(whole) == len(second) == 3
+    assert second == whole
+    assert second[:2] == first
+
+
+def test_the_chosen_recipe_scores_what_the_log_says(held: Held, tmp_path: Path) -> None:
+    rows = run(held, 3, tmp_path / "study")
+    file = chosen(BASE, SPACES["mf"], rows, Budget(3), "")
+    assert file.tuning.value == max(row.value for row in rows if row.epochs)
+    seen: list[Look] = []
+    train("mf", held, file.recipe, 0, seen.append)
+    assert seen[-1].epoch == file.recipe.epochs
+    assert round(seen[-1].scores["ndcg@20"], 4) == file.tuning.value
+    assert rows[0].params["learning_rate"] == BASE.learning_rate
+
+
+def test_with_a_constant_rate_training_ends_when_valid_has_not_gained_for_a_while(held: Held, tmp_path: Path) -> None:
+    rows = run(held, 2, tmp_path / "study")
+    ended_early = 0
+    for trial, row in zip(study_in(tmp_path / "study").trials, rows, strict=True):
+        if row.epochs and trial.params["decay"] == "constant":
+            values = list(trial.intermediate_values.values())
+            best = values.index(max(values))
+            every = trial.params["epochs"] // LOOKS
+            assert row.epochs == (best + 1) * every
+            assert len(values) == min(LOOKS, best + 1 + tuning.PATIENCE)
+            ended_early += len(values) < LOOKS
+    assert ended_early
+
+
+def study_in(folder: Path) -> optuna.Study:
+    journal = optuna.storages.journal.JournalFileBackend(str(folder / tuning.JOURNAL))
+    return optuna.load_study(study_name="mf", storage=optuna.storages.JournalStorage(journal))
+
+
+def test_a_trial_that_takes_too_long_is_stopped_and_never_chosen(held: Held, tmp_path: Path) -> None:
+    rows = run(held, 2, tmp_path / "study", trial_seconds=1e-9)
+    assert [row.epochs for row in rows] == [0, 0]
+    with pytest.raises(UserError, match="--trial-seconds"):
+        chosen(BASE, SPACES["mf"], rows, Budget(2), "")
+    kept = chosen(BASE, SPACES["mf"], [*rows, Row({"loss": "bpr"}, 0.01, 7)], Budget(3), "")
+    assert (kept.recipe.epochs, kept.tuning.value, kept.tuning.trials) == (7, 0.01, 3)
+
+
+def test_a_recipe_file_reads_back_as_it_was(tmp_path: Path) -> None:
+    rows = [
+        Row({"loss": "softmax", "temperature": 0.07123, "learning_rate": 1e-05}, 0.1234, 40),
+        Row({"loss": "bpr", "batch_size": 2048}, 0.12, 0),
+    ]
+    file = chosen(BASE, SPACES["mf"], rows, Budget(2, trial_seconds=15.0), 'said "so"')
+    (tmp_path / "file.toml").write_text(toml(file))
+    assert read_toml(tmp_path / "file.toml", RecipeFile) == file
+
+
+def corners(each: Dimension) -> tuple[Any, ...]:
+    return each.domain.values if isinstance(each.domain, Choice) else (each.domain.low, each.domain.high)
+
+
+@pytest.mark.parametrize("name", BACKBONES)
+def test_every_backbone_has_a_space_of_fields_that_its_recipe_takes(name: str) -> None:
+    space = SPACES[name]
+    names = [each.name for each in space]
+    assert len(set(names)) == len(names)
+    assert not {"dim", "precision"} & set(names)
+    base = read_recipe("default", name).recipe
+    for each in space:
+        assert each.given is None or each.given[0] in names[: names.index(each.name)]
+        for value in corners(each):
+            assert getattr(settled(base, {each.name: value}, space), each.name) == value
+            assert each.domain.holds(value)
+    assert within(base, space)["learning_rate"] == base.learning_rate
+    assert not Range(1.0, 2.0).holds(2.5)
+
+
+def test_what_is_not_searched_in_a_trial_has_its_plain_default() -> None:
+    base = Recipe(loss="softmax", negatives=256, temperature=0.3)
+    assert settled(base, {"loss": "bpr"}, SPACES["mf"]).negatives == 1
+    assert settled(base, {"loss": "softmax", "negatives": 64}, SPACES["mf"]).negatives == 64
+
+
+def cli(*words: str) -> str:
+    done = CliRunner().invoke(cli_group, words, catch_exceptions=False)
+    assert done.exit_code == 0
+    return done.stdout
+
+
+def test_tune_then_train_from_the_command_line(cache: Path, tmp_path: Path) -> None:
+    said = cli("tune", "--dataset", "synthetic-tiny", "--backbone", "mf", "--trials", "1", "--out", str(tmp_path))
+    file = read_toml(tmp_path / "synthetic-tiny" / "mf.toml", RecipeFile)
+    assert f"{file.tuning.value:.4f}" in said
+    assert len(file.tuning.log) == file.tuning.trials == 1
+    words = ["train", "--dataset", "synthetic-tiny", "--backbone", "mf", "--format", "json"]
+    first, again = (json.loads(cli(*words)) for _ in range(2))
+    assert not first["cached"]
+    assert again["cached"]
+    assert first["figures"] == again["figures"]
+    assert set(first["figures"]) == {"test"}
+    assert Path(first["folder"]).parent == cache / "backbones"
+    assert not list((cache / "backbones").glob("*.unfinished"))
+    assert set(json.loads(cli(*words, "--valid"))["figures"]) == {"valid"}
+    with pytest.raises(UserError, match="no published split"):
+        cli(*words, "--protocol", "paper")
