@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,13 +13,17 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from recpress.codecs.base import ALL, Codec, Rows, nbytes
+from recpress.codecs.base import ALL, Codec, Rows, Scorer, nbytes
+from recpress.codecs.fastscan import BITS, FastScanRanker, faiss_threads
 from recpress.codecs.packing import pack, row_bytes, unpack
+from recpress.codecs.work import Work
 
 # Rows that codebooks are trained on, per codeword: more no longer moves a mean by much (FAISS's own default).
 POINTS_PER_WORD = 256
 # Rounds of k-means, and of those that start an optimised rotation.
 ROUNDS = 12
+# Rows from which on 4-bit codes are scanned.
+LEAST_SCANNED = 8192
 # Candidates that residual quantization keeps from level to level.
 BEAM = 5
 
@@ -121,7 +123,8 @@ class Product(Codebooks):
         padded = pad_columns(table, parts)
         quantizer = faiss.ProductQuantizer(padded.shape[1], parts, bits)
         _configure(quantizer.cp, seed)
-        with one_thread():
+        # One thread adds in one order: the same seed gives the same bytes.
+        with faiss_threads(1):
             quantizer.train(training_rows(padded, bits, seed))
             words = faiss.vector_to_array(quantizer.centroids).reshape(parts, 2**bits, -1)
             # The nearest of the words as they are stored.
@@ -134,6 +137,22 @@ class Product(Codebooks):
     def decode(self, rows: Rows = ALL) -> Tensor:
         """See `Codec.decode`."""
         return self.named(rows).flatten(1)[:, : self.columns]
+
+    def work(self, queries: int) -> Work:
+        """See `Codec.work`: where tables are looked up, their making, and a look-up per code and query."""
+        if not self.scans:
+            return super().work(queries)
+        codes = queries * self.shape[0] * self.words.shape[0]
+        return Work({"lookup": codes, "fp32": queries * self.words.numel()}, self.ledger().total())
+
+    @property
+    def scans(self) -> bool:
+        """Whether codes are scanned as they are; a small table is decoded and multiplied in less time."""
+        return self.bits == BITS and self.shape[0] >= LEAST_SCANNED
+
+    def scorer(self) -> Scorer:
+        """Return FAISS's fast scan for 4-bit codes of many rows; other codes are decoded in blocks."""
+        return FastScanRanker(self) if self.scans else super().scorer()
 
     @staticmethod
     def check(words: Tensor, columns: int) -> None:
@@ -169,7 +188,7 @@ class Residual(Codebooks):
         _configure(quantizer.cp, seed)
         quantizer.max_beam_size = BEAM
         quantizer.verbose = False
-        with one_thread():
+        with faiss_threads(1):
             quantizer.train(training_rows(table, bits, seed))
             stored = torch.from_numpy(faiss.vector_to_array(quantizer.codebooks)).half()
             faiss.copy_array_to_vector(stored.float().numpy(), quantizer.codebooks)
@@ -201,7 +220,7 @@ def optimized_rotation(table: Tensor, parts: int, bits: int, iterations: int, se
     trainer = faiss.ProductQuantizer(width, parts, bits)
     _configure(trainer.cp, seed)
     rotation.pq = trainer
-    with one_thread():
+    with faiss_threads(1):
         rotation.train(training_rows(padded, bits, seed))
     return torch.from_numpy(faiss.vector_to_array(rotation.A)).view(width, width).T.contiguous()
 
@@ -234,14 +253,3 @@ def _configure(clustering: Any, seed: int) -> None:
     clustering.seed, clustering.niter = seed, ROUNDS
     clustering.min_points_per_centroid = 1
     clustering.max_points_per_centroid = POINTS_PER_WORD
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Run FAISS in one thread, so that sums are added in one order and the same seed gives the same bytes."""
-    before = faiss.omp_get_max_threads()
-    faiss.omp_set_num_threads(1)
-    try:
-        yield
-    finally:
-        faiss.omp_set_num_threads(before)
