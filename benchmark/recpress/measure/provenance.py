@@ -45,7 +45,7 @@ class Stopwatch:
             dirty=dirty,
             command=command,
             python=platform.python_version(),
-            packages={name: metadata.version(name) for name in PACKAGES},
+            packages=_versions(),
             machine=fingerprint().fingerprint,
             load_average=self._load,
             environment=thread_environment(),
@@ -56,6 +56,11 @@ class Stopwatch:
 def _state_at_start() -> tuple[str | None, bool | None]:
     """Return the state of the checkout when this process first asked: what was imported is of about then."""
     return git_state(checkout_root())
+
+
+@cache
+def _versions() -> dict[str, str]:
+    return {name: metadata.version(name) for name in PACKAGES}
 
 
 def git_state(root: Path | None) -> tuple[str | None, bool | None]:

@@ -11,18 +11,20 @@ import json
 import multiprocessing
 import os
 import signal
+import sys
 import tempfile
 import threading
 import time
 import traceback
 import typing
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from types import ModuleType
 from typing import Any, TypeVar
 
 import numpy as np
@@ -243,7 +245,7 @@ def _run(
     context = multiprocessing.get_context("forkserver")
     ours, theirs = context.Pipe()
     process = context.Process(target=_child, args=(theirs, bounds, function, arguments), daemon=True)
-    with _starting:
+    with _starting, _without_main():
         process.start()
     theirs.close()
     try:
@@ -253,6 +255,17 @@ def _run(
         raise WorkFailed("failed", _how_it_ended(process.exitcode or 0)) from None
     finally:
         _end(process, ours)
+
+
+@contextmanager
+def _without_main() -> Iterator[None]:
+    """Hide the program that was started: a child would run it again, and stages need nothing of it."""
+    program = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = program
 
 
 def _checked(function: Callable[..., T], answer: Any, scratch: Path) -> T:

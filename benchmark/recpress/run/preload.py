@@ -1,6 +1,17 @@
-"""What the fork server imports before the first stage is asked for; it is imported nowhere else."""
+"""What the fork server does before the first stage is asked for; it is imported nowhere else."""
 
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from recpress.data.interactions import UserItems
 from recpress.run import sandbox, worker  # noqa: F401  # the worker for its effect: stages find it loaded
+from recpress.serve import topk
 
 # Orphans of a stage that crashed come to the server, where they are found and ended.
 sandbox.adopt_orphans()
+# The first kernel that runs makes numba set itself up, which takes longer than most stages: here once, not in each.
+# No thread may be started before a fork, so this is a single small row.
+_nobody = UserItems.from_pairs(np.zeros(1, np.int64), np.zeros(1, np.int64), 1, 4)
+topk.select(torch.zeros((1, 4)), _nobody, np.zeros(1, np.int64), 2)
