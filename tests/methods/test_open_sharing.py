@@ -8,6 +8,7 @@ import pytest
 import torch
 from recpress.methods.sharing.dhe.method import Dhe, DheParams
 from recpress.methods.sharing.hashing.method import Hashing, HashingParams
+from recpress.methods.sharing.legcf.method import Legcf, LegcfParams, cluster, pursue
 from recpress.methods.sharing.memcom.method import Memcom, MemcomParams
 from recpress.methods.sharing.qr.method import QrParams, QuotientRemainder
 
@@ -86,3 +87,43 @@ def test_a_million_ids_fit_where_rows_of_their_own_would_not() -> None:
         method.params_for(budget, shape)
     with pytest.raises(BudgetUnreachable):
         Memcom().params_for(budget, shape)  # a byte for each id is more
+
+
+def test_the_pursuit_finds_rows_that_are_sums_of_codewords() -> None:
+    generator = make_generator(0)
+    words = torch.randn(12, 32, generator=generator)
+    where = torch.stack([torch.randperm(12, generator=generator)[:2] for _ in range(50)])
+    weights = torch.rand(50, 2, generator=generator) + 0.5
+    table = (weights[:, :, None] * words[where]).sum(1)
+    (one, only), (two, both) = pursue(table, words, 1), pursue(table, words, 2)
+    assert (two.sort(1).values == where.sort(1).values).all(1).float().mean() > 0.9
+
+    def error(places: torch.Tensor, factors: torch.Tensor) -> float:
+        return float((table - (factors[:, :, None] * words[places]).sum(1)).square().mean())
+
+    assert error(two, both) < 0.1 * error(one, only)
+
+
+def test_coinciding_codewords_do_not_blow_weights_up() -> None:
+    words = torch.ones(3, 4)
+    _, weights = pursue(torch.ones(2, 4), words, 3)
+    assert weights.abs().max() < 2
+
+
+def test_clusters_are_centres_of_their_rows() -> None:
+    generator = make_generator(0)
+    centres = 10 * torch.eye(4)
+    table = centres.repeat(20, 1) + 0.1 * torch.randn(80, 4, generator=generator)
+    found = cluster(table, 12, generator)
+    assert torch.cdist(centres, found).min(1).values.max() < 0.2
+
+
+def test_rounds_assign_by_the_graph_and_a_codebook_beats_hashing(graph: Graph, backbone: Backbone) -> None:
+    params = LegcfParams(share=0.2)
+    once, twice = (compress(Legcf(), params.model_copy(update={"rounds": n}), graph, backbone).items for n in (1, 2))
+    assert isinstance(once, Codebook)
+    assert isinstance(twice, Codebook)
+    assert not torch.equal(once.where, twice.where)
+    hashed = compress(Hashing(), HashingParams(dim=16, share=0.4), graph, backbone, epochs=10)
+    coded = compress(Legcf(), params, graph, backbone)
+    assert loss_of(coded, graph, backbone) < loss_of(hashed, graph, backbone)

@@ -225,6 +225,7 @@ def train_lookups(
     parameters: list[Tensor],
     epochs: int | None,
     progress: Callable[[float], None],
+    rate: float = 1.0,
 ) -> None:
     """Train leaves that vectors are looked up from, in place, with the backbone's recipe but without its graph.
 
@@ -232,7 +233,13 @@ def train_lookups(
     different, and what is shared could no longer be stored as shared. Where the recipe scores cosines, users' rows are
     scaled to length 1, which their rankings don't see, and items' keep their lengths, which are served.
     """
-    recipe = backbone.recipe.model_copy(update={"layers": 0, "epochs": epochs or backbone.recipe.epochs})
+    recipe = backbone.recipe.model_copy(
+        update={
+            "layers": 0,
+            "epochs": epochs or backbone.recipe.epochs,
+            "learning_rate": rate * backbone.recipe.learning_rate,
+        }
+    )
     objective = Objective(graph, recipe, generator)
     final = Embed(lambda ids: objective.scored(embed.users(ids)), embed.items)
     optimise(

@@ -69,7 +69,7 @@ class HashedNetwork(Codec):
         """Weights and biases of each layer as float32."""
         left, layers = self.weights.float(), []
         for into, out in pairwise(self.widths):
-            weight, bias, left = left.split([out * into, out, len(left) - out * into - out])
+            weight, bias, left = torch.split(left, [out * into, out, len(left) - out * into - out])
             layers.append((weight.view(out, into), bias))
         return layers
 
