@@ -23,9 +23,11 @@ VERBS = {
     "recommend": ("recommend", "Recommend items to users, from a fitted folder or a cell."),
     "show": ("show", "Print the results as a table, csv, json, markdown or latex."),
     "compare": ("compare", "Compare runs with a baseline, paired by user: what is kept, and how surely."),
+    "explain": ("explain", "Take a score apart by the user's history, before and after compressing."),
     "site": ("site", "Build the leaderboard: static pages that open from a file."),
     "regress": ("regress", "Compare two sets of records: what a change made worse."),
     "new": ("new", "Make a method or a data set to start from."),
+    "score": ("score", "Measure an artefact that was made elsewhere, in any language."),
     "check": ("check", "Check that a method keeps the contract, and audit its artefact."),
     "doctor": ("doctor", "Show the machine, and what each counter or library that it lacks costs."),
 }

@@ -148,7 +148,7 @@ def _compress_and_serve(
             writable=(lists,),
             allowance=replace(allowance, cores=None) if timed else allowance,
         )
-    outcome.topk = _read_lists(lists / worker.TOPK, dataset)
+    outcome.topk = read_lists(lists / worker.TOPK, dataset)
     outcome.latency = outcome.served.latency + outcome.latency
     outcome.energy = outcome.served.energy + outcome.energy
     outcome.cost = break_even(outcome.cost, compressed.energy, outcome.served.energy, outcome.served.reference_energy)
@@ -173,7 +173,7 @@ def break_even(
     return cost
 
 
-def _read_lists(path: Path, dataset: Dataset) -> NDArray[np.int32]:
+def read_lists(path: Path, dataset: Dataset) -> NDArray[np.int32]:
     """Read served lists, which a process wrote that may have been led astray."""
     try:
         lists: NDArray[np.int32] = np.load(path, allow_pickle=False)

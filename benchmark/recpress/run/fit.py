@@ -30,6 +30,7 @@ def fit(planned: Planned, folder: Path, progress: Progress) -> Path:
     UserError
         When the folder isn't empty, the budget can't be reached, or training or compressing fails.
     """
+    folder = folder.resolve()  # The processes that write it work elsewhere.
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UserError(f"{folder} is not empty: give another folder, or remove it.")
     folder.parent.mkdir(parents=True, exist_ok=True)

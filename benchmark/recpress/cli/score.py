@@ -1,0 +1,71 @@
+"""``recpress score``: measure an artefact that was made elsewhere, in any language."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal
+
+import click
+from rich.console import Console
+
+from recpress import registry
+from recpress.cli.cells import Asked, cell_options, stage_printer
+from recpress.errors import UserError
+
+
+@click.command("score")
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--name", required=True, help="What stands for the method on the board.")
+@click.option("--division", type=click.Choice(["closed", "open"]), default="closed", show_default=True)
+@click.option("--timing-seconds", type=click.FloatRange(min=0), default=2.0, show_default=True, help="0: no timing.")
+@click.option("--results", type=click.Path(path_type=Path), default="results", show_default=True, help="Folder.")
+@cell_options(without=("method", "budget", "param", "data", "user-col", "item-col", "time-col"))
+def command(
+    folder: Path,
+    name: str,
+    division: Literal["closed", "open"],
+    timing_seconds: float,
+    results: Path,
+    dataset: str | None,
+    backbone: str,
+    seed: int,
+) -> None:
+    """Measure an artefact folder as if a method of ours had made it, and write its record.
+
+    The folder is served in a fresh process that knows nothing of test. benchmark/docs/artefact-format.md says what is
+    in it; nothing of RecPress is needed to write one.
+
+    \b
+    Example:
+      recpress score build/mine --name my-codes --dataset ml-100k --backbone lightgcn
+    """
+    if not re.fullmatch("[A-Za-z0-9][A-Za-z0-9._+-]{0,60}", name):
+        raise UserError(f"{name!r} is not a name: use letters, digits and . _ + -, at most 61.")
+    if name in registry.methods():
+        raise UserError(f"{name} is a method of this project: give the artefact a name of its own.")
+    from recpress import record
+    from recpress.evaluate import store
+    from recpress.run.engine import write_machine
+    from recpress.run.external import Brought, measure
+    from recpress.run.kept import per_user_path
+
+    nothing: dict[str, Any] = dict.fromkeys(("budget", "data", "user_col", "item_col", "time_col"))
+    planned = Asked(dataset=dataset, backbone=backbone, method="none", seed=seed, param=(), **nothing).planned()
+    planned = replace(planned, cell=planned.cell.model_copy(update={"timing_seconds": timing_seconds}))
+    words = ["recpress", "score", str(folder), "--name", name, "--division", division]
+    words += ["--dataset", planned.cell.dataset, "--backbone", backbone, "--seed", str(seed)]
+    brought = Brought(folder, name, division, shlex.join(words))
+    made, scored = measure(brought, planned, stage_printer(Console(stderr=True)))
+    if made.identity.made:
+        store.save(per_user_path(made.identity.made), scored)
+    write_machine(results)
+    path = record.write(results, made)
+    if made.quality and made.bytes:
+        kept = made.quality.retention.get("ndcg@20", float("nan"))
+        click.echo(
+            f"{path}: NDCG@20 {made.quality.metrics['ndcg@20']:.4f} ({kept:.1%} kept), {made.bytes.file:,} bytes "
+            f"({made.bytes.ratio:.2f}x smaller)."
+        )

@@ -1,0 +1,123 @@
+"""An artefact that somebody brings: served, measured and scored as if a method of ours had made it."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from recpress.codecs.artefact import Artefact
+from recpress.data import load
+from recpress.errors import UserError
+from recpress.evaluate.store import PerUser
+from recpress.hashing import sha256_folder, sha256_json
+from recpress.measure.provenance import Stopwatch
+from recpress.record import Identity, Record
+from recpress.run import cell as cells
+from recpress.run import trained, worker
+from recpress.run.identity import Planned
+from recpress.run.isolate import WorkFailed, call
+from recpress.run.quality import assess, score
+
+FAMILY = "external"
+SETTING = "as-is"
+
+
+@dataclass(frozen=True)
+class Brought:
+    """What its bringer says of an artefact.
+
+    Attributes
+    ----------
+    folder : Path
+        With ``artefact.safetensors`` and ``manifest.json`` (benchmark/docs/artefact-format.md).
+    name : str
+        Stands for the method on the board.
+    division : {"closed", "open"}
+    command : str
+        That scores it again.
+    """
+
+    folder: Path
+    name: str
+    division: Literal["closed", "open"]
+    command: str
+
+
+def measure(brought: Brought, planned: Planned, progress: Callable[[str, float], None]) -> tuple[Record, PerUser]:
+    """Serve an artefact in a fresh process, time it beside the backbone's fp32 tables, and score its lists.
+
+    Parameters
+    ----------
+    brought : Brought
+    planned : Planned
+        The cell ``none`` of the backbone that it is compared with.
+    progress : callable
+        Is told stage and share.
+
+    Raises
+    ------
+    UserError
+        When the folder is no artefact, or not one of this data set, or can't be served.
+    """
+    watch = Stopwatch()
+    cell, dataset = planned.cell, load(planned.cell.dataset)
+    artefact = Artefact.load(brought.folder)
+    sizes = (artefact.users.shape[0], artefact.items.shape[0])
+    if sizes != (dataset.split.n_users, dataset.split.n_items):
+        raise UserError(
+            f"{brought.folder} has {sizes[0]} users and {sizes[1]} items, {cell.dataset} has {dataset.split.n_users} "
+            f"and {dataset.split.n_items}: rows must be those of `recpress info {cell.dataset}`, all of them."
+        )
+    with tempfile.TemporaryDirectory(prefix="recpress-score-") as scratch:
+        folder, lists = Path(scratch) / "artefact", Path(scratch) / "lists"
+        shutil.copytree(brought.folder, folder)
+        try:
+            model = trained.obtain(planned, dataset, lambda share: progress("train", share))
+            served = call(
+                worker.serve,
+                folder,
+                model.folder / worker.REFERENCE,
+                dataset.split.fit,
+                cell.timing_seconds,
+                cell.seed,
+                lists,
+                timeout=cells.SERVE_TIMEOUT,
+                progress=lambda share: progress("serve", share),
+                writable=(lists,),
+            )
+            scored = score(cells.read_lists(lists / worker.TOPK, dataset), dataset)
+        except WorkFailed as failure:
+            raise UserError(f"{brought.folder} can't be served: {failure}.") from failure
+        content = sha256_folder(folder)
+    made = sha256_json({"training": planned.backbone_key, "artefact": content})
+    record = Record(
+        status="ok",
+        identity=Identity(
+            cell=sha256_json([made, planned.id]),
+            dataset=cell.dataset,
+            split=planned.split,
+            protocol="standard",
+            backbone=cell.backbone,
+            checkpoint=model.sha256,
+            family=FAMILY,
+            method=brought.name,
+            division=brought.division,
+            serve_form=artefact.serve_form,
+            setting=SETTING,
+            budget=None,
+            params={},
+            code=content,
+            made=made,
+            seed=cell.seed,
+        ),
+        quality=assess(scored, model.scored, dataset),
+        bytes=served.bytes,
+        latency=served.latency,
+        energy=served.energy,
+        provenance=watch.provenance(brought.command),
+    )
+    return record, scored

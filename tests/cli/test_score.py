@@ -1,0 +1,59 @@
+"""An artefact written without this project is measured like one of its own (benchmark/docs/artefact-format.md)."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from recpress.record import read
+
+DOC = Path(__file__).parents[2] / "benchmark" / "docs" / "artefact-format.md"
+CELL = ("--dataset", "synthetic-tiny", "--backbone", "mf")
+
+
+def recpress(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "recpress.cli", *words], cwd=folder, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.fixture
+def brought(tmp_path: Path, cache: Path) -> Path:
+    done = recpress(tmp_path, "fit", *CELL, "--method", "none", "--out", "fp32")
+    assert done.returncode == 0, done.stderr
+    script = DOC.read_text(encoding="utf-8").split("```python\n")[1].split("```")[0]
+    assert "recpress" not in script
+    subprocess.run([sys.executable, "-c", script], cwd=tmp_path, check=True)
+    return tmp_path
+
+
+def test_it_gets_the_figures_of_the_method_in_the_tree(brought: Path) -> None:
+    done = recpress(brought, "score", "mine", "--name", "my-int8", *CELL, "--timing-seconds", "0")
+    assert done.returncode == 0, done.stderr
+    assert "my-int8" in done.stdout
+    done = recpress(brought, "run", *CELL, "--method", "uniform", "--param", "bits=8", "--timing-seconds", "0")
+    assert done.returncode == 0, done.stderr
+    records = brought / "results" / "records" / "synthetic-tiny" / "mf"
+    theirs = read(records / "my-int8" / "as-is.seed0.json")
+    (ours,) = map(read, (records / "uniform").glob("*.json"))
+    assert theirs.quality == ours.quality
+    assert theirs.bytes.ledger["values"] == ours.bytes.ledger["values"]
+    assert abs(theirs.bytes.file - ours.bytes.file) < 100
+    assert theirs.identity.checkpoint == ours.identity.checkpoint
+
+
+def test_what_does_not_fit_is_refused(brought: Path) -> None:
+    done = recpress(brought, "score", "mine", "--name", "uniform", *CELL)
+    assert (done.returncode, "name of its own" in done.stderr) == (2, True)
+    done = recpress(brought, "score", "mine", "--name", "../x", *CELL)
+    assert (done.returncode, "not a name" in done.stderr) == (2, True)
+    done = recpress(brought, "score", "nowhere", "--name", "x", *CELL)
+    assert (done.returncode, "not an artefact folder" in done.stderr) == (2, True)
+    manifest = json.loads((brought / "mine" / "manifest.json").read_text(encoding="utf-8"))
+    manifest["items"]["columns"] = 7
+    (brought / "mine" / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    done = recpress(brought, "score", "mine", "--name", "x", *CELL)
+    assert (done.returncode, "not an artefact of format 1" in done.stderr) == (2, True)
+    assert not (brought / "results").exists()
