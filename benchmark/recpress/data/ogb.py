@@ -208,6 +208,8 @@ def imported() -> Iterator[None]:
     sys.modules["outdated"] = None  # type: ignore[assignment]  # None makes `import outdated` fail, as documented
     environment = os.environ.get("OUTDATED_IGNORE")
     torch.load = functools.partial(original, weights_only=False)
+    # ogb imports dgl where it is installed, which without this prints advice and writes into the user's home.
+    os.environ.setdefault("DGLBACKEND", "pytorch")
     try:
         yield
     except (OSError, EOFError, ValueError, KeyError, RuntimeError, pickle.UnpicklingError) as error:
