@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import torch
 from recpress.methods.control.continued.method import Continued, ContinuedParams
 from recpress.methods.pruning.gradual.method import Gradual, GradualParams, sparsity_at
 from recpress.methods.pruning.lottery.method import Lottery, LotteryParams, sparsity_after
+from recpress.methods.pruning.pep.method import Pep, PepParams, soft_threshold
 
 from recpress.api import Artefact, Graph, Method, Task, make_generator
 from recpress.backbones.base import Backbone, fit_embeddings
@@ -34,6 +36,7 @@ def tables(made: Artefact) -> torch.Tensor:
 PRUNERS = [
     pytest.param(Gradual(), lambda sparsity: GradualParams(sparsity=sparsity, epochs=2, values="fp32"), id="gradual"),
     pytest.param(Lottery(), lambda sparsity: LotteryParams(sparsity=sparsity, epochs=1, values="fp32"), id="lottery"),
+    pytest.param(Pep(), lambda sparsity: PepParams(sparsity=sparsity, epochs=1, values="fp32"), id="pep"),
 ]
 
 
@@ -105,3 +108,22 @@ def test_schedules_end_where_they_should() -> None:
     assert sparsity_at(0.5, 0.8) == pytest.approx(0.7)
     assert sparsity_at(1.0, 0.8) == sparsity_at(3.0, 0.8) == 0.8
     assert [sparsity_after(done, 3, 0.875) for done in range(4)] == pytest.approx([0, 0.5, 0.75, 0.875])
+
+
+def test_gradients_reach_thresholds_and_only_what_is_above_them() -> None:
+    table = torch.tensor([[0.5, -2.0, 0.1], [1.0, 0.2, -0.3]], requires_grad=True)
+    s = torch.full((2, 1), -1.0, requires_grad=True)
+    thinned = soft_threshold(table, s)
+    threshold = 1 / (1 + math.e)
+    torch.testing.assert_close(thinned[0].detach(), torch.tensor([0.5 - threshold, threshold - 2.0, 0.0]))
+    thinned.square().sum().backward()
+    assert table.grad is not None
+    assert s.grad is not None
+    assert torch.equal(table.grad != 0, thinned != 0)
+    assert (s.grad < 0).all()
+
+
+def test_learned_thresholds_choose_other_values_than_magnitude_alone(graph: Graph, backbone: Backbone) -> None:
+    learned = tables(compress(Pep(), PepParams(sparsity=0.8, epochs=3, rate=1.0, values="fp32"), graph, backbone))
+    fixed = PepParams(sparsity=0.8, epochs=3, rate=1.0, start=-80.0, values="fp32")
+    assert ((learned != 0) != (tables(compress(Pep(), fixed, graph, backbone)) != 0)).any()

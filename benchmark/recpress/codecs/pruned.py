@@ -28,7 +28,7 @@ def largest_mask(scores: Tensor, sparsity: float) -> Tensor:
     Parameters
     ----------
     scores : Tensor of shape (r, size)
-        Not negative; a single row to rank everything at once.
+        A single row to rank everything at once.
     sparsity : float in [0, 1]
         ``round(sparsity · size)`` entries of each row go. Of equal scores the later one goes first, so that the count
         is exact.
