@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from recpress import data
-from recpress.backbones import lightgcn, mf
+from recpress.backbones.catalogue import backbone as registered
 from recpress.backbones.recipe import Recipe
 from recpress.data.graph import Graph
 from recpress.data.interactions import UserItems
@@ -25,7 +25,7 @@ def graph():
 @pytest.fixture(scope="module", params=["bpr", "softmax"])
 def backbone(request, graph):
     recipe = Recipe(dim=8, layers=3, loss=request.param, epochs=3, batch_size=64, learning_rate=0.05, negatives=4)
-    return lightgcn.fit(graph, recipe, seed=1)
+    return registered("lightgcn").fit(graph, recipe, seed=1)
 
 
 def test_parts_add_up_to_the_score(graph, backbone):
@@ -67,7 +67,7 @@ def test_what_compression_did_to_the_user_is_in_the_rest(graph, backbone):
 
 
 def test_what_has_no_exact_parts_is_refused(graph, backbone):
-    flat = mf.fit(graph, Recipe(dim=4, epochs=1), seed=0)
+    flat = registered("mf").fit(graph, Recipe(dim=4, epochs=1), seed=0)
     with pytest.raises(UserError, match="mf has no propagation"):
         LinearExplainer(flat, graph)
     other = Graph(UserItems.from_pairs(np.array([0]), np.array([0]), 31, 40))
@@ -110,7 +110,7 @@ def test_deleting_what_gives_most_lowers_the_item(original_data, monkeypatch):
     split = data.load("ml-100k").split
     graph = Graph(split.train)
     recipe = Recipe(dim=64, layers=2, learning_rate=5e-3, epochs=40, batch_size=4096)
-    backbone = lightgcn.fit(graph, recipe, seed=0)
+    backbone = registered("lightgcn").fit(graph, recipe, seed=0)
     explainer = LinearExplainer(backbone, graph)
     rng = np.random.default_rng(0)
     users = rng.choice(np.flatnonzero(split.train.counts >= 10), 200, replace=False)

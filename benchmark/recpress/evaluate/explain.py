@@ -11,7 +11,9 @@ from scipy import stats
 from torch import Tensor
 
 from recpress.backbones.base import Backbone
+from recpress.backbones.objective import Objective
 from recpress.backbones.propagate import Propagation
+from recpress.backbones.retrain import linear_recipe
 from recpress.data.graph import Graph
 from recpress.data.interactions import UserItems
 from recpress.errors import UserError
@@ -71,6 +73,11 @@ class LinearExplainer:
 
     def __init__(self, backbone: Backbone, graph: Graph) -> None:
         layers = backbone.recipe.layers
+        if linear_recipe(backbone, graph) is None:
+            raise UserError(
+                f"The final tables of {backbone.name} are not its base tables propagated linearly over this graph, "
+                "so its scores have no exact parts: explain lightgcn or xsimgcl, or a method that scores histories."
+            )
         if layers < 1:
             raise UserError(
                 f"{backbone.name} has no propagation, so the history has no part in its scores that could "
@@ -90,12 +97,6 @@ class LinearExplainer:
         self._walks = walks[graph.n_users :]
         self._weights = adjacency.weights
         self._history = graph.user_items
-        gap = (vectors * self._scale[:, None] * (layers + 1) - backbone.users).abs().max()
-        if gap > 1e-4 * backbone.users.abs().max():
-            raise UserError(
-                f"The final tables of {backbone.name} are not its base tables propagated linearly over this "
-                "graph, so their scores have no exact parts."
-            )
 
     def explain(self, user: int, item: Tensor, score: float | None = None) -> Explanation:
         """Take the score of one user for one item apart.
@@ -120,6 +121,22 @@ class LinearExplainer:
         own = float(self._own[user].double() @ target)
         rest = own if score is None else score - float(parts.sum())
         return Explanation(items, parts, rest)
+
+
+def by_weights(history: NDArray[np.int32], weights: Tensor, score: float | None = None) -> Explanation:
+    """Take a score apart that is a sum of item-item weights over the history (EASE, ItemKNN, GF-CF).
+
+    Parameters
+    ----------
+    history : int32 array of shape (h,)
+        Ascending.
+    weights : float32 tensor of shape (n_items,)
+        The item's row: what each history item adds to its score.
+    score : float, optional
+        The score that was served; what rounding changed of the sum goes into `rest`.
+    """
+    parts = weights[torch.from_numpy(history).long()].double().numpy()
+    return Explanation(history, parts, 0.0 if score is None else score - float(parts.sum()))
 
 
 @dataclass(frozen=True)
@@ -181,10 +198,8 @@ def rank_after_deletion(
     base = torch.cat([backbone.base_users, backbone.base_items])
 
     def rank(user_items: UserItems) -> int:
-        table = Propagation(Graph(user_items).adjacency(), backbone.recipe.layers).apply(base)
-        users, items = table[: graph.n_users], table[graph.n_users :]
-        if backbone.recipe.loss == "softmax":
-            items = torch.nn.functional.normalize(items)
+        objective = Objective(Graph(user_items, graph.bipartite), backbone.recipe, torch.Generator())
+        users, items = objective.split(objective.final(base))
         scores = items @ users[user]
         scores[torch.from_numpy(history.of(user)).long()] = -torch.inf
         return 1 + int((scores > scores[item]).sum())

@@ -196,4 +196,5 @@ def _lists(rows: UserItems) -> pa.Array:
 
 def _user_items(column: pa.ChunkedArray, n_items: int) -> UserItems:
     lists = column.combine_chunks()
-    return UserItems(lists.offsets.to_numpy(), lists.flatten().to_numpy(), n_items)
+    # Copies: arrow's own memory is read-only, which torch doesn't take.
+    return UserItems(np.array(lists.offsets), np.array(lists.flatten()), n_items)
