@@ -23,6 +23,10 @@ from recpress.data.splits import Split
 from recpress.data.synthetic import generate
 from recpress.errors import UserError
 from recpress.run import tuning
+from recpress.run.identity import Planned
+from recpress.run.plan import make
+from recpress.run.suite import Cell
+from recpress.run.training import train as train_cell
 from recpress.run.tuning import Budget, Row, chosen, search, settled, toml, within
 from recpress.run.validation import LOOKS, Held, Look, train
 
@@ -152,6 +156,11 @@ def test_what_is_not_searched_in_a_trial_has_its_plain_default() -> None:
     assert settled(base, {"loss": "softmax", "negatives": 64}, SPACES["mf"]).negatives == 64
 
 
+def planned(dataset: str, backbone: str) -> Planned:
+    cell = Cell(dataset=dataset, backbone=backbone, method="none", budget=None, params={}, seed=0, timing_seconds=1.0)
+    return make([cell])[0]
+
+
 def cli(*words: str) -> str:
     done = CliRunner().invoke(cli_group, words, catch_exceptions=False)
     assert done.exit_code == 0
@@ -171,6 +180,12 @@ def test_tune_then_train_from_the_command_line(cache: Path, tmp_path: Path) -> N
     assert set(first["figures"]) == {"test"}
     assert Path(first["folder"]).parent == cache / "backbones"
     assert not list((cache / "backbones").glob("*.unfinished"))
-    assert set(json.loads(cli(*words, "--valid"))["figures"]) == {"valid"}
+    shares: list[float] = []
+    heard: list[str] = []
+    followed = train_cell(planned("synthetic-tiny", "mf"), None, "cpu", True, shares.append, heard.append)
+    assert set(followed.figures) == {"valid"}
+    assert followed.folder is None
+    assert shares[-1] == 1
+    assert heard[-1].endswith(f"valid ndcg@20 {followed.figures['valid']['ndcg@20']:.4f}")
     with pytest.raises(UserError, match="no published split"):
         cli(*words, "--protocol", "paper")
