@@ -9,6 +9,7 @@ from torch import Tensor
 from recpress.codecs.base import Codec, Encoder, Scorer
 from recpress.codecs.binary import Binary
 from recpress.codecs.codebook import Codebook
+from recpress.codecs.columns import ColumnUniform
 from recpress.codecs.compositional import Compositional
 from recpress.codecs.constant import Constant
 from recpress.codecs.dense import Dense
@@ -28,6 +29,7 @@ __all__ = [
     "Binary",
     "Codebook",
     "Codec",
+    "ColumnUniform",
     "Compositional",
     "Constant",
     "Dense",
@@ -52,6 +54,7 @@ KINDS: dict[str, type[Codec]] = {
     for codec in (
         Binary,
         Codebook,
+        ColumnUniform,
         Compositional,
         Constant,
         Dense,

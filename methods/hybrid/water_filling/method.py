@@ -1,0 +1,115 @@
+"""Bits per principal axis, by what they are worth to the scores."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from recpress.api import Artefact, Field, Method, Params, Shape, Task, largest
+from recpress.codecs.columns import MOST_BITS, ColumnUniform, steps
+from recpress.codecs.rotation import principal
+
+# Rows that error curves are measured on.
+SAMPLE = 8192
+# Candidate rates, in hundredths of a bit.
+RATES = range(100 * MOST_BITS, 0, -1)
+
+
+class WaterParams(Params):
+    """The rate; the bits of every column follow from it and the data."""
+
+    bits: float = Field(2.0, gt=0, le=MOST_BITS, description="Bits per value, averaged over both tables.")
+
+
+def tensor_bytes(params: WaterParams, shape: Shape) -> float:
+    """Return the bytes of codes (a byte a row at least), scales and offsets, and of the bits in the manifest."""
+    codes = max(params.bits * shape.dim / 8, 1) * shape.entities
+    return codes + 2 * shape.dim * (4 + 3)
+
+
+def curves(table: Tensor) -> Tensor:
+    """Return the mean squared error of every column at 0 to 8 bits, float64 of shape (9, d), never rising."""
+    centred = table - table.mean(0)
+    rows = centred[:: max(1, len(table) // SAMPLE)]
+    errors = [rows.square().mean(0), *(steps(rows, bits)[1] for bits in range(1, MOST_BITS + 1))]
+    return torch.stack(errors).double().cummin(0).values
+
+
+def allocate(worth: tuple[Tensor, Tensor], rows: tuple[int, int], budget: float) -> tuple[list[int], list[int]]:
+    """Give bits one by one to the column where the next one is worth most, while codes fit the budget.
+
+    Parameters
+    ----------
+    worth : pair of float64 Tensor of shape (8, d)
+        What each next bit of a column takes off the error of all scores, per row that it is stored for.
+    rows : pair of int
+        Of users and items.
+    budget : float
+        Bytes, at least one a row. Rows end on bytes: bits that fill up a byte are free.
+
+    Returns
+    -------
+    pair of list of int
+        Bits of every column of users and of items.
+    """
+    bits = ([0] * worth[0].shape[1], [0] * worth[1].shape[1])
+    open_ = {(side, column) for side in (0, 1) for column in range(len(bits[side]))}
+    gains = [each.tolist() for each in worth]
+    while open_:
+        # Of equal columns the first.
+        side, column = max(sorted(open_), key=lambda place: gains[place[0]][bits[place[0]][place[1]]][place[1]])
+        bits[side][column] += 1
+        if sum(count * max(1, -(-sum(each) // 8)) for count, each in zip(rows, bits, strict=True)) > budget:
+            bits[side][column] -= 1
+            open_ = {place for place in open_ if place[0] != side}
+        elif bits[side][column] == MOST_BITS:
+            open_.discard((side, column))
+    return bits
+
+
+class WaterFilling(Method[WaterParams]):
+    """Transform coding at a fixed rate (Huang and Schultheiss 1963), with bits that follow the error of scores.
+
+    Users and items are rotated together to the principal axes of both (scores don't change). An error of a user in
+    column j meets every item's value there, so the squared error of all scores is the sum over columns of
+    ``D^U_j(b_j) · ‖E_I[:, j]‖²`` for users and of the same with the sides exchanged for items, where ``D_j(b)`` is the
+    error that b bits leave in a column, measured rather than assumed to be Gaussian. A bit of a user column costs as
+    many bits as there are users. The greedy choice of the best next bit per bit stored is optimal for curves that
+    fall ever more slowly; columns whose first bit isn't worth it get none, which is reverse water-filling.
+
+    In memory the artefact is what it is on disk, and is ranked as bits. `transform_coding` does with an entropy coder
+    what this does with allocation.
+    """
+
+    Params = WaterParams
+
+    def params_for(self, budget: int, shape: Shape) -> WaterParams:
+        """See `Method.params_for`: the highest rate that fits, to a hundredth of a bit."""
+        candidates = [WaterParams(bits=rate / 100) for rate in RATES]
+        return largest(candidates, lambda params: tensor_bytes(params, shape), budget)
+
+    def compress(self, task: Task[WaterParams]) -> Artefact:
+        """See `Method.compress`.
+
+        Raises
+        ------
+        ValueError
+            When a value is not finite.
+        """
+        tables = [task.backbone.users, task.backbone.items]
+        if not all(torch.isfinite(table).all() for table in tables):
+            raise ValueError("a value of the backbone is not finite")
+        users, items = tables
+        # Scores move by the same for all items of a user when items are centred: their mean needs no axes.
+        centred = items - items.mean(0)
+        scaled = [table / (table.norm() or 1.0) for table in (users, centred)]
+        axes = principal(torch.cat(scaled), users.shape[1])
+        users, items = users @ axes, items @ axes
+        task.progress(0.2)
+        met = ((items - items.mean(0)).double().square().sum(0), users.double().square().sum(0))
+        worth = tuple(-curves(table).diff(dim=0) * by for table, by in zip((users, items), met, strict=True))
+        task.progress(0.6)
+        rows = (len(users), len(items))
+        budget = max(task.params.bits * users.shape[1] / 8, 1) * sum(rows)
+        bits = allocate((worth[0], worth[1]), rows, budget)
+        return Artefact(ColumnUniform.encode(users, bits[0]), ColumnUniform.encode(items, bits[1]))
