@@ -24,7 +24,7 @@ class UltraGCN(Model):
 
     Positives weigh ``β_ui = 1/d_u √((d_u + 1)/(d_i + 1))``; negatives weigh that too, or 1, and are shared by a batch
     (the paper draws them for each positive). The item term is ``-λ Σ_{j ∈ S(i)} ω_ij ln σ(u·j)`` (equation 13). The
-    regularisation is of all base rows, whatever the batch, relative to the loss of one positive.
+    regularisation is of the mean base row, whatever the batch.
     """
 
     def __init__(self, graph: Graph, recipe: Recipe, generator: torch.Generator) -> None:
@@ -51,7 +51,7 @@ class UltraGCN(Model):
             scores = torch.einsum("bd,bkd->bk", F.embedding(batch.users, users), near)
             attracted = (self.similarity[batch.items] * F.softplus(-scores)).sum(1).mean()
             value = value + self.item_weight * attracted
-        return value + self.strength * self.base.square().sum() if self.strength else value
+        return value + self.strength * self.base.square().sum(1).mean() if self.strength else value
 
 
 def similar_items(user_items: UserItems, count: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
