@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from recpress.methods.sharing.dhe.method import Dhe, DheParams
 from recpress.methods.sharing.hashing.method import Hashing, HashingParams
 from recpress.methods.sharing.legcf.method import Legcf, LegcfParams, cluster, pursue
 from recpress.methods.sharing.memcom.method import Memcom, MemcomParams
+from recpress.methods.sharing.mixed_dim.method import (
+    MixedDim,
+    MixedDimParams,
+    Side,
+    buckets_of,
+    columns_of,
+    sizes_of,
+)
 from recpress.methods.sharing.qr.method import QrParams, QuotientRemainder
 
 from recpress.api import Artefact, BudgetUnreachable, Codebook, Graph, Shape, Task, make_generator
@@ -127,3 +136,23 @@ def test_rounds_assign_by_the_graph_and_a_codebook_beats_hashing(graph: Graph, b
     hashed = compress(Hashing(), HashingParams(dim=16, share=0.4), graph, backbone, epochs=10)
     coded = compress(Legcf(), params, graph, backbone)
     assert loss_of(coded, graph, backbone) < loss_of(hashed, graph, backbone)
+
+
+def test_mixed_dimensions_fall_with_popularity_from_the_best_factors_on(graph: Graph, backbone: Backbone) -> None:
+    assert columns_of(MixedDimParams(dim=32, alpha=0.3)) == [32, 20, 13]  # by hand: 32 (1/5)^.3 and 32 (1/20)^.3
+    assert sum(sizes_of(1683)) == 1683
+    popularity = np.bincount(graph.user_items.items, minlength=graph.n_items)
+    buckets = buckets_of(popularity)
+    assert popularity[buckets == 0].min() >= popularity[buckets == 1].max()
+    side = Side(backbone.items, popularity, [8, 4, 2])
+    error = (side.encode().decode() - backbone.items).square().sum(1)
+    for bucket, count in enumerate((8, 4, 2)):
+        rows = backbone.items[torch.from_numpy(buckets == bucket)]
+        least = torch.linalg.svdvals(rows)[count:].square().sum()
+        torch.testing.assert_close(error[torch.from_numpy(buckets == bucket)].sum(), least, rtol=0.01, atol=1e-3)
+
+
+def test_mixed_dimensions_at_full_width_start_as_the_backbone(graph: Graph, backbone: Backbone) -> None:
+    params = MixedDimParams(dim=16, alpha=0.0, rate=1e-9)
+    made = compress(MixedDim(), params, graph, backbone, epochs=1)
+    torch.testing.assert_close(made.items.decode(), backbone.items, rtol=1e-2, atol=1e-3)

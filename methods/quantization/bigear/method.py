@@ -1,0 +1,136 @@
+"""Learned binary codes of propagation layers."""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from recpress.api import Artefact, Batch, Field, Method, Shape, Task, TrainingParams, largest
+from recpress.backbones.propagate import Propagation
+from recpress.backbones.retrain import Retraining, leading_directions, teacher_lists
+from recpress.codecs import Binary, Grouped
+from recpress.codecs.packing import row_bytes
+
+
+class BigearParams(TrainingParams):
+    """The codes, the lesson and the training."""
+
+    dim: int = Field(64, ge=1, description="Bits of each layer.")
+    layers: int = Field(0, ge=0, le=4, description="Steps over the graph; each, and the first rows, has its own bits.")
+    weight: float = Field(0.1, ge=0, description="w: weight of the teacher's lists; 0 is training without a teacher.")
+    teacher_items: int = Field(50, ge=1, description="The teacher's best unseen items of a user.")
+    decay: float = Field(0.1, gt=0, description="κ: how much less each place of a list weighs than the one before.")
+    sharpness: float = Field(1.0, gt=0, description="γ of the sign's gradient, for values scaled to mean 1.")
+
+
+class _Sign(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, sharpness: float) -> Tensor:
+        ctx.save_for_backward(x)
+        ctx.sharpness = sharpness
+        return torch.where(x >= 0, 1.0, -1.0)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        (x,) = ctx.saved_tensors
+        bell = 2 * ctx.sharpness / math.sqrt(math.pi) * torch.exp(-((ctx.sharpness * x) ** 2))
+        return gradients[0] * bell, None
+
+
+def sign(x: Tensor, sharpness: float) -> Tensor:
+    """Return the sign of x, 1 for 0, with the gradient of ``erf(γ x)``: a narrow bell (Chen et al. 2022, section 3.4).
+
+    Unlike a plain straight-through gradient it fades for values far from 0, whose signs aren't about to change.
+    """
+    result: Tensor = _Sign.apply(x, sharpness)  # type: ignore[no-untyped-call]  # torch leaves it untyped
+    return result
+
+
+def binarise(layers: list[Tensor], sharpness: float) -> Tensor:
+    """Return the binary rows of all layers side by side, later ones weighted more: ``λ_l = (l + 1) / Σ``.
+
+    Parameters
+    ----------
+    layers : list of float32 Tensor of shape (n, d)
+    sharpness : float
+
+    Returns
+    -------
+    float32 Tensor of shape (n, d · len(layers))
+        Of one magnitude within a row and layer: what a sign and a scale store.
+    """
+    total, parts = sum(range(1, len(layers) + 1)), []
+    for number, layer in enumerate(layers, 1):
+        scale = layer.abs().mean(1, keepdim=True)
+        parts.append(number / total * scale * sign(layer / scale.detach().clamp(min=1e-12), sharpness))
+    return torch.cat(parts, 1)
+
+
+def tensor_bytes(params: BigearParams, shape: Shape) -> int:
+    """Return the bytes of bits and scales."""
+    return shape.entities * (params.layers + 1) * (row_bytes(params.dim, 1) + 2)
+
+
+class Bigear(Method[BigearParams]):
+    """Train binary codes with the backbone's own loss and its ranking of unseen items.
+
+    As in BiGeaR, each layer has codes and scales of its own, gradients pass signs through a bell, and the teacher's
+    list is learned with weights that fall by place (equations 6, 9 and 12). Codes may have more bits than the backbone
+    has columns: rows start as an orthogonal rotation of the frozen ones, which spreads them over all bits.
+    """
+
+    Params = BigearParams
+
+    def params_for(self, budget: int, shape: Shape) -> BigearParams:
+        """See `Method.params_for`: as many bits as fit, in whole bytes."""
+        candidates = [BigearParams(dim=8 * count) for count in range(4 * shape.dim // 8 + 1, 0, -1)]
+        return largest(candidates, lambda params: tensor_bytes(params, shape), budget)
+
+    def compress(self, task: Task[BigearParams]) -> Artefact:
+        """See `Method.compress`."""
+        params, teacher = task.params, task.backbone
+        training = Retraining(teacher, task.graph, task.generator)
+        objective, step = training.objective, Propagation(task.graph.adjacency(), 1, 1)
+        start = objective.final(training.start) if params.layers == 0 else training.start
+        base = (start @ rotation(start, params.dim, task.generator)).requires_grad_()
+        lists, scores = teacher_lists(teacher, task.graph, params.teacher_items)
+        places = torch.exp(-params.decay * torch.arange(lists.shape[1])) * torch.isfinite(scores)
+
+        def table() -> Tensor:
+            layers = [base]
+            for _ in range(params.layers):
+                layers.append(step(layers[-1]))
+            return objective.scored(binarise(layers, params.sharpness))
+
+        def loss(batch: Batch) -> Tensor:
+            made = table()
+            value = training.loss(batch, made, base)
+            if params.weight == 0:
+                return value
+            users, items = objective.split(made)
+            owners = torch.unique(batch.users)
+            given = torch.einsum("bd,bkd->bk", F.embedding(owners, users), F.embedding(lists[owners], items))
+            weights = places[owners]
+            return value + params.weight * (F.softplus(-given) * weights).sum() / weights.sum()
+
+        training.minimise([base], loss, params.epochs, params.rate, task.progress)
+        with torch.no_grad():
+            users, items = objective.split(table())
+        encode = partial(Grouped.encode, size=params.dim, encode=Binary.encode)
+        return Artefact(encode(users), encode(items))
+
+
+def rotation(table: Tensor, dim: int, generator: torch.Generator) -> Tensor:
+    """Return a (d, dim) matrix that rotates a table's leading directions at random, keeping inner products.
+
+    Rows get equal shares of every direction, so that all signs tell about as much (the random rotation of LSH).
+    """
+    kept = min(dim, table.shape[1])
+    square = torch.linalg.qr(torch.randn(dim, dim, generator=generator)).Q
+    turned: Tensor = leading_directions(table, kept) @ square[:kept]
+    return turned
