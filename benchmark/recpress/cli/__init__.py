@@ -32,6 +32,7 @@ VERBS = {
     "regress": ("regress", "Compare two sets of records: what a change made worse."),
     "new": ("new", "Make a method or a data set to start from."),
     "score": ("score", "Measure an artefact that was made elsewhere, in any language."),
+    "measure": ("measure", "Time kernels on a synthetic catalogue that fits no cache."),
     "check": ("check", "Check that a method keeps the contract, and audit its artefact."),
     "doctor": ("doctor", "Show the machine, and what each counter or library that it lacks costs."),
 }
