@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ import click
 
 from recpress.cli.launch import Running, launch, running_options
 from recpress.errors import UserError
-from recpress.run.suite import MethodRuns, Suite, expand, parse_budget, read_suite
+from recpress.run.suite import MethodRuns, Suite, expand, parse_budget, parse_value, read_suite
 
 
 class BudgetType(click.ParamType[str]):
@@ -38,10 +37,7 @@ class ParamType(click.ParamType[tuple[str, Any]]):
         key, equals, text = str(value).partition("=")
         if not (key and equals):
             self.fail(f"{value!r} is not name=value, such as bits=4", param, ctx)
-        try:
-            return key, json.loads(text)
-        except json.JSONDecodeError:
-            return key, text
+        return key, parse_value(text)
 
 
 @click.command("run")

@@ -27,7 +27,7 @@ from recpress.run import cell as cells
 from recpress.run import isolate, trained
 from recpress.run.identity import Planned
 from recpress.run.isolate import Allowance, Stopped, Usage, WorkFailed
-from recpress.run.kept import log_path, per_user_path
+from recpress.run.kept import log_of, per_user_path
 from recpress.run.locks import Cores, claim
 from recpress.run.plan import is_done, place_of
 from recpress.run.scratch import scratch
@@ -215,7 +215,7 @@ class _Runner:
             if scored is not None:
                 store.save(per_user_path(planned.made), scored)
             if log:
-                write_atomic(log_path(planned), log)
+                write_atomic(log_of(planned.id), log)
             record.write(self.results, done)
         except OSError as error:
             self.stop.set()

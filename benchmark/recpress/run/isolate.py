@@ -160,7 +160,8 @@ def _child(pipe: Connection, bounds: Bounds, function: Callable[..., Any], argum
         short = "can't allocate memory" in str(error) or "Cannot allocate memory" in str(error)
         said = _said(error)
         message = _failure("out-of-memory" if short else "failed", f"{type(error).__name__}: {said}")
-    pipe.send_bytes(message)
+    with suppress(OSError):  # The parent has stopped listening: it is about to end us.
+        pipe.send_bytes(message)
     # Wait for the parent, which first ends whatever we have started: orphans are ours as long as we live.
     pipe.poll(None)
 
@@ -248,13 +249,16 @@ def _run(
     with _starting, _without_main():
         process.start()
     theirs.close()
+    answered = False
     try:
-        return _listen(ours, process.pid or 0, limit, progress, notes, allowance)
+        answer = _listen(ours, process.pid or 0, limit, progress, notes, allowance)
+        answered = True
+        return answer
     except (EOFError, ConnectionResetError):
         process.join()
         raise WorkFailed("failed", _how_it_ended(process.exitcode or 0)) from None
     finally:
-        _end(process, ours)
+        _end(process, ours, patience=1.0 if answered else 0.0)
 
 
 @contextmanager
@@ -358,12 +362,18 @@ def _how_it_ended(code: int) -> str:
 _starting = threading.Lock()
 
 
-def _end(process: BaseProcess, pipe: Connection) -> None:
-    """End a stage's process and everything that it has started and not ended."""
+def _end(process: BaseProcess, pipe: Connection, patience: float) -> None:
+    """End a stage's process and everything that it has started and not ended.
+
+    Parameters
+    ----------
+    patience : float
+        Seconds that it has to end by itself.
+    """
     pid = process.pid or 0
     _kill(_children_of(pid, recursive=True))  # While it lives, all of them are its children.
     pipe.close()
-    process.join(1.0)
+    process.join(patience)
     if process.is_alive():
         process.kill()
         process.join()

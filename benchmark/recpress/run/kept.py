@@ -27,6 +27,6 @@ def per_user_path(made: str) -> Path:
     return cache_dir() / "per-user" / f"{made}.parquet"
 
 
-def log_path(planned: Planned) -> Path:
-    """Return where the traceback of a failed cell is kept."""
-    return cache_dir() / "logs" / f"{planned.id}.txt"
+def log_of(cell: str) -> Path:
+    """Return where the log of a cell is kept, by its hash."""
+    return cache_dir() / "logs" / f"{cell}.txt"

@@ -28,7 +28,11 @@ COVERED_AT = 20
 def score(topk: NDArray[np.int32], dataset: Dataset) -> PerUser:
     """Score the lists of all users against test."""
     users = evaluable(dataset.split.test)
-    lists = topk[users]
+    return score_lists(users, topk[users], dataset)
+
+
+def score_lists(users: NDArray[np.int64], lists: NDArray[np.int32], dataset: Dataset) -> PerUser:
+    """Score the lists of some users, one row each, against test."""
     return PerUser(users, per_user(lists, users, dataset.split.test), lists)
 
 

@@ -136,14 +136,42 @@ class Cell(Card):
         return shlex.join([*words, "--seed", str(self.seed), "--timing-seconds", f"{self.timing_seconds:g}"])
 
 
+def cell_of_command(command: str) -> Cell:
+    """Return the cell whose `Cell.command` this is.
+
+    Raises
+    ------
+    ValueError
+        When it is the command of no single cell.
+    """
+    _, verb, *words = shlex.split(command)
+    options = list(zip(words[::2], words[1::2], strict=True))
+    one = {name: value for name, value in options if name != "--param"}
+    if verb != "run" or not {"--dataset", "--backbone", "--method", "--seed"} <= one.keys():
+        raise ValueError(f"{command!r} runs no single cell")
+    params = [value.partition("=") for name, value in options if name == "--param"]
+    return Cell(
+        dataset=one["--dataset"],
+        backbone=one["--backbone"],
+        method=one["--method"],
+        budget=one.get("--budget"),
+        params={name: parse_value(value) for name, _, value in params},
+        seed=int(one["--seed"]),
+        timing_seconds=float(one.get("--timing-seconds", Suite.model_fields["timing_seconds"].default)),
+    )
+
+
+def parse_value(text: str) -> Any:
+    """Return a parameter as typed on the command line: JSON where it is JSON, else text."""
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text
+
+
 def _as_typed(value: Any) -> str:
-    """Return how a parameter is typed on the command line, where what is JSON is read as JSON."""
-    if isinstance(value, str):
-        try:
-            json.loads(value)
-        except json.JSONDecodeError:
-            return value
-    return json.dumps(value)
+    """Return how a parameter is typed on the command line; see `parse_value`."""
+    return value if isinstance(value, str) and parse_value(value) == value else json.dumps(value)
 
 
 def read_suite(name_or_path: str) -> Suite:

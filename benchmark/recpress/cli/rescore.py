@@ -1,0 +1,33 @@
+"""``recpress rescore``: compute metrics again from what cells have served, without running them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import click
+
+from recpress.record import Record
+
+
+@click.command("rescore")
+@click.option("--results", type=click.Path(path_type=Path), default="results", show_default=True, help="Folder.")
+def command(results: Path) -> None:
+    """Compute every metric again from the lists that were served, which the cache keeps; nothing is run.
+
+    \b
+    Example:
+      recpress rescore --results results
+    """
+    from recpress.run.redo import rescore
+
+    counts: Counter[str] = Counter()
+
+    def told(made: Record, reason: str | None) -> None:
+        counts["left as they are" if reason else "scored again"] += 1
+        if reason:
+            who = made.identity
+            click.echo(f"{who.dataset} {who.backbone} {who.method} {who.setting} seed {who.seed}: {reason}.")
+
+    rescore(results, told)
+    click.echo(", ".join(f"{count} {what}" for what, count in sorted(counts.items())) or f"No records in {results}.")

@@ -1,0 +1,61 @@
+"""``recpress status``: how far a results folder, or a suite in it, has come."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import click
+from tabulate import tabulate
+
+from recpress.errors import UserError
+from recpress.record import WENT_WRONG, Record, read_all
+
+
+@click.command("status")
+@click.option("--results", type=click.Path(path_type=Path), default="results", show_default=True, help="Folder.")
+@click.option("--suite", help="Count the cells of this suite, done and to do.")
+def command(results: Path, suite: str | None) -> None:
+    """Show how many cells have which status, and of each that failed why, and where its log is.
+
+    \b
+    Examples:
+      recpress status
+      recpress status --suite quick
+    """
+    if suite:
+        _of_suite(suite, results)
+    if not (results / "records").is_dir():
+        raise UserError(f"There are no records in {results}: `recpress run --results {results}` makes some.")
+    records = read_all(results)
+    counts = Counter((each.identity.dataset, each.identity.backbone, each.status) for each in records)
+    statuses = sorted({status for *_, status in counts})
+    rows = [
+        [*place, *(counts[(*place, status)] or "" for status in statuses)]
+        for place in sorted({(dataset, backbone) for dataset, backbone, _ in counts})
+    ]
+    click.echo(tabulate(rows, headers=["dataset", "backbone", *statuses]))
+    failed = [each for each in records if each.status in WENT_WRONG]
+    for each in failed:
+        click.echo(_failure(each))
+    if failed:
+        click.echo(f"`recpress retry --failed --results {results}` runs them again.")
+
+
+def _of_suite(suite: str, results: Path) -> None:
+    from recpress.run.plan import make, unfinished
+    from recpress.run.suite import expand, read_suite
+
+    planned = make(expand(read_suite(suite)))
+    todo = unfinished(planned, results)
+    click.echo(f"{suite}: {len(planned)} cells, {len(planned) - len(todo)} done, {len(todo)} to run.\n")
+
+
+def _failure(made: Record) -> str:
+    from recpress.run.kept import log_of
+
+    who = made.identity
+    log = log_of(who.cell)
+    where = f"\n    log: {log}" if log.is_file() else ""
+    label = f"{who.dataset} {who.backbone} {who.method} {who.setting} seed {who.seed}"
+    return f"\n{label}: {made.status}: {made.reason}{where}"

@@ -1,0 +1,83 @@
+"""Cells from the records that they left: to run again, or to score again without running."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from recpress import record
+from recpress.data import load
+from recpress.data.dataset import Dataset
+from recpress.errors import UserError
+from recpress.evaluate import evaluable, store
+from recpress.record import Record, Status
+from recpress.run import plan, worker
+from recpress.run.identity import Planned
+from recpress.run.kept import backbone_path, per_user_path
+from recpress.run.quality import assess, score, score_lists
+from recpress.run.suite import Cell, cell_of_command
+
+
+def cells_of(records: Iterable[Record], statuses: Sequence[Status]) -> list[Cell]:
+    """Return the cells whose records have one of these statuses.
+
+    Raises
+    ------
+    UserError
+        When the command in a record is that of no cell.
+    """
+    cells = []
+    for made in records:
+        if made.status in statuses:
+            try:
+                cells.append(cell_of_command(made.provenance.command))
+            except ValueError as error:
+                raise UserError(f"A record of {made.identity.method} can't be run again: {error}.") from error
+    return cells
+
+
+class CannotRescore(Exception):
+    """A record stays as it is; the message says why."""
+
+
+def rescore(results: Path, told: Callable[[Record, str | None], None]) -> None:
+    """Score again, by the present code, what the cells of a results folder have served; nothing is run.
+
+    Parameters
+    ----------
+    results : Path
+    told : callable
+        Is told each record, new where it was scored again, and why it was not where it wasn't.
+    """
+    loaded: dict[str, Dataset] = {}
+    for earlier in record.read_all(results):
+        if earlier.quality is None:
+            continue
+        try:
+            (planned,) = plan.make(cells_of([earlier], [earlier.status]))
+            name = planned.cell.dataset
+            loaded = loaded if name in loaded else {name: load(name)}
+            made = _rescored(earlier, planned, loaded[name])
+        except CannotRescore as reason:
+            told(earlier, str(reason))
+            continue
+        record.write(results, made)
+        told(made, None)
+
+
+def _rescored(earlier: Record, planned: Planned, dataset: Dataset) -> Record:
+    lists, folder = per_user_path(planned.made), backbone_path(planned)
+    if not (lists.is_file() and folder.is_dir()):
+        raise CannotRescore("what it served is not in this cache, or its code has changed: run it again")
+    kept = store.load(lists)
+    if not np.array_equal(kept.users, evaluable(dataset.split.test)):
+        raise CannotRescore("other users are evaluated now: run it again")
+    scored = score_lists(kept.users, kept.topk, dataset)
+    quality = assess(scored, score(np.load(folder / worker.TOPK, allow_pickle=False), dataset), dataset)
+    if earlier.quality is None or quality.topk_sha256 != earlier.quality.topk_sha256:
+        raise CannotRescore("what is in this cache is not what it served: run it again")
+    store.save(lists, scored)
+    identity = earlier.identity.model_copy(update={"cell": planned.id})
+    return earlier.model_copy(update={"quality": quality, "identity": identity})

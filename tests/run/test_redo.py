@@ -1,0 +1,97 @@
+"""What can be done with a results folder afterwards: status, retry, rescore, the cache."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recpress import record
+from recpress.run.suite import Cell, cell_of_command
+
+WORDS = ("--dataset", "synthetic-tiny", "--backbone", "mf", "--timing-seconds", "0")
+
+
+@pytest.fixture(scope="module")
+def results(checkout) -> Path:
+    folder = checkout.root / "redo"
+    checkout.recpress("run", *WORDS, "--method", "trivial", "--param", "number=1", "--results", str(folder))
+    checkout.recpress("run", *WORDS, "--method", "faulty", "--param", "fault=raises", "--results", str(folder), code=1)
+    return folder
+
+
+def test_status_says_what_failed_and_where_its_log_is(checkout, results) -> None:
+    said = checkout.recpress("status", "--results", str(results))
+    assert "ValueError: this is what went wrong" in said
+    (log,) = (line.split("log: ")[1] for line in said.splitlines() if "log: " in line)
+    assert "Traceback" in Path(log).read_text()
+
+
+def test_retry_runs_what_failed_and_nothing_else(checkout, results) -> None:
+    (failed,) = results.rglob("fault=raises*.json")
+    (sound,) = results.rglob("number=1*.json")
+    before = failed.stat().st_mtime_ns, sound.stat().st_mtime_ns
+    said = checkout.recpress("retry", "--failed", "--results", str(results), code=1)
+    assert "1 to run" in said
+    assert failed.stat().st_mtime_ns > before[0]
+    assert sound.stat().st_mtime_ns == before[1]
+
+
+def test_rescore_mends_figures_without_running(checkout, results) -> None:
+    (path,) = results.rglob("number=1*.json")
+    right = path.read_text()
+    raw = json.loads(right)
+    raw["quality"]["metrics"]["ndcg@20"] = 0.9
+    raw["identity"]["cell"] = "0" * 64
+    path.write_text(json.dumps(raw))
+    assert "1 scored again" in checkout.recpress("rescore", "--results", str(results))
+    assert path.read_text() == right
+    raw["quality"]["topk_sha256"] = "0" * 64
+    path.write_text(json.dumps(raw))
+    assert "is not what it served" in checkout.recpress("rescore", "--results", str(results))
+    path.write_text(right)
+
+
+def test_the_cache_is_listed_verified_and_cleared(checkout, results) -> None:
+    said = checkout.recpress("cache", "ls")
+    assert all(kind in said for kind in ("parsed", "backbones", "per-user", "logs"))
+    assert " 0 damaged" in checkout.recpress("cache", "verify")
+    (checkpoint, *_) = sorted((checkout.cache / "backbones").glob("*/backbone.safetensors"))
+    right = checkpoint.read_bytes()
+    checkpoint.write_bytes(right[:-4] + b"\0\0\0\x40")
+    assert "1 damaged" in checkout.recpress("cache", "verify", code=1)
+    checkpoint.write_bytes(right)
+    assert checkout.recpress("cache", "gc", "--older-than", "1").startswith("0 entries")
+    assert "would go" in checkout.recpress("cache", "gc", "--older-than", "0", "--dry-run")
+    assert checkpoint.is_file()
+
+
+VALUES = st.one_of(st.integers(), st.booleans(), st.none(), st.text(), st.floats(allow_nan=False, allow_infinity=False))
+
+
+@given(st.dictionaries(st.from_regex(r"[a-z_]{1,9}", fullmatch=True), VALUES, max_size=3), st.integers(0, 2**40))
+def test_a_cells_command_is_the_cell(params, seed) -> None:
+    cell = Cell(
+        dataset="ml-100k", backbone="mf", method="uniform", budget=None, params=params, seed=seed, timing_seconds=0.4
+    )
+    assert cell_of_command(cell.command) == cell
+
+
+def test_commands_of_no_cell_are_refused() -> None:
+    for command in ("recpress demo", "recpress run --suite quick", "recpress run --dataset x --method y", "rm -rf /"):
+        with pytest.raises(ValueError, match="runs no single cell"):
+            cell_of_command(command)
+
+
+def test_historic_records_name_their_cells() -> None:
+    for path in (Path(__file__).parent / "historic").glob("*/*.json"):
+        made = record.read(path)
+        cell = cell_of_command(made.provenance.command)
+        assert (cell.dataset, cell.method, cell.setting) == (
+            made.identity.dataset,
+            made.identity.method,
+            made.identity.setting,
+        )
