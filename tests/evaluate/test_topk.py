@@ -170,3 +170,36 @@ def test_threads_change_nothing_and_stay_as_they_were():
     finally:
         torch.set_num_threads(before)
     np.testing.assert_array_equal(*results)
+
+
+def test_rank_in_two_threads_equals_rank_in_one_and_leaves_torch_as_it_was():
+    rng = np.random.default_rng(4)
+    n_users, n_items = 300, 4000
+    left = torch.from_numpy(rng.integers(-3, 4, (n_users, 8)).astype(np.float32)).requires_grad_()
+    right = torch.from_numpy(rng.integers(-3, 4, (n_items, 8)).astype(np.float32))
+    seen, users = random_seen(rng, n_users, n_items, 0.01), rng.permutation(n_users)
+    before = torch.get_num_threads()
+    used = set()
+
+    def score(block, out):
+        used.add(out.data_ptr())
+        return torch.mm(left[block], right.T, out=out)
+
+    results = []
+    try:
+        for threads in (1, 2):
+            torch.set_num_threads(threads)
+            with torch.no_grad():
+                results.append(topk.rank(score, users, seen, 20, n_items, rows=16))
+            assert torch.get_num_threads() == threads
+        np.testing.assert_array_equal(*results)
+        assert len(used) <= 3  # each thread has kept its buffer
+
+        def spoilt(block, out):
+            return score(block, out).masked_fill_(torch.from_numpy(block == users[-1])[:, None], torch.nan)
+
+        with pytest.raises(ValueError, match=f"user {users[-1]} contain NaN"), torch.no_grad():
+            topk.rank(spoilt, users, seen, 20, n_items, rows=16)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
