@@ -92,6 +92,8 @@ class Binary(Codec):
             )
         if tuple(scale.shape) not in ((codes.shape[0], 1), (1, 1)):
             raise ValueError(f"a scale per row or per table was expected, not {tuple(scale.shape)}")
+        if not torch.isfinite(2 * scale).all() or (scale < 0).any():
+            raise ValueError("a scale is negative or not finite")
         return cls(codes, scale, columns)
 
     def work(self, queries: int) -> Work:

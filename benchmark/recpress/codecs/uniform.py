@@ -123,6 +123,10 @@ class Uniform(Codec):
         for each in (scale, *(() if offset is None else (offset,))):
             if tuple(each.shape) not in ((codes.shape[0], 1), (1, 1)):
                 raise ValueError(f"a scale per row or per table was expected, not {tuple(each.shape)}")
+            if not torch.isfinite(each).all():
+                raise ValueError("a scale or an offset is not finite")
+        if (scale < 0).any():
+            raise ValueError("a scale is negative")
         return cls(codes, scale, offset, bits, columns)
 
     def work(self, queries: int) -> Work:

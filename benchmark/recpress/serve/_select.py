@@ -10,7 +10,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from recpress.codecs.kernels.heap import replace_worst, sort_best_first
 from recpress.jit import kernel
 
 GROUP = 32
@@ -27,6 +26,28 @@ def mask_rows(
     for row in range(len(users)):
         for at in range(indptr[users[row]], indptr[users[row] + 1]):
             scores[row, items[at]] = -np.inf
+
+
+@kernel
+def _replace_worst(
+    heap: NDArray[np.float32], ids: NDArray[np.int32], size: int, score: np.float32, item: np.int32
+) -> None:
+    """Replace the root, which is the worst entry (the lowest score and of those the highest id)."""
+    at = 0
+    while True:
+        child = 2 * at + 1
+        if child >= size:
+            break
+        other = child + 1
+        if other < size and (heap[other] < heap[child] or (heap[other] == heap[child] and ids[other] > ids[child])):
+            child = other
+        if score < heap[child] or (score == heap[child] and item > ids[child]):
+            break
+        heap[at] = heap[child]
+        ids[at] = ids[child]
+        at = child
+    heap[at] = score
+    ids[at] = item
 
 
 @kernel
@@ -107,6 +128,10 @@ def select_rows(
                 # A free place scores -inf with id -1 and so loses no tie: an item at -inf never gets in.
                 score = line[item]
                 if score >= floor and (score > heap[0] or (score == heap[0] and item < ids[0])):
-                    replace_worst(heap, ids, k, score, np.int32(item))
-        sort_best_first(heap, ids)
+                    _replace_worst(heap, ids, k, score, np.int32(item))
+        for size in range(k - 1, 0, -1):
+            score, worst = heap[0], ids[0]
+            last, item = heap[size], ids[size]
+            heap[size], ids[size] = score, worst
+            _replace_worst(heap, ids, size, last, item)
     return -1

@@ -71,9 +71,9 @@ def _lay(
 
 
 def lay_halves(values: NDArray[np.uint16]) -> NDArray[np.uint16]:
-    """Lay out a table of 16-bit numbers: uint16 of shape (blocks, d rounded up to even, LANES)."""
+    """Lay out a table of 16-bit numbers: uint16 of shape (blocks, d rounded up to a multiple of 4, LANES)."""
     n, columns = values.shape
-    padded = np.zeros((-(-n // LANES) * LANES, columns + columns % 2), np.uint16)
+    padded = np.zeros((-(-n // LANES) * LANES, columns + -columns % 4), np.uint16)
     padded[:n, :columns] = values
     return np.ascontiguousarray(padded.reshape(-1, LANES, padded.shape[1]).transpose(0, 2, 1))
 

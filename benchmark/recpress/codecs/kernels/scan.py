@@ -1,7 +1,7 @@
 """Exact top-K in one pass over a packed table: the product is looked at while it is in registers and never stored.
 
-Every kernel keeps a heap of k items per query. A row gets an exact score, in float32 over the decoded values, only
-where it may enter the heap. Blocks of a sample are visited first, so that a table whose best rows come last is not
+Every kernel keeps a short list per query. A row gets an exact score, in float32 over the decoded values, only where it
+may enter the list. Blocks of a sample are visited first, so that a table whose best rows come last is not
 slower than any other.
 """
 
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recpress.codecs.kernels import simd
-from recpress.codecs.kernels.heap import replace_worst, sort_best_first
+from recpress.codecs.kernels.shortlist import offer, thin, worst_score
 from recpress.codecs.kernels.simd import LANES, QUERIES
 from recpress.jit import kernel
 
@@ -32,40 +32,28 @@ def _block_at(visit: int, blocks: int) -> int:
 
 
 @kernel
-def _contains(items: NDArray[np.int32], start: int, stop: int, item: int) -> bool:
-    """Say whether an ascending range of `items` holds `item`."""
-    end = stop
-    while start < stop:
-        middle = (start + stop) // 2
-        if items[middle] < item:
-            start = middle + 1
-        else:
-            stop = middle
-    return bool(start < end and items[start] == item)
-
-
-@kernel
-def _offer(
+def _take(
     mask: int,
-    first: int,
+    block: int,
     n: int,
     scores: NDArray[np.float32],
     seen: NDArray[np.int32],
     start: int,
     stop: int,
-    heap: NDArray[np.float32],
-    ids: NDArray[np.int32],
+    keys: NDArray[np.int64],
+    counts: NDArray[np.int64],
+    floors: NDArray[np.float32],
+    query: int,
+    k: int,
 ) -> bool:
-    """Let the unseen rows of a block that are in `mask` into the heap; return whether one of their scores is NaN."""
-    for lane in range(min(LANES, n - first)):
-        if mask >> lane & 1 == 0 or _contains(seen, start, stop, first + lane):
-            continue
-        score = scores[lane]
-        if score != score:
-            return True
-        if score > heap[0] or (score == heap[0] and first + lane < ids[0]):
-            replace_worst(heap, ids, len(heap), score, np.int32(first + lane))
-    return False
+    """Offer rows of a block to a query's list, and thin it when it is full; return whether a score is NaN."""
+    line = keys[query]
+    count = offer(mask, block * LANES, n, scores, seen, start, stop, line, counts[query])
+    if count > len(line) - LANES:
+        count = thin(line, count, k, k + k // 16)
+        floors[query] = worst_score(line, count)
+    counts[query] = count
+    return count < 0
 
 
 @kernel
@@ -126,8 +114,10 @@ def rank_codes_vnni(
     indptr: NDArray[np.int64],
     seen: NDArray[np.int32],
     users: NDArray[np.int64],
-    items: NDArray[np.int32],
-    best: NDArray[np.float32],
+    k: int,
+    keys: NDArray[np.int64],
+    counts: NDArray[np.int64],
+    floors: NDArray[np.float32],
     start: int,
     stop: int,
 ) -> int:
@@ -164,7 +154,7 @@ def rank_codes_vnni(
         decoded = False
         for row in range(asked):
             at = start + row
-            floor = best[at, 0] - bounds[at, 3]
+            floor = floors[at] - bounds[at, 3]
             mask = simd.reaching(
                 looked_at,
                 simd.pointer(looked_in, 0),
@@ -191,11 +181,10 @@ def rank_codes_vnni(
                 0,
                 simd.pointer(scores, 0),
             )
+            mask &= simd.reached(simd.pointer(scores, 0), floors[at])
             own, end = indptr[users[at]], indptr[users[at] + 1]
-            if _offer(mask, block * LANES, n, scores, seen, own, end, best[at], items[at]):
+            if mask and _take(mask, block, n, scores, seen, own, end, keys, counts, floors, at, k):
                 return at
-    for row in range(start, stop):
-        sort_best_first(best[row], items[row])
     return -1
 
 
@@ -264,28 +253,29 @@ def _multiply(
 @kernel
 def _rank_block(
     values: NDArray[np.float32],
-    first: int,
+    block: int,
     n: int,
     queries: NDArray[np.float32],
     scores: NDArray[np.float32],
     indptr: NDArray[np.int64],
     seen: NDArray[np.int32],
     users: NDArray[np.int64],
-    items: NDArray[np.int32],
-    best: NDArray[np.float32],
+    k: int,
+    keys: NDArray[np.int64],
+    counts: NDArray[np.int64],
+    floors: NDArray[np.float32],
     start: int,
     stop: int,
 ) -> int:
-    """Let the rows of a decoded block into the heaps; return the first query for which a score is NaN, or -1."""
+    """Let the rows of a decoded block into the lists; return the first query for which a score is NaN, or -1."""
     for first_query in range(start, stop, QUERIES):
         count = min(QUERIES, stop - first_query)
         _multiply(values, queries, first_query, count, scores)
         for row in range(count):
             at = first_query + row
-            mask = simd.reached(simd.pointer(scores, row * LANES), best[at, 0])
-            if mask and _offer(
-                mask, first, n, scores[row], seen, indptr[users[at]], indptr[users[at] + 1], best[at], items[at]
-            ):
+            mask = simd.reached(simd.pointer(scores, row * LANES), floors[at])
+            own, end = indptr[users[at]], indptr[users[at] + 1]
+            if mask and _take(mask, block, n, scores[row], seen, own, end, keys, counts, floors, at, k):
                 return at
     return -1
 
@@ -303,8 +293,10 @@ def rank_codes(
     indptr: NDArray[np.int64],
     seen: NDArray[np.int32],
     users: NDArray[np.int64],
-    items: NDArray[np.int32],
-    best: NDArray[np.float32],
+    k: int,
+    keys: NDArray[np.int64],
+    counts: NDArray[np.int64],
+    floors: NDArray[np.float32],
     start: int,
     stop: int,
 ) -> int:
@@ -318,11 +310,9 @@ def rank_codes(
         if block < 0:
             continue
         _decode(codes, block, planes, steps, zero, scales, offsets, together, values)
-        bad = _rank_block(values, block * LANES, n, queries, scores, indptr, seen, users, items, best, start, stop)
+        bad = _rank_block(values, block, n, queries, scores, indptr, seen, users, k, keys, counts, floors, start, stop)
         if bad >= 0:
             return bad
-    for row in range(start, stop):
-        sort_best_first(best[row], items[row])
     return -1
 
 
@@ -405,13 +395,15 @@ def rank_halves(
     indptr: NDArray[np.int64],
     seen: NDArray[np.int32],
     users: NDArray[np.int64],
-    items: NDArray[np.int32],
-    best: NDArray[np.float32],
+    k: int,
+    keys: NDArray[np.int64],
+    counts: NDArray[np.int64],
+    floors: NDArray[np.float32],
     start: int,
     stop: int,
 ) -> int:
     """Rank rows of bfloat16 (`brain`) or float16 numbers for queries in [start, stop)."""
-    blocks, columns = halves.shape[:2]
+    blocks, columns = len(halves), halves.shape[1]
     values = np.empty((columns, LANES), np.float32)
     scores = np.empty((QUERIES, LANES), np.float32)
     single = stop - start == 1
@@ -429,24 +421,13 @@ def rank_halves(
                 simd.dot1_bf16(here, columns, query, 0, out)
             else:
                 simd.dot1_fp16(here, columns, query, 0, out)
-            mask = simd.reached(out, best[start, 0])
-            if mask and _offer(
-                mask,
-                block * LANES,
-                n,
-                scores[0],
-                seen,
-                indptr[users[start]],
-                indptr[users[start] + 1],
-                best[start],
-                items[start],
-            ):
+            mask = simd.reached(out, floors[start])
+            own, end = indptr[users[start]], indptr[users[start] + 1]
+            if mask and _take(mask, block, n, scores[0], seen, own, end, keys, counts, floors, start, k):
                 return start
             continue
         _widen(halves, block, brain, values)
-        bad = _rank_block(values, block * LANES, n, queries, scores, indptr, seen, users, items, best, start, stop)
+        bad = _rank_block(values, block, n, queries, scores, indptr, seen, users, k, keys, counts, floors, start, stop)
         if bad >= 0:
             return bad
-    for row in range(start, stop):
-        sort_best_first(best[row], items[row])
     return -1

@@ -14,12 +14,20 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from recpress.codecs.base import Items, Ranker, Scores
-from recpress.codecs.kernels import scan, simd
+from recpress.codecs.kernels import scan, shortlist, simd
 from recpress.codecs.kernels.lanes import lay_codes, lay_halves, lay_scales
 from recpress.data.interactions import UserItems
 
-# Where seen items of each user begin, all of them, the users; the lists to fill in, and their scores.
-Lists = tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]
+# Where seen items of each user begin, all of them, the users; k, and the short lists with their counts and floors.
+Lists = tuple[
+    NDArray[np.int64],
+    NDArray[np.int32],
+    NDArray[np.int64],
+    int,
+    NDArray[np.int64],
+    NDArray[np.int64],
+    NDArray[np.float32],
+]
 Result = TypeVar("Result")
 
 # Below this many products of a query and a row, handing work to a second thread costs more than it saves.
@@ -56,10 +64,15 @@ class LaneScorer(Ranker):
         items, best = np.full((len(users), k), -1, np.int32), np.full((len(users), k), -np.inf, np.float32)
         if k == 0:
             return items, best
-        rank = self._ranking(self._pad(queries), (seen.indptr, seen.items, users, items, best))
+        users = np.ascontiguousarray(users, np.int64)
+        counts = np.zeros(len(users), np.int64)
+        keys = np.empty((len(users), shortlist.room(k)), np.int64)
+        floors = np.full(len(users), -np.inf, np.float32)
+        rank = self._ranking(self._pad(queries), (seen.indptr, seen.items, users, k, keys, counts, floors))
         for bad in _in_threads(rank, len(users), self.n):
             if bad >= 0:
                 raise ValueError(f"the scores of user {int(users[bad])} contain NaN, which can't be ranked")
+        shortlist.finish(keys, counts, items, best)
         return items, best
 
     def _pad(self, queries: Tensor) -> NDArray[np.float32]:
@@ -110,9 +123,11 @@ class CodeScorer(LaneScorer):
         zero: float = 0.0,
         vnni: bool | None = None,
     ) -> None:
-        lanes = lay_codes(packed.numpy(), columns, bits)
+        lanes = lay_codes(packed.contiguous().numpy(), columns, bits)
         super().__init__(len(packed), columns, 4 * lanes.steps)
-        self.vnni = simd.has_vnni() if vnni is None else vnni
+        # Products of bytes are summed in 32 bits.
+        fits = columns * 127 * (2**bits - 1) < 2**31
+        self.vnni = fits and (simd.has_vnni() if vnni is None else vnni)
         self.kernel = f"{bits}-bit codes, " + ("VNNI bound, fp32 rank" if self.vnni else "fp32 blocks")
         offset = torch.zeros(1, 1, dtype=torch.float16) if offset is None else offset
         scales, offsets = (lay_scales(_bits(each)[:, 0], len(lanes.codes)) for each in (scale, offset))
@@ -125,11 +140,12 @@ class CodeScorer(LaneScorer):
 
     def _ranking(self, queries: NDArray[np.float32], lists: Lists) -> Callable[[int, int], int]:
         if not self.vnni:
-            return partial(scan.rank_codes, *self._table, self.n, queries, *lists)
+            return partial(scan.rank_codes, *(*self._table, self.n, queries, *lists))
         in_bytes = np.zeros(queries.shape, np.int8)
         bounds = np.empty((len(queries), 4), np.float32)
         scan.bound(queries, self.columns, self._levels, self._zero, self._largest_offset, in_bytes, bounds)
-        return partial(scan.rank_codes_vnni, *self._table, in_bytes.view(np.int32), bounds, self.n, queries, *lists)
+        rounded = (in_bytes.view(np.int32), bounds)
+        return partial(scan.rank_codes_vnni, *(*self._table, *rounded, self.n, queries, *lists))
 
 
 class HalfScorer(LaneScorer):

@@ -56,6 +56,10 @@ def _load(builder: Any, pointer: Any, index: Any, kind: Any) -> Any:
     return builder.load(_at(builder, pointer, index, kind), align=2)
 
 
+def _mask(builder: Any, lanes: Any) -> Any:
+    return builder.zext(builder.bitcast(lanes, ir.IntType(LANES)), _LONG)
+
+
 def _store(builder: Any, value: Any, pointer: Any, index: Any) -> None:
     builder.store(value, _at(builder, pointer, index, value.type), align=4)
 
@@ -152,7 +156,7 @@ def reaching(
     The bound is ``scale * (step * (code · query) + constant) + offset * total`` with an integer product: of codes in
     `count` planes, as `CodeLanes` describes them, and of a query in signed bytes.
     """
-    signature = types.uint16(
+    signature = types.int64(
         _WORDS, types.CPointer(_SIZE), _SIZE, types.CPointer(types.int32), _BITS16, _BITS16, *[types.float32] * 4
     )
 
@@ -191,7 +195,46 @@ def reaching(
         scales, offsets = (builder.fpext(_load(builder, each, _LONG(0), _HALVES), _FLOATS) for each in (scale, offset))
         bound = builder.fadd(builder.fmul(product_sum, step, _FUSE), constant, _FUSE)
         bound = builder.fadd(builder.fmul(bound, scales, _FUSE), builder.fmul(offsets, total, _FUSE), _FUSE)
-        return builder.bitcast(builder.fcmp_unordered(">=", bound, floor), ir.IntType(16))
+        return _mask(builder, builder.fcmp_unordered(">=", bound, floor))
+
+    return signature, code
+
+
+@_primitive
+def lowest(context: Any, mask: Any) -> Any:
+    """Return the lowest lane that is set in a mask, which isn't 0."""
+    signature = types.int64(types.int64)
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))
+
+    return signature, code
+
+
+def _flip(builder: Any, bits: Any) -> Any:
+    """Flip all bits but the sign's of a negative number: floats are then ordered as integers are, and back."""
+    return builder.xor(bits, builder.lshr(builder.ashr(bits, _INT(31)), _INT(1)))
+
+
+@_primitive
+def ordered(context: Any, score: Any) -> Any:
+    """Return an integer that orders scores as they are ordered; that of -0.0 is that of 0.0."""
+    signature = types.int64(types.float32)
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        positive = builder.fadd(arguments[0], ir.Constant(_FLOAT, 0.0))
+        return builder.sext(_flip(builder, builder.bitcast(positive, _INT)), _LONG)
+
+    return signature, code
+
+
+@_primitive
+def score(context: Any, order: Any) -> Any:
+    """Return the score of which `ordered` is `order`."""
+    signature = types.float32(types.int64)
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.bitcast(_flip(builder, builder.trunc(arguments[0], _INT)), _FLOAT)
 
     return signature, code
 
@@ -199,12 +242,12 @@ def reaching(
 @_primitive
 def reached(context: Any, scores: Any, floor: Any) -> Any:
     """Return, a bit for each lane, which scores reach `floor`; one that is NaN does."""
-    signature = types.uint16(_NUMBERS, types.float32)
+    signature = types.int64(_NUMBERS, types.float32)
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         scores, floor = arguments
         reached = builder.fcmp_unordered(">=", _load(builder, scores, _LONG(0), _FLOATS), _splat(builder, floor))
-        return builder.bitcast(reached, ir.IntType(16))
+        return _mask(builder, reached)
 
     return signature, code
 
@@ -226,7 +269,7 @@ def _bf16(builder: Any, values: Any, index: Any) -> Any:
 def _dot(load: Callable[[Any, Any, Any], Any], values: Any, queries: int) -> Callable[..., Any]:
     """Make the primitive that multiplies a block, one vector per column, with a few queries.
 
-    Columns are added in order, the even and the odd ones apart, so that a score doesn't depend on the other queries.
+    Columns are added in order, in four sums that take turns, so that a score doesn't depend on the other queries.
     """
 
     def dot(context: Any, block: Any, columns: Any, query: Any, stride: Any, out: Any) -> Any:
@@ -235,19 +278,20 @@ def _dot(load: Callable[[Any, Any, Any], Any], values: Any, queries: int) -> Cal
         def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             block, columns, query, stride, out = arguments
             zero = ir.Constant(_FLOATS, [0.0] * LANES)
-            sums = [[cgutils.alloca_once_value(builder, zero) for _ in range(2)] for _ in range(queries)]
+            sums = [[cgutils.alloca_once_value(builder, zero) for _ in range(4)] for _ in range(queries)]
             rows = [builder.gep(query, [builder.mul(stride, _LONG(row))]) for row in range(queries)]
-            with cgutils.for_range(builder, builder.lshr(columns, _LONG(1))) as loop:
-                for half in range(2):
-                    column = builder.add(builder.shl(loop.index, _LONG(1)), _LONG(half))
+            with cgutils.for_range(builder, builder.lshr(columns, _LONG(2))) as loop:
+                for turn in range(4):
+                    column = builder.add(builder.shl(loop.index, _LONG(2)), _LONG(turn))
                     vector = load(builder, block, builder.mul(column, _LONG(LANES)))
                     for row in range(queries):
                         number = _splat(builder, builder.load(builder.gep(rows[row], [column])))
-                        own = sums[row][half]
+                        own = sums[row][turn]
                         builder.store(builder.fadd(builder.load(own), builder.fmul(vector, number, _FUSE), _FUSE), own)
             for row in range(queries):
-                even, odd = (builder.load(each) for each in sums[row])
-                _store(builder, builder.fadd(even, odd), out, _LONG(row * LANES))
+                first, second, third, fourth = (builder.load(each) for each in sums[row])
+                total = builder.fadd(builder.fadd(first, second), builder.fadd(third, fourth))
+                _store(builder, total, out, _LONG(row * LANES))
             return context.get_dummy_value()
 
         return signature, code
