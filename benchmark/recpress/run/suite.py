@@ -145,7 +145,7 @@ def cell_of_command(command: str) -> Cell:
         When it is the command of no single cell.
     """
     _, verb, *words = shlex.split(command)
-    options = list(zip(words[::2], words[1::2], strict=True))
+    options = list(zip(words[::2], words[1::2], strict=False))
     one = {name: value for name, value in options if name != "--param"}
     if verb != "run" or not {"--dataset", "--backbone", "--method", "--seed"} <= one.keys():
         raise ValueError(f"{command!r} runs no single cell")
