@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,6 +19,7 @@ from recpress.data.dataset import Dataset
 from recpress.evaluate.store import PerUser
 from recpress.measure.energy import break_even_queries
 from recpress.measure.provenance import Stopwatch
+from recpress.measure.serving import LONG_SECONDS
 from recpress.record import Cost, Energy, Grade, Identity, Latency, Quality, Record, Status
 from recpress.run import worker
 from recpress.run.identity import Planned
@@ -117,7 +117,9 @@ def _compress_and_serve(
 ) -> None:
     cell = planned.cell
     artefact, lists = scratch / "artefact", scratch / "lists"
-    with cores.shared():
+    # From LONG_SECONDS on, compressing is metered and timed too.
+    metered = cell.timing_seconds >= LONG_SECONDS
+    with cores.alone() if metered else cores.shared():
         compressed = compress(planned, dataset, trained, artefact, lambda share: progress("compress", share), allowance)
     if isinstance(compressed, str):
         outcome.fail("over-budget", compressed)
@@ -133,8 +135,7 @@ def _compress_and_serve(
         trials=planned.recipe.tuning.trials,
     )
     timed = cell.timing_seconds > 0
-    room: AbstractContextManager[None] = cores.alone() if timed else cores.shared()
-    with room:
+    with cores.alone() if timed else cores.shared():
         outcome.served = call(
             worker.serve,
             artefact,
