@@ -2,29 +2,77 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import json
+from collections.abc import Callable
 
 import click
+from tabulate import tabulate
 
 from recpress import registry
 from recpress.backbones import catalogue
 
-NAMES: dict[str, Callable[[], Iterable[str]]] = {
-    "datasets": registry.dataset_folders,
-    "backbones": lambda: catalogue.BACKBONES,
-    "methods": registry.methods,
-    "suites": registry.suites,
+Rows = list[dict[str, str]]
+
+
+def _datasets() -> Rows:
+    from recpress.data.card import dataset_card
+
+    cards = {name: dataset_card(name) for name in registry.dataset_folders()}
+    return [
+        {"name": name, "domain": card.domain, "task": card.task, "split": card.split.protocol, "title": card.title}
+        for name, card in cards.items()
+    ]
+
+
+def _backbones() -> Rows:
+    return [{"name": each.name, "title": each.title, "paper": each.paper} for each in catalogue.BACKBONES.values()]
+
+
+def _methods() -> Rows:
+    entries = [(each, each.card) for each in registry.methods().values()]
+    return [
+        {"name": entry.name, "family": entry.family, "division": card.division, "summary": card.summary}
+        for entry, card in entries
+    ]
+
+
+def _suites() -> Rows:
+    from recpress.run.suite import read_suite
+
+    return [{"name": name, "title": read_suite(name).title} for name in registry.suites()]
+
+
+KINDS: dict[str, Callable[[], Rows]] = {
+    "datasets": _datasets,
+    "backbones": _backbones,
+    "methods": _methods,
+    "suites": _suites,
+}
+NAMES: dict[str, Callable[[], list[str]]] = {
+    "datasets": lambda: list(registry.dataset_folders()),
+    "backbones": lambda: list(catalogue.BACKBONES),
+    "methods": lambda: list(registry.methods()),
+    "suites": lambda: list(registry.suites()),
 }
 
 
 @click.command("list")
-@click.argument("kind", type=click.Choice(list(NAMES)), required=False)
-def command(kind: str | None) -> None:
-    """List what is registered.
+@click.argument("kind", type=click.Choice(list(KINDS)), required=False)
+@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
+def command(kind: str | None, form: str) -> None:
+    """List what is registered: all names, or one kind with what each of them is.
 
     \b
-    Example:
+    Examples:
+      recpress list
       recpress list methods
     """
-    for each in (kind,) if kind else NAMES:
-        click.echo(f"{each}: {', '.join(NAMES[each]())}")
+    if form == "json":
+        listed = {name: make() for name, make in KINDS.items() if kind in (None, name)}
+        click.echo(json.dumps(listed[kind] if kind else listed, indent=1))
+    elif kind is None:
+        for name, make_names in NAMES.items():
+            click.echo(f"{name}: {', '.join(make_names())}")
+        click.echo("\n`recpress list methods` says what each of them is; `recpress info ml-100k` shows a data set.")
+    else:
+        click.echo(tabulate(KINDS[kind](), headers="keys", disable_numparse=True, maxcolwidths=100))
