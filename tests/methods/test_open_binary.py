@@ -6,11 +6,11 @@ import math
 
 import pytest
 import torch
-from recpress.methods.quantization.bigear.method import Bigear, BigearParams, binarise, rotation, sign
+from recpress.methods.quantization.bigear.method import Bigear, BigearParams, binarise, sign
 
 from recpress.api import Graph, Task, make_generator
 from recpress.backbones.base import Backbone
-from recpress.backbones.retrain import Retraining
+from recpress.backbones.retrain import Retraining, spread_directions
 from recpress.codecs import Binary, Grouped
 
 
@@ -39,7 +39,7 @@ def test_later_layers_weigh_more() -> None:
 @pytest.mark.parametrize("dim", [8, 16, 40])
 def test_a_rotation_keeps_what_it_can_of_inner_products(dim: int) -> None:
     table = torch.randn(30, 16, generator=make_generator(0))
-    turned = table @ rotation(table, dim, make_generator(1))
+    turned = table @ spread_directions(table, dim, make_generator(1))
     assert turned.shape == (30, dim)
     error = (turned @ turned.T - table @ table.T).square().mean()
     assert error < 1e-6 if dim >= 16 else error < 0.5 * (table @ table.T).square().mean()

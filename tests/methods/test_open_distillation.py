@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from recpress.methods.control.small.method import Small, SmallParams
+from recpress.methods.distillation.distill.method import Distill, DistillParams
 from recpress.methods.distillation.graphless.method import Graphless, GraphlessParams, contrast, score_loss
 from recpress.methods.distillation.popularity_distill.method import (
     PopularityDistill,
@@ -68,22 +69,37 @@ def test_without_a_lesson_it_is_plain_training_bit_for_bit(
         assert torch.equal(made.items.decode(), small.items.decode())
 
 
+def shuffled(teacher: Backbone) -> Backbone:
+    order = torch.randperm(len(teacher.users), generator=make_generator(5))
+    return dataclasses.replace(teacher, users=teacher.users[order])
+
+
+def recall(method: Method[Any], params: Any, teacher: Backbone, graph: Graph, unseen: torch.Tensor) -> float:
+    made = compress(method, params, graph, teacher)
+    scores = made.users.decode() @ made.items.decode().T
+    scores[torch.from_numpy(graph.user_items.users).long(), torch.from_numpy(graph.user_items.items).long()] = -9e9
+    return float(unseen.gather(1, scores.topk(5).indices).float().mean())
+
+
 @pytest.mark.parametrize(("method", "params", "lesson"), METHODS)
 def test_a_shuffled_teacher_teaches_nothing(method: Method[Any], params: Any, lesson: dict[str, float]) -> None:
     graph, unseen, teacher = communities()
-    order = torch.randperm(graph.n_users, generator=make_generator(5))
-    fake = dataclasses.replace(teacher, users=teacher.users[order])
+    with_lesson = params(dim=6, start="random", rate=1.0, epochs=4, **lesson)
+    plain = with_lesson.model_copy(update={name: 0.0 for name in OFF if name in params.model_fields})
+    untaught = recall(method, plain, teacher, graph, unseen)
+    assert recall(method, with_lesson, teacher, graph, unseen) > untaught + 0.1
+    assert recall(method, with_lesson, shuffled(teacher), graph, unseen) < untaught + 0.05
 
-    def recall(teacher: Backbone, **setting: float) -> float:
-        made = compress(method, params(dim=6, start="random", rate=1.0, epochs=4, **setting), graph, teacher)
-        scores = made.users.decode() @ made.items.decode().T
-        scores[torch.from_numpy(graph.user_items.users).long(), torch.from_numpy(graph.user_items.items).long()] = -9e9
-        return float(unseen.gather(1, scores.topk(5).indices).float().mean())
 
-    untaught = recall(teacher, **{name: 0.0 for name in OFF if name in params.model_fields})
-    taught, misled = recall(teacher, **lesson), recall(fake, **lesson)
-    assert taught > untaught + 0.1
-    assert misled < untaught + 0.05
+def test_soft_labels_of_a_shuffled_teacher_teach_nothing_and_without_alpha_there_is_no_teacher() -> None:
+    graph, unseen, teacher = communities()
+    plain = DistillParams(dim=6, alpha=0, epochs=4, batch_size=128, values="fp32")
+    taught = plain.model_copy(update={"alpha": 0.7})
+    untaught = recall(Distill(), plain, teacher, graph, unseen)
+    assert recall(Distill(), taught, teacher, graph, unseen) > untaught + 0.1
+    assert recall(Distill(), taught, shuffled(teacher), graph, unseen) < untaught + 0.05
+    alone, misled = (compress(Distill(), plain, graph, each).users.decode() for each in (teacher, shuffled(teacher)))
+    assert torch.equal(alone, misled)
 
 
 def test_the_relaxed_order_is_that_of_the_paper() -> None:

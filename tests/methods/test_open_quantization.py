@@ -86,3 +86,15 @@ def test_retraining_goes_through_the_graph_where_the_backbone_does(graph: Graph,
     )
     around = Retraining(weighted, graph, make_generator(0))
     assert torch.equal(around.objective.final(around.start), torch.cat([backbone.users, backbone.items]))
+
+
+def test_fewer_columns_start_from_the_leading_directions(graph: Graph, backbone: Backbone) -> None:
+    params = QatParams(bits=8, dim=8, epochs=1, rate=1e-9)
+    made = Qat().compress(Task(graph, backbone, params, 0, make_generator(0), lambda share: None))
+    assert made.items.shape == (graph.n_items, 8)
+    table = torch.cat([backbone.users, backbone.items])
+    u, s, v = torch.linalg.svd(table, full_matrices=False)
+    kept = (u[:, :8] * s[:8]) @ v[:8]
+    scores = kept[: graph.n_users] @ kept[graph.n_users :].T
+    given = made.users.decode() @ made.items.decode().T
+    assert (given - scores).abs().mean() < 0.03 * scores.abs().mean()

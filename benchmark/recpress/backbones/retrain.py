@@ -81,10 +81,13 @@ class Retraining:
         split = self.objective.split
         return self.objective.loss(batch, Embed.of(*split(final)), Embed.of(*split(base)))
 
+    def propagated(self, base: Tensor) -> Tensor:
+        """Return the final tables of base tables, but for the scaling to length 1 where the backbone scores cosines."""
+        return self.objective.propagation(base) if self.objective.propagation else base
+
     def masked(self, base: Tensor, mask: Tensor) -> Tensor:
         """Return the final tables of base tables with the entries that a mask hides at zero."""
-        propagation = self.objective.propagation
-        return self.objective.scored((propagation(base) if propagation else base) * mask)
+        return self.objective.scored(self.propagated(base) * mask)
 
     def minimise_masked(
         self,
@@ -265,6 +268,18 @@ def leading_directions(table: Tensor, dim: int) -> Tensor:
     """Return the first `dim` right singular vectors of a table of shape (n, d), shape (d, dim); zeros beyond d."""
     vectors = torch.linalg.eigh(table.double().T @ table.double()).eigenvectors.flip(1)[:, :dim].float()
     return F.pad(vectors, (0, dim - vectors.shape[1]))
+
+
+def spread_directions(table: Tensor, dim: int, generator: torch.Generator) -> Tensor:
+    """Return a (d, dim) matrix that rotates a table's leading directions at random, keeping inner products.
+
+    Every column gets an equal share of every direction, so that codes of one width are spent equally well; `dim` may be
+    more than d.
+    """
+    kept = min(dim, table.shape[1])
+    square = torch.linalg.qr(torch.randn(dim, dim, generator=generator)).Q
+    turned: Tensor = leading_directions(table, kept) @ square[:kept]
+    return turned
 
 
 def clear_moments(optimiser: torch.optim.Adam, leaf: Tensor, mask: Tensor) -> None:

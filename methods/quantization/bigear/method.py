@@ -12,7 +12,7 @@ from torch import Tensor
 
 from recpress.api import Artefact, Batch, Field, Method, Shape, Task, TrainingParams, largest
 from recpress.backbones.propagate import Propagation
-from recpress.backbones.retrain import Retraining, leading_directions, teacher_lists
+from recpress.backbones.retrain import Retraining, spread_directions, teacher_lists
 from recpress.codecs import Binary, Grouped
 from recpress.codecs.packing import row_bytes
 
@@ -97,7 +97,7 @@ class Bigear(Method[BigearParams]):
         training = Retraining(teacher, task.graph, task.generator)
         objective, step = training.objective, Propagation(task.graph.adjacency(), 1, 1)
         start = objective.final(training.start) if params.layers == 0 else training.start
-        base = (start @ rotation(start, params.dim, task.generator)).requires_grad_()
+        base = (start @ spread_directions(start, params.dim, task.generator)).requires_grad_()
         lists, scores = teacher_lists(teacher, task.graph, params.teacher_items)
         places = torch.exp(-params.decay * torch.arange(lists.shape[1])) * torch.isfinite(scores)
 
@@ -123,14 +123,3 @@ class Bigear(Method[BigearParams]):
             users, items = objective.split(table())
         encode = partial(Grouped.encode, size=params.dim, encode=Binary.encode)
         return Artefact(encode(users), encode(items))
-
-
-def rotation(table: Tensor, dim: int, generator: torch.Generator) -> Tensor:
-    """Return a (d, dim) matrix that rotates a table's leading directions at random, keeping inner products.
-
-    Rows get equal shares of every direction, so that all signs tell about as much (the random rotation of LSH).
-    """
-    kept = min(dim, table.shape[1])
-    square = torch.linalg.qr(torch.randn(dim, dim, generator=generator)).Q
-    turned: Tensor = leading_directions(table, kept) @ square[:kept]
-    return turned

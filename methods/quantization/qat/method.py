@@ -8,12 +8,15 @@ import torch
 from torch import Tensor
 
 from recpress.api import Artefact, Batch, Field, Method, Shape, Task, TrainingParams, Uniform, largest
-from recpress.backbones.retrain import Retraining
+from recpress.backbones.retrain import Retraining, spread_directions
 from recpress.codecs.packing import pack, row_bytes
 
 Granularity = Literal["row", "tensor"]
 # Shares of a row's (or table's) range that are tried for the first grid; low bits want a much narrower one.
 CLIPS = torch.linspace(0.2, 1.0, 33)
+
+# Bits below which fewer columns keep more than fewer bits do.
+FEWEST = 4
 
 
 class QatParams(TrainingParams):
@@ -21,6 +24,7 @@ class QatParams(TrainingParams):
 
     bits: int = Field(4, ge=1, le=8, description="Bits of a code; they are packed.")
     granularity: Granularity = Field("row", description="One step and offset per user or item, or per table.")
+    dim: int | None = Field(None, ge=1, description="Columns, of the leading directions; by default the backbone's.")
 
 
 def straight_through(value: Tensor, rounded: Tensor) -> Tensor:
@@ -88,28 +92,33 @@ class Grid:
 def tensor_bytes(params: QatParams, shape: Shape) -> int:
     """Return the bytes of codes, steps and offsets."""
     rows = shape.entities if params.granularity == "row" else 2
-    return shape.entities * row_bytes(shape.dim, params.bits) + rows * 4
+    return shape.entities * row_bytes(params.dim or shape.dim, params.bits) + rows * 4
 
 
 class Qat(Method[QatParams]):
     """Go on training the backbone with its final tables rounded in every forward pass.
 
     The grid lies on the final tables: they are what is stored. Gradients pass through the rounding to the base tables.
+    With fewer columns, training starts from the leading directions, turned so that all columns hold about as much.
     """
 
     Params = QatParams
 
     def params_for(self, budget: int, shape: Shape) -> QatParams:
-        """See `Method.params_for`: the most bits first; a grid per row before one per table."""
+        """See `Method.params_for`: the most bits first, a grid per row before one per table; below, fewer columns."""
         grids: tuple[Granularity, Granularity] = ("row", "tensor")
-        candidates = [QatParams(bits=bits, granularity=each) for bits in range(8, 0, -1) for each in grids]
+        candidates = [QatParams(bits=bits, granularity=each) for bits in range(8, FEWEST - 1, -1) for each in grids]
+        candidates += [QatParams(bits=FEWEST, granularity="tensor", dim=dim) for dim in range(shape.dim - 1, 0, -1)]
         return largest(candidates, lambda params: tensor_bytes(params, shape), budget)
 
     def compress(self, task: Task[QatParams]) -> Artefact:
         """See `Method.compress`."""
         params = task.params
         training = Retraining(task.backbone, task.graph, task.generator)
-        objective, base = training.objective, training.start.requires_grad_()
+        objective, start = training.objective, training.start
+        if params.dim is not None and params.dim != start.shape[1]:
+            start = start @ spread_directions(objective.final(start), params.dim, task.generator)
+        base = start.requires_grad_()
         first = objective.split(objective.final(base.detach()))
         grids = [Grid(table, params.bits, params.granularity) for table in first]
 
