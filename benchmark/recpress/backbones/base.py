@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from recpress.backbones.allocator import keep_freed_memory
+from recpress.backbones.footprint import require_memory
 from recpress.backbones.model import Linear, Model
 from recpress.backbones.recipe import Recipe
 from recpress.backbones.snapshot import Snapshots
@@ -114,12 +115,14 @@ def fit_model(
     Raises
     ------
     UserError
-        When the recipe has a value that the model can't work with.
+        When the recipe has a value that the model can't work with, or the training would not fit into memory.
     FloatingPointError
         When training diverges.
     """
-    keep_freed_memory()
     session = session or Session()
+    if session.device == "cpu":
+        require_memory(name, graph, recipe)
+        keep_freed_memory()
     started = time.perf_counter()
     generator = torch.Generator(session.device).manual_seed(seed)
     net = model(graph, recipe, generator)

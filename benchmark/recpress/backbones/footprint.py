@@ -1,0 +1,63 @@
+"""How much memory a training needs, and a refusal, before it starts, of one that would not fit."""
+
+from __future__ import annotations
+
+import psutil
+
+from recpress.backbones.recipe import Recipe
+from recpress.data.graph import Graph
+from recpress.errors import UserError
+
+# The graph in both directions (int32 neighbours, fp32 weights) and the sampler's users, items and keys (int64).
+BYTES_PER_INTERACTION = 2 * 8 + 3 * 8
+# GAT's loops, ends and reverse places of edges (int64), and what its softmax keeps for the gradient in each head.
+BYTES_PER_ATTENDED = 2 * (3 * 8)
+BYTES_PER_HEAD = 2 * (12 * 4)
+# Tables of the size of the base table that are alive at once, measured at the peak of a step with 90,000 nodes and a
+# million interactions (parameters, gradients, Adam's moments, the final table, products), and more for each layer.
+TABLES = 13
+ROWS_PER_POSITIVE = 12  # rows that a batch looks up, with what the loss keeps of them and their gradients
+TABLES_PER_LAYER = {"gat": 3, "ngcf": 13, "sage": 5, "xsimgcl": 2}
+
+
+def training_bytes(name: str, graph: Graph, recipe: Recipe) -> int:
+    """Return about how many bytes training a backbone takes beside the interactions, on a CPU."""
+    table = 4 * graph.n_nodes * recipe.dim
+    tables = TABLES + TABLES_PER_LAYER.get(name, 0) * recipe.layers
+    per_interaction = BYTES_PER_INTERACTION
+    if name == "gat":
+        per_interaction += BYTES_PER_ATTENDED + BYTES_PER_HEAD * recipe.heads * recipe.layers
+    batch = 4 * recipe.dim * ROWS_PER_POSITIVE * min(recipe.batch_size, graph.user_items.nnz)
+    return tables * table + batch + per_interaction * graph.user_items.nnz
+
+
+def require_memory(name: str, graph: Graph, recipe: Recipe, available: int | None = None) -> None:
+    """Refuse a training that would not fit into memory.
+
+    Parameters
+    ----------
+    name : str
+        Of the backbone.
+    graph : Graph
+    recipe : Recipe
+    available : int, optional
+        Bytes; default: what this machine has free.
+
+    Raises
+    ------
+    UserError
+        It says how much is needed, how much is there, and the largest `dim` that fits, if any does.
+    """
+    free = psutil.virtual_memory().available if available is None else available
+    needed = training_bytes(name, graph, recipe)
+    if needed <= free:
+        return
+    fitting = recipe.dim
+    while fitting > 1 and training_bytes(name, graph, recipe.model_copy(update={"dim": fitting})) > free:
+        fitting //= 2
+    smaller = training_bytes(name, graph, recipe.model_copy(update={"dim": fitting})) <= free
+    remedy = f"set dim = {fitting} in its recipe" if smaller else "no dim fits: use a machine with more memory"
+    raise UserError(
+        f"Training {name} on {graph.n_nodes:,} nodes and {graph.user_items.nnz:,} interactions with dim = {recipe.dim} "
+        f"needs about {needed / 1e9:.1f} GB and {free / 1e9:.1f} GB are free: {remedy}."
+    )
