@@ -71,6 +71,20 @@ def test_scores_lists_disk_and_nesting(tmp_path: Path) -> None:
     assert (items == lists).mean() > 0.9  # rows of equal codes tie
 
 
+@pytest.mark.parametrize("columns", [6, 7])
+def test_stretched_rows_have_one_length_and_are_scored_so(columns: int, tmp_path: Path) -> None:
+    table = torch.nn.functional.normalize(random(200, columns, 1) + 0.3)
+    made = ColumnUniform.encode(table, [2, 2, 1, 1, 1, 1, 1][:columns], length=1.5)
+    torch.testing.assert_close(made.decode().norm(dim=1), torch.full((200,), 1.5), rtol=1e-3, atol=0)
+    Artefact(Dense.encode(random(2, columns, 0)), made).save(tmp_path / "a")
+    loaded = Artefact.load(tmp_path / "a").items
+    assert torch.equal(loaded.decode(), made.decode())
+    queries = random(4, columns, 3)
+    torch.testing.assert_close(loaded.scorer().scores(queries), queries @ made.decode().T, atol=1e-4, rtol=1e-4)
+    zeros = ColumnUniform.encode(torch.zeros(3, columns), [1] * columns, length=1.0)
+    assert torch.equal(zeros.decode(), torch.zeros(3, columns))
+
+
 def test_degenerate_tables(tmp_path: Path) -> None:
     for table in (torch.zeros(3, 4), torch.full((1, 4), 0.25), torch.full((5, 4), -2.0)):
         assert torch.equal(ColumnUniform.encode(table, [2, 0, 8, 1]).decode(), table)

@@ -7,7 +7,7 @@ from itertools import product
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from recpress.methods.hybrid.water_filling.method import WaterFilling, WaterParams, allocate, curves
+from recpress.methods.hybrid.water_filling.method import WaterFilling, WaterParams, agreement, allocate, curves
 from torch import Tensor
 
 from recpress.api import Graph, Task, UserItems, make_generator
@@ -50,7 +50,9 @@ def test_columns_of_more_variance_and_tables_of_fewer_rows_get_more_bits_and_sco
     users, items = spread(2000, 16, 0), spread(500, 16, 1)
     graph = Graph(UserItems.from_pairs(torch.zeros(1).long().numpy(), torch.zeros(1).long().numpy(), 2000, 500))
     backbone = Backbone("given", users, items, users, items, Recipe(dim=16), 0, 0.0)
-    task = Task(graph, backbone, WaterParams(bits=2.0), 0, make_generator(0), lambda share: None)
+    task = Task(
+        graph, backbone, WaterParams(bits=2.0, temper=1.0, stretch=False), 0, make_generator(0), lambda share: None
+    )
     made = WaterFilling().compress(task)
     for codec in (made.users, made.items):
         assert codec.options()["bits"][0] > codec.options()["bits"][-1]
@@ -61,3 +63,20 @@ def test_columns_of_more_variance_and_tables_of_fewer_rows_get_more_bits_and_sco
     error = (made.users.decode() @ centred.T - scores).square().mean()
     grids = [Uniform.encode(table, 2).decode() for table in (users, items)]
     assert error < (grids[0] @ (grids[1] - grids[1].mean(0)).T - scores).square().mean() / 5
+
+
+def test_settings_are_chosen_by_agreement_with_the_backbone() -> None:
+    users, items = spread(300, 16, 0), torch.nn.functional.normalize(spread(400, 16, 1))
+    pairs = torch.arange(300).numpy()
+    graph = Graph(UserItems.from_pairs(pairs, pairs, 300, 400))
+    backbone = Backbone("given", users, items, users, items, Recipe(dim=16), 0, 0.0)
+
+    def compress(params: WaterParams) -> tuple[float, list[int], float | None]:
+        task = Task(graph, backbone, params, 0, make_generator(0), lambda share: None)
+        made = WaterFilling().compress(task)
+        options = made.items.options()
+        return agreement(task, made), options["bits"], options.get("length")
+
+    tried = [compress(WaterParams(bits=1.0, temper=t, stretch=s)) for t, s in product((1.0, 0.5), (False, True))]
+    assert compress(WaterParams(bits=1.0)) == max(tried, key=lambda entry: entry[0])
+    assert 0 < min(tried)[0] < max(tried)[0] < 1

@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from recpress.codecs.base import ALL, Codec, Items, Rows, Scorer, Scores, nbytes
+from recpress.codecs.base import ALL, Codec, Items, Rows, Scorer, Scores, blocks, nbytes
 from recpress.codecs.kernels.scorers import CodeScorer
 from recpress.codecs.lowrank import FoldedRanker
 from recpress.codecs.packing import pack, row_bytes, unpack
@@ -39,6 +40,9 @@ class ColumnUniform(Codec):
     scale, offset : float16 Tensor of shape (d,)
     bits : tuple of int
         Of every column, in [0, 8]; at least one is not 0.
+    length : float, optional
+        Rows are stretched to this length when decoded, which takes no bytes. A coarse grid shortens the rows whose
+        energy lies in the columns of few bits; where all rows were of one length, this undoes it.
     """
 
     kind = "columns"
@@ -46,15 +50,18 @@ class ColumnUniform(Codec):
     scale: Tensor
     offset: Tensor
     bits: tuple[int, ...]
+    length: float | None = None
 
     @classmethod
-    def encode(cls, table: Tensor, bits: Sequence[int]) -> ColumnUniform:
+    def encode(cls, table: Tensor, bits: Sequence[int], length: float | None = None) -> ColumnUniform:
         """Round every column to its own grid around its mean, with the step of least squared error.
 
         Parameters
         ----------
         table : float32 Tensor of shape (n, d)
         bits : sequence of int in [0, 8], of length d, not all 0
+        length : float, optional
+            To stretch decoded rows to.
 
         Raises
         ------
@@ -74,7 +81,7 @@ class ColumnUniform(Codec):
                 step = steps(values, count)[0].half()
                 scale[column] = step[0]
                 planes.append(unpack(codes_of(values, step, count), MOST_BITS, 1)[:, :count])
-        return cls(pack(torch.cat(planes, 1), 1), scale, offset, tuple(bits))
+        return cls(pack(torch.cat(planes, 1), 1), scale, offset, tuple(bits), length)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -96,6 +103,11 @@ class ColumnUniform(Codec):
 
     def decode(self, rows: Rows = ALL) -> Tensor:
         """See `Codec.decode`."""
+        table = self.on_grid(rows)
+        return table if self.length is None else table * stretch(table, self.length).float()
+
+    def on_grid(self, rows: Rows = ALL) -> Tensor:
+        """Return rows before they are stretched."""
         signs = unpack(self.codes[rows], self.total, 1).float() - 0.5
         return signs @ self.matrix() + self.offset.float()
 
@@ -105,7 +117,7 @@ class ColumnUniform(Codec):
 
     def options(self) -> dict[str, Any]:
         """See `Codec.options`."""
-        return {"bits": list(self.bits)}
+        return {"bits": list(self.bits)} | ({} if self.length is None else {"length": self.length})
 
     def ledger(self) -> Counter[str]:
         """See `Codec.ledger`."""
@@ -114,7 +126,13 @@ class ColumnUniform(Codec):
     @classmethod
     def restore(cls, options: dict[str, Any], tensors: dict[str, Tensor]) -> ColumnUniform:
         """See `Codec.restore`."""
-        codec = cls(tensors["codes"], tensors["scale"], tensors["offset"], tuple(map(int, options["bits"])))
+        codec = cls(
+            tensors["codes"],
+            tensors["scale"],
+            tensors["offset"],
+            tuple(map(int, options["bits"])),
+            options.get("length"),
+        )
         if not all(0 <= count <= MOST_BITS for count in codec.bits) or not codec.total:
             raise ValueError("columns have 0 to 8 bits, and not all 0")
         if codec.codes.dtype != torch.uint8 or codec.codes.dim() != 2:
@@ -140,12 +158,22 @@ class ColumnUniform(Codec):
 
 
 class ColumnRanker(FoldedRanker):
-    """Multiply the query into the space of the bits, rank these, and add what the offsets add to all rows alike."""
+    """Multiply the query into the space of the bits, rank these, and add what the offsets add to all rows alike.
+
+    Where rows are stretched, each has a scale, made when loading, and the offsets are those of one more bit that is
+    set in every row.
+    """
 
     def __init__(self, codec: ColumnUniform) -> None:
-        one = torch.ones(1, 1, dtype=torch.float16)
-        super().__init__(codec.matrix().T.contiguous(), CodeScorer(codec.codes, codec.total, 1, one, None, 0.5))
-        self.offset = codec.offset.float()
+        matrix, offset, codes, total = codec.matrix(), codec.offset.float(), codec.codes, codec.total
+        scale = torch.ones(1, 1, dtype=torch.float16)
+        if codec.length is not None:
+            parts = [stretch(codec.on_grid(rows), codec.length) for rows in blocks(codec.shape[0])]
+            scale, total = torch.cat(parts), total + 1
+            codes = pack(F.pad(unpack(codes, codec.total, 1), (0, 1), value=1), 1)
+            matrix, offset = torch.cat([matrix, 2 * offset[None]]), torch.zeros_like(offset)
+        super().__init__(matrix.T.contiguous(), CodeScorer(codes, total, 1, scale, None, 0.5))
+        self.offset = offset
 
     def scores(self, queries: Tensor, out: Tensor | None = None) -> Tensor:
         """See `Scorer.scores`."""
@@ -155,6 +183,12 @@ class ColumnRanker(FoldedRanker):
         """See `Ranker.top`."""
         items, best = super().top(queries, seen, users, k)
         return items, best + (queries @ self.offset).numpy()[:, None]
+
+
+def stretch(table: Tensor, length: float) -> Tensor:
+    """Return what rows are multiplied with to get a length, float16 of shape (n, 1); 0 for rows of zeros."""
+    norms = table.norm(dim=1, keepdim=True)
+    return torch.where(norms > 0, length / norms, 0.0).half()
 
 
 def codes_of(values: Tensor, step: Tensor, bits: int) -> Tensor:
