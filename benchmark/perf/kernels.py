@@ -23,6 +23,7 @@ from recpress.codecs.artefact import Artefact
 from recpress.data.interactions import UserItems
 from recpress.measure.latency import Answer, interleave
 from recpress.measure.load import load_average
+from recpress.measure.synthetic import catalogue
 from recpress.serve.recommender import Recommender
 
 USERS, WIDTH, SEEN, K = 1024, 64, 27, 20
@@ -45,9 +46,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=3.0, help="for each pair")
     parser.add_argument("--codecs", default=",".join(CODECS), help="comma-separated")
     options = parser.parse_args()
-    generator = torch.Generator().manual_seed(0)
-    users = torch.randn(USERS, WIDTH, generator=generator)
-    items = torch.randn(options.items, WIDTH, generator=generator)
+    users, items = catalogue(USERS, WIDTH, seed=1), catalogue(options.items, WIDTH)
     rng = np.random.default_rng(0)
     pairs = np.repeat(np.arange(USERS), SEEN), rng.integers(0, options.items, USERS * SEEN)
     seen = UserItems.from_pairs(*pairs, USERS, options.items)
