@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from recpress.codecs import Binary, Codec, Dense, LowRank, Uniform, restore
+from recpress.codecs import Binary, Codec, Dense, LowRank, Ternary, Uniform, restore
 from recpress.codecs.artefact import Artefact
 from recpress.codecs.base import Ranker
 from recpress.codecs.kernels import shortlist, simd
@@ -30,6 +30,7 @@ ENCODERS: dict[str, Callable[[Tensor], Codec]] = {
     "3 bits, symmetric, one scale": partial(Uniform.encode, bits=3, symmetric=True, granularity="tensor"),
     "binary": Binary.encode,
     "binary, one scale": partial(Binary.encode, granularity="tensor"),
+    "ternary": Ternary.encode,
     "bf16": partial(Dense.encode, values="bf16"),
     "fp16": partial(Dense.encode, values="fp16"),
 }
@@ -181,7 +182,8 @@ def test_what_does_not_fit_together_is_refused() -> None:
 
 
 def test_a_stored_scale_that_is_negative_or_no_number_is_refused() -> None:
-    for codec in (Uniform.encode(torch.randn(5, 4), 4), Binary.encode(torch.randn(5, 4))):
+    for encode in (Uniform.encode, Binary.encode, Ternary.encode):
+        codec = encode(torch.randn(5, 4))
         for bad in (-1.0, float("nan"), float("inf")):
             tensors = codec.tensors() | {"scale": torch.full((5, 1), bad, dtype=torch.float16)}
             with pytest.raises(ValueError, match="scale"):

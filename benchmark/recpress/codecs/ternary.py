@@ -10,7 +10,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from recpress.codecs.base import ALL, Codec, Rows, nbytes
+from recpress.codecs.base import ALL, Codec, Rows, Scorer, nbytes
+from recpress.codecs.kernels.scorers import CodeScorer
+from recpress.codecs.packing import pack
+from recpress.codecs.work import Work
 
 PER_BYTE = 5
 POWERS = torch.tensor([3**place for place in range(PER_BYTE)], dtype=torch.uint8)
@@ -72,9 +75,10 @@ class Ternary(Codec):
 
     def decode(self, rows: Rows = ALL) -> Tensor:
         """See `Codec.decode`."""
-        digits = (self.codes[rows][:, :, None] // POWERS) % 3
-        signs = digits.flatten(1)[:, : self.columns].float() - 1
-        return signs * self.scale[rows].float()
+        return (self._digits(rows).float() - 1) * self.scale[rows].float()
+
+    def _digits(self, rows: Rows = ALL) -> Tensor:
+        return ((self.codes[rows][:, :, None] // POWERS) % 3).flatten(1)[:, : self.columns]
 
     def tensors(self) -> dict[str, Tensor]:
         """See `Codec.tensors`."""
@@ -98,4 +102,15 @@ class Ternary(Codec):
             )
         if tuple(scale.shape) != (codes.shape[0], 1):
             raise ValueError(f"a scale per row was expected, not {tuple(scale.shape)}")
+        if not torch.isfinite(scale).all() or (scale < 0).any():
+            raise ValueError("a scale is negative or not finite")
         return cls(codes, scale, columns)
+
+    def work(self, queries: int) -> Work:
+        """See `Codec.work`: an 8-bit product per value, then the scale of each row."""
+        n, columns = self.shape
+        return Work({"int8": queries * n * columns, "fp32": queries * n}, self.ledger().total())
+
+    def scorer(self) -> Scorer:
+        """Return the kernel that ranks codes, here of two bits: a quarter more than the digits take when stored."""
+        return CodeScorer(pack(self._digits().contiguous(), 2), self.columns, 2, self.scale, zero=1)
