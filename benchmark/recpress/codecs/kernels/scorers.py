@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from recpress.codecs.base import Items, Ranker, Scores
-from recpress.codecs.kernels import scan, shortlist, simd
+from recpress.codecs.kernels import blocks, scan, shortlist, simd
 from recpress.codecs.kernels.lanes import lay_codes, lay_halves, lay_scales
 from recpress.data.interactions import UserItems
 
@@ -136,7 +136,7 @@ class CodeScorer(LaneScorer):
         self._largest_offset = float(offset.float().abs().max()) if len(offset) else 0.0
 
     def _score(self, queries: NDArray[np.float32], out: NDArray[np.float32], start: int, stop: int) -> None:
-        scan.score_codes(*(*self._table, queries, out, start, stop))
+        blocks.score_codes(*(*self._table, queries, out, start, stop))
 
     def _ranking(self, queries: NDArray[np.float32], lists: Lists) -> Callable[[int, int], int]:
         if not self.vnni:
@@ -164,7 +164,7 @@ class HalfScorer(LaneScorer):
         self.kernel = ("bf16" if self._brain else "fp16") + " rows, fp32 products"
 
     def _score(self, queries: NDArray[np.float32], out: NDArray[np.float32], start: int, stop: int) -> None:
-        scan.score_halves(self._halves, self._brain, queries, out, start, stop)
+        blocks.score_halves(self._halves, self._brain, queries, out, start, stop)
 
     def _ranking(self, queries: NDArray[np.float32], lists: Lists) -> Callable[[int, int], int]:
         return partial(scan.rank_halves, self._halves, self._brain, self.n, queries, *lists)
