@@ -38,8 +38,9 @@ class Checkout:
 
     @property
     def environment(self) -> dict[str, str]:
+        path = [str(self.root / "benchmark"), *filter(None, [os.environ.get("PYTHONPATH")])]
         own = {
-            "PYTHONPATH": str(self.root / "benchmark"),
+            "PYTHONPATH": os.pathsep.join(path),
             "RECPRESS_CACHE": str(self.cache),
             "OMP_NUM_THREADS": "1",
             # Locks and scratch folders of its own: other runs on this machine are none of its business.

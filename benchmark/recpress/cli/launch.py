@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from recpress.errors import UserError
+
 if TYPE_CHECKING:
     from recpress.run.identity import Planned
 
@@ -23,6 +25,8 @@ OPTIONS = (
     click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Cells at a time."),
     click.option("--memory-gb", type=click.FloatRange(min=0.1), help="Most memory of a stage's process."),
     click.option("--timeout", type=click.FloatRange(min=0.1), help="Most seconds of a stage (train, compress, serve)."),
+    click.option("--engine", type=click.Choice(["local", "ray"]), default="local", show_default=True, help="Where."),
+    click.option("--address", help="Of a Ray cluster; default: the configured one, else one on this machine."),
     click.option("--json-log", is_flag=True, help="Print one JSON object per event instead of lines for people."),
 )
 
@@ -41,6 +45,8 @@ class Running:
     jobs: int = 1
     memory_gb: float | None = None
     timeout: float | None = None
+    engine: str = "local"
+    address: str | None = None
     json_log: bool = False
 
 
@@ -55,17 +61,23 @@ def launch(todo: Sequence[Planned], results: Path, running: Running, *, done: in
     from recpress.cli.progress import watcher
     from recpress.run import isolate
 
-    if todo:
+    if todo and running.engine == "local":
         # The server imports torch while we do.
         isolate.start()
-    from recpress.run.engine import Options, run
+    from recpress.run import engine, ray_engine
+    from recpress.run.engine import Options
 
+    if running.address and running.engine != "ray":
+        raise UserError("--address is that of a Ray cluster: add --engine ray.")
     memory = None if running.memory_gb is None else int(running.memory_gb * 1e9)
     options = Options(jobs=running.jobs, memory=memory, seconds=running.timeout, force=force)
     with watcher(todo, results, done, as_json=running.json_log) as shown:
         if todo:
             with _stopped_by_signals():
-                run(todo, results, shown.watcher, options)
+                if running.engine == "ray":
+                    ray_engine.run(todo, results, shown.watcher, options, running.address)
+                else:
+                    engine.run(todo, results, shown.watcher, options)
     if shown.went_wrong:
         raise SystemExit(1)
 

@@ -105,6 +105,13 @@ def run(
     return _record(planned, outcome, watch), scored, outcome.log
 
 
+def lost(planned: Planned, reason: str) -> Record:
+    """Return the record of a cell whose own runner has gone, as on a cluster."""
+    outcome = Outcome(params=planned.cell.params)
+    outcome.fail("failed", reason)
+    return _record(planned, outcome, Stopwatch())
+
+
 def _compress_and_serve(
     planned: Planned,
     dataset: Dataset,

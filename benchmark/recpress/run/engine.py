@@ -21,7 +21,8 @@ from recpress.data import load
 from recpress.data.dataset import Dataset
 from recpress.errors import UserError
 from recpress.evaluate import store
-from recpress.measure.machine import fingerprint
+from recpress.evaluate.store import PerUser
+from recpress.measure.machine import Machine, fingerprint
 from recpress.record import Record
 from recpress.run import cell as cells
 from recpress.run import isolate, trained
@@ -212,14 +213,10 @@ class _Runner:
         finally:
             self._slots.put(slot)
         try:
-            if scored is not None:
-                store.save(per_user_path(planned.made), scored)
-            if log:
-                write_atomic(log_of(planned.id), log)
-            record.write(self.results, done)
-        except OSError as error:
+            keep(self.results, planned, done, scored, log)
+        except UserError:
             self.stop.set()
-            raise UserError(f"{error.filename or self.results} can't be written: {error.strerror}.") from error
+            raise
         self._tell(self.watcher.finished, planned, done)
 
     def _trained(self, planned: Planned, dataset: Dataset, allowance: Allowance) -> Trained | WorkFailed:
@@ -260,9 +257,27 @@ def slots(jobs: int) -> list[tuple[int, ...] | None]:
     return [tuple(cores[job::jobs]) for job in range(jobs)]
 
 
-def write_machine(results: Path) -> None:
-    """Describe this machine in a results folder."""
-    machine = fingerprint()
+def keep(results: Path, planned: Planned, done: Record, scored: PerUser | None, log: str) -> None:
+    """Write what a cell has left: its record last, so that what a record speaks of is there.
+
+    Raises
+    ------
+    UserError
+        When the disk is full, or a folder can't be written.
+    """
+    try:
+        if scored is not None:
+            store.save(per_user_path(planned.made), scored)
+        if log:
+            write_atomic(log_of(planned.id), log)
+        record.write(results, done)
+    except OSError as error:
+        raise UserError(f"{error.filename or results} can't be written: {error.strerror}.") from error
+
+
+def write_machine(results: Path, machine: Machine | None = None) -> None:
+    """Describe a machine in a results folder; this one by default."""
+    machine = machine or fingerprint()
     path = results / "machines" / f"{machine.fingerprint}.json"
     if not path.is_file():
         write_atomic(path, json.dumps(asdict(machine), indent=1, sort_keys=True) + "\n")

@@ -1,0 +1,148 @@
+"""The same plan over a Ray cluster: cells as tasks, collected as the same records.
+
+Every node has RecPress installed and a cache of its own. Data sets and trained backbones travel once per node, through
+Ray's object store. A task does what the local engine does for a cell, with the same stages in processes of their own;
+timings wait for the node's cores by the same lock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from recpress.atomic import creating
+from recpress.data import load
+from recpress.data.dataset import Dataset
+from recpress.errors import UserError
+from recpress.evaluate.store import PerUser
+from recpress.measure.machine import Machine, fingerprint
+from recpress.record import Record, Status
+from recpress.run import cell as cells
+from recpress.run import isolate, trained
+from recpress.run.engine import Options, Watcher, keep, write_machine
+from recpress.run.identity import Planned
+from recpress.run.isolate import Allowance, WorkFailed
+from recpress.run.kept import backbone_path
+from recpress.run.locks import Cores
+from recpress.run.scratch import scratch
+
+# A worker that dies (a node that goes away, the system's out-of-memory killer) has its task run once more.
+RETRIES = 1
+PATIENCE = 1.0
+
+# The files of a trained backbone by name, or how training failed: status, reason, log.
+Packed = dict[str, bytes] | tuple[Status, str, str]
+Result = tuple[Record, PerUser | None, str, Machine]
+
+
+def run(
+    todo: Sequence[Planned],
+    results: Path,
+    watcher: Watcher,
+    options: Options | None = None,
+    address: str | None = None,
+) -> None:
+    """Run cells on a cluster and write the record of each as soon as it is back.
+
+    Parameters
+    ----------
+    todo, results, watcher, options
+        As in `recpress.run.engine.run`. How many cells run at a time is the cluster's to say, one core for each.
+    address : str, optional
+        Of the cluster, as ``ray.init`` takes it; default: the one that is configured, else one on this machine.
+
+    Raises
+    ------
+    UserError
+        When Ray isn't installed or the cluster isn't there, data can't be had, or results can't be written.
+    """
+    ray = _ray()
+    started = not ray.is_initialized()
+    try:
+        ray.init(address=address, log_to_driver=False, ignore_reinit_error=True)
+    except (OSError, ValueError, RuntimeError) as error:
+        raise UserError(f"Ray can't be reached or started at {address or 'the default address'}: {error}.") from error
+    try:
+        _run(ray, todo, results, watcher, options or Options())
+    finally:
+        if started:
+            ray.shutdown()
+
+
+def _run(ray: Any, todo: Sequence[Planned], results: Path, watcher: Watcher, options: Options) -> None:
+    memory = {} if options.memory is None else {"memory": options.memory}
+    remote = ray.remote(num_cpus=1, max_retries=RETRIES, **memory)
+    train, work = remote(_train), remote(_work)
+    datasets = {name: ray.put(load(name)) for name in dict.fromkeys(each.cell.dataset for each in todo)}
+    backbones = {
+        planned.backbone_key: train.remote(planned, datasets[planned.cell.dataset], options)
+        for planned in {each.backbone_key: each for each in todo}.values()
+    }
+    pending = {
+        work.remote(planned, datasets[planned.cell.dataset], backbones[planned.backbone_key], options): planned
+        for planned in todo
+    }
+    while pending:
+        ready, _ = ray.wait(list(pending), timeout=PATIENCE)
+        for reference in ready:
+            planned = pending.pop(reference)
+            try:
+                done, scored, log, machine = ray.get(reference)
+            except ray.exceptions.RayError as error:
+                what = str(error).strip().partition("\n")[0]
+                done, scored, log, machine = cells.lost(planned, f"its Ray worker: {what}"), None, str(error), None
+            if machine is not None:
+                write_machine(results, machine)
+            keep(results, planned, done, scored, log)
+            watcher.finished(planned, done)
+
+
+def _train(planned: Planned, dataset: Dataset, options: Options) -> Packed:
+    """Train a backbone, or take it from this node's cache, and pack its folder."""
+    isolate.start()
+    with scratch() as folder:
+        try:
+            trained.obtain(planned, dataset, lambda share: None, _allowance(options, folder))
+        except WorkFailed as failure:
+            return failure.status, str(failure), failure.details
+    home = backbone_path(planned)
+    return {file.relative_to(home).as_posix(): file.read_bytes() for file in home.rglob("*") if file.is_file()}
+
+
+def _work(planned: Planned, dataset: Dataset, packed: Packed, options: Options) -> Result:
+    """Run one cell on this node."""
+    isolate.start()
+    with scratch() as folder:
+        allowance = _allowance(options, folder)
+        model: trained.Trained | WorkFailed
+        if isinstance(packed, tuple):
+            model = WorkFailed(*packed)
+        else:
+            _unpack(packed, backbone_path(planned))
+            model = trained.obtain(planned, dataset, lambda share: None, allowance)
+        done, scored, log = cells.run(planned, dataset, model, lambda stage, share: None, allowance, Cores())
+    return done, scored, log, fingerprint()
+
+
+def _allowance(options: Options, folder: Path) -> Allowance:
+    return Allowance(seconds=options.seconds, memory=options.memory, scratch=folder)
+
+
+def _unpack(files: dict[str, bytes], folder: Path) -> None:
+    """Put a backbone into this node's cache, unless it is there."""
+    if folder.is_dir():
+        return
+    with creating(folder) as unfinished:
+        for name, content in files.items():
+            path = unfinished / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+
+
+def _ray() -> Any:
+    try:
+        import ray
+    except ImportError as error:
+        raise UserError('The Ray engine needs the extra of that name: `pip install "recpress[ray]"`.') from error
+    return ray
