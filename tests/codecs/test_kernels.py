@@ -15,7 +15,7 @@ from torch import Tensor
 from recpress.codecs import Binary, Codec, Dense, LowRank, Ternary, Uniform, restore
 from recpress.codecs.artefact import Artefact
 from recpress.codecs.base import Ranker
-from recpress.codecs.kernels import shortlist, simd
+from recpress.codecs.kernels import scan, shortlist, simd
 from recpress.codecs.kernels.lanes import lay_codes
 from recpress.codecs.kernels.scorers import CodeScorer
 from recpress.codecs.packing import pack
@@ -89,6 +89,26 @@ def test_scores_and_lists_are_those_of_the_decoded_table(
     expected = topk.select(scores.clone(), seen, users, k)
     np.testing.assert_array_equal(best, expected[1])
     np.testing.assert_array_equal(items, expected[0])
+
+
+@given(st.integers(1, 8), st.integers(1, 130), st.sampled_from([0.0, 0.5, 1.0]), st.integers(0, 2**32 - 1))
+@settings(max_examples=60, deadline=None)
+def test_the_bound_holds_for_the_worst_row_of_codes_and_is_tight(
+    bits: int, columns: int, zero: float, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    queries = (rng.standard_normal((3, columns)) * 10.0 ** rng.uniform(-3, 3, (3, 1))).astype(np.float32)
+    queries[2] *= seed % 2
+    levels, in_bytes, bounds = 2**bits - 1, np.zeros((3, columns), np.int8), np.empty((3, 4), np.float32)
+    scan.bound(queries, columns, levels, zero, 0.0, in_bytes, bounds)
+    for query, rounded, (step, constant, total, _) in zip(queries.astype(float), in_bytes, bounds, strict=True):
+        left = query - float(step) * rounded
+        assert (np.abs(left) <= 0.51 * step).all()
+        assert total == pytest.approx(query.sum(), abs=1e-5 * np.abs(query).sum())
+        worst = np.where(left > 0, levels, 0)
+        score = query @ (worst - zero)
+        above = float(step) * (rounded @ worst) + float(constant) - score
+        assert 0 <= above <= 1e-4 * levels * np.abs(query).sum()
 
 
 @pytest.mark.parametrize("vnni", PATHS)
