@@ -14,7 +14,7 @@ demo: .venv/.installed
 	$(BIN)/recpress demo
 
 test: .venv/.installed
-	$(BIN)/python -m pytest --cov --cov-report=
+	$(BIN)/python -m pytest
 
 slow: .venv/.installed
 	$(BIN)/python -m pytest -m slow

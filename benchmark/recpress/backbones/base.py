@@ -12,7 +12,6 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from recpress.backbones.allocator import keep_freed_memory
 from recpress.backbones.footprint import require_memory
 from recpress.backbones.model import Linear, Model
 from recpress.backbones.recipe import Recipe
@@ -122,7 +121,6 @@ def fit_model(
     session = session or Session()
     if session.device == "cpu":
         require_memory(name, graph, recipe)
-        keep_freed_memory()
     started = time.perf_counter()
     generator = torch.Generator(session.device).manual_seed(seed)
     net = model(graph, recipe, generator)

@@ -61,7 +61,7 @@ class Codebooks(Codec):
 
     def options(self) -> dict[str, Any]:
         """See `Codec.options`."""
-        return {"bits": self.bits, "columns": self.columns}
+        return {"code_bits": self.bits, "columns": self.columns}
 
     def ledger(self) -> Counter[str]:
         """See `Codec.ledger`."""
@@ -78,7 +78,7 @@ class Codebooks(Codec):
     @classmethod
     def restore(cls, options: dict[str, Any], tensors: dict[str, Tensor]) -> Codebooks:
         """See `Codec.restore`."""
-        bits, columns = int(options["bits"]), int(options["columns"])
+        bits, columns = int(options["code_bits"]), int(options["columns"])
         codes, words = tensors["codes"], tensors["words"]
         if codes.dtype != torch.uint8 or words.dim() != 3 or words.shape[1] != 2**bits:
             raise ValueError(f"codes of {bits} bits need codebooks of {2**bits} words, not {tuple(words.shape)}")

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from recpress import registry
 from recpress.api import BudgetUnreachable, Shape, Task, make_generator, method_class
 from recpress.backbones import checkpoint
+from recpress.backbones.allocator import keep_freed_memory
 from recpress.backbones.base import Backbone, Session
 from recpress.backbones.catalogue import backbone
 from recpress.backbones.recipe import Recipe
@@ -67,6 +68,7 @@ def train(
         report.note(f"epoch {epoch} of {recipe.epochs}, loss {loss:.4f}")
         report.send(epoch / recipe.epochs)
 
+    keep_freed_memory()
     trained = backbone(name).fit(graph, recipe, seed, watch, Session(state / STATE, device=device))
     checkpoint.write(folder, trained)
     Artefact(Dense.encode(trained.users), Dense.encode(trained.items)).save(folder / REFERENCE)
