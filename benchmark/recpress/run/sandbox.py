@@ -1,7 +1,7 @@
 """What a stage's process may do: where it may write and read, how much memory, on which cores.
 
 The kernel holds a process to its folders (Landlock, Linux 5.13 and later, no privileges needed); where it can't, only
-the scrubbed environment keeps a method from knowing where other files lie. ``recpress doctor`` says which it is.
+the scrubbed environment keeps a method from knowing where other files lie.
 """
 
 from __future__ import annotations
