@@ -63,12 +63,7 @@ def load(path: Path, sha256: str | None = None) -> PerUser:
     UserError
         When the file is missing or unreadable, or its content doesn't have the hash that the record states.
     """
-    try:
-        table = pq.read_table(path)
-    except FileNotFoundError as error:
-        raise UserError(f"The per-user results {path} are not here: `recpress run` the cell again.") from error
-    except pa.ArrowInvalid as error:
-        raise UserError(f"{path} is not a readable parquet file: remove it and run the cell again.") from error
+    table = _read(path)
     lists = table.column("topk").combine_chunks()
     names = [name for name in table.column_names if name not in ("user", "topk")]
     scored = PerUser(
@@ -79,3 +74,26 @@ def load(path: Path, sha256: str | None = None) -> PerUser:
     if sha256 is not None and scored.sha256() != sha256:
         raise UserError(f"{path} is not what its record was made from (hash differs): run the cell again.")
     return scored
+
+
+def load_metric(path: Path, name: str) -> NDArray[np.float64]:
+    """Read one metric of a file of `save`, and nothing else of it.
+
+    Raises
+    ------
+    UserError
+        When the file is missing or unreadable.
+    KeyError
+        When it has no such metric.
+    """
+    values: NDArray[np.float64] = _read(path, [name]).column(name).to_numpy()
+    return values
+
+
+def _read(path: Path, columns: list[str] | None = None) -> pa.Table:
+    try:
+        return pq.read_table(path, columns=columns)
+    except FileNotFoundError as error:
+        raise UserError(f"The per-user results {path} are not here: `recpress run` the cell again.") from error
+    except pa.ArrowInvalid as error:
+        raise UserError(f"{path} is not a readable parquet file: remove it and run the cell again.") from error

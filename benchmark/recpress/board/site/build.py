@@ -18,7 +18,6 @@ from recpress.board.collect import Collection, Run, collect
 from recpress.board.site import charts, pages, payload
 from recpress.board.tables import aggregate, frame, render, sort
 from recpress.errors import UserError
-from recpress.evaluate import store
 from recpress.run.kept import per_user_path
 
 HERE = Path(__file__).parent
@@ -150,8 +149,10 @@ def _ndcg_by_user(run: Run) -> payload.Values | None:
     quality, made = run.record.quality, run.record.identity.made
     if quality is None or made is None or not per_user_path(made).is_file():
         return None
+    from recpress.evaluate import store  # numba and scipy.stats come with it, which no other page needs
+
     try:
-        values = store.load(per_user_path(made)).metrics["ndcg@20"]
+        values = store.load_metric(per_user_path(made), "ndcg@20")
     except (UserError, KeyError):
         return None
     return values if math.isclose(values.mean(), quality.metrics["ndcg@20"], abs_tol=1e-12) else None
