@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from pathlib import Path
 
 from filelock import FileLock
 
 from recpress import __version__
+from recpress.atomic import creating
 from recpress.data import load
 from recpress.errors import UserError
 from recpress.paths import cache_dir
@@ -31,41 +30,39 @@ def fit(planned: Planned, folder: Path, progress: Progress) -> Path:
         When the folder isn't empty, the budget can't be reached, or training or compressing fails.
     """
     folder = folder.resolve()  # The processes that write it work elsewhere.
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise UserError(f"{folder} is not empty: give another folder, or remove it.")
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    _refuse_occupied(folder)
     dataset = load(planned.cell.dataset)
-    unfinished = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
     try:
-        model = trained.obtain(planned, dataset, lambda share: progress("train", share))
-        compressed = cells.compress(
-            planned, dataset, model, unfinished / fitted.ARTEFACT, lambda share: progress("compress", share)
-        )
-        if isinstance(compressed, str):
-            raise UserError(f"{planned.cell.method} can't reach {planned.cell.budget}: {compressed}.")
-        about = {
-            "dataset": planned.cell.dataset,
-            "split": planned.split,
-            "backbone": planned.cell.backbone,
-            "checkpoint": model.sha256,
-            "method": planned.cell.method,
-            "setting": planned.cell.setting,
-            "params": compressed.params,
-            "seed": planned.cell.seed,
-            "code": planned.code,
-            "cell": planned.id,
-            "recpress": __version__,
-        }
-        fitted.write(unfinished, dataset.interactions, dataset.split.fit, about)
-        unfinished.chmod(0o755)
-        if folder.exists():
-            folder.rmdir()
-        unfinished.rename(folder)
+        with creating(folder) as unfinished:
+            model = trained.obtain(planned, dataset, lambda share: progress("train", share))
+            compressed = cells.compress(
+                planned, dataset, model, unfinished / fitted.ARTEFACT, lambda share: progress("compress", share)
+            )
+            if isinstance(compressed, str):
+                raise UserError(f"{planned.cell.method} can't reach {planned.cell.budget}: {compressed}.")
+            about = {
+                "dataset": planned.cell.dataset,
+                "split": planned.split,
+                "backbone": planned.cell.backbone,
+                "checkpoint": model.sha256,
+                "method": planned.cell.method,
+                "setting": planned.cell.setting,
+                "params": compressed.params,
+                "seed": planned.cell.seed,
+                "code": planned.code,
+                "cell": planned.id,
+                "recpress": __version__,
+            }
+            fitted.write(unfinished, dataset.interactions, dataset.split.fit, about)
+            _refuse_occupied(folder)
     except WorkFailed as failure:
         raise UserError(f"{planned.cell.label} can't be fitted: {failure}.") from failure
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
     return folder
+
+
+def _refuse_occupied(folder: Path) -> None:
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UserError(f"{folder} is not empty: give another folder, or remove it.")
 
 
 def obtain(planned: Planned, progress: Progress) -> Path:
