@@ -141,9 +141,50 @@ def _compress_and_serve(
         backbone_peak_bytes=trained.peak_bytes,
         trials=planned.recipe.tuning.trials,
     )
+    outcome.served, outcome.topk = serve(planned, dataset, trained, artefact, lists, progress, allowance, cores)
+    outcome.latency = outcome.served.latency + outcome.latency
+    outcome.energy = outcome.served.energy + outcome.energy
+    outcome.cost = break_even(outcome.cost, compressed.energy, outcome.served.energy, outcome.served.reference_energy)
+    weight = outcome.served.bytes
+    budget = parse_budget(cell.budget) if cell.budget else None
+    if budget is not None and weight.file > budget * weight.reference * TOLERANCE:
+        over = weight.file / (budget * weight.reference) - 1
+        outcome.fail(
+            "over-budget", f"the artefact has {weight.file:,} bytes, {over:.1%} more than {cell.budget} allows"
+        )
+
+
+def serve(
+    planned: Planned,
+    dataset: Dataset,
+    trained: Trained,
+    artefact: Path,
+    lists: Path,
+    progress: Progress,
+    allowance: Allowance,
+    cores: Cores,
+) -> tuple[worker.Served, NDArray[np.int32]]:
+    """Let a fresh process answer from an artefact for every user, and time it beside the backbone's fp32 tables.
+
+    Parameters
+    ----------
+    lists : Path
+        Folder that the process writes its answers to.
+
+    Returns
+    -------
+    served : worker.Served
+    lists : int32 array of shape (n_users, worker.DEPTH)
+
+    Raises
+    ------
+    WorkFailed
+    Stopped
+    """
+    cell = planned.cell
     timed = cell.timing_seconds > 0
     with cores.alone() if timed else cores.shared():
-        outcome.served = call(
+        served = call(
             worker.serve,
             artefact,
             trained.folder / worker.REFERENCE,
@@ -156,17 +197,7 @@ def _compress_and_serve(
             writable=(lists,),
             allowance=replace(allowance, cores=None) if timed else allowance,
         )
-    outcome.topk = read_lists(lists / worker.TOPK, dataset)
-    outcome.latency = outcome.served.latency + outcome.latency
-    outcome.energy = outcome.served.energy + outcome.energy
-    outcome.cost = break_even(outcome.cost, compressed.energy, outcome.served.energy, outcome.served.reference_energy)
-    weight = outcome.served.bytes
-    budget = parse_budget(cell.budget) if cell.budget else None
-    if budget is not None and weight.file > budget * weight.reference * TOLERANCE:
-        over = weight.file / (budget * weight.reference) - 1
-        outcome.fail(
-            "over-budget", f"the artefact has {weight.file:,} bytes, {over:.1%} more than {cell.budget} allows"
-        )
+    return served, _read_lists(lists / worker.TOPK, dataset)
 
 
 def break_even(
@@ -181,7 +212,7 @@ def break_even(
     return cost
 
 
-def read_lists(path: Path, dataset: Dataset) -> NDArray[np.int32]:
+def _read_lists(path: Path, dataset: Dataset) -> NDArray[np.int32]:
     """Read served lists, which a process wrote that may have been led astray."""
     try:
         lists: NDArray[np.int32] = np.load(path, allow_pickle=False)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -17,9 +16,11 @@ from recpress.hashing import sha256_folder, sha256_json
 from recpress.measure.provenance import Stopwatch
 from recpress.record import Identity, Record
 from recpress.run import cell as cells
-from recpress.run import trained, worker
+from recpress.run import trained
+from recpress.run.cell import Progress
 from recpress.run.identity import Planned
-from recpress.run.isolate import WorkFailed, call
+from recpress.run.isolate import Allowance, WorkFailed
+from recpress.run.locks import Cores
 from recpress.run.quality import assess, score
 
 FAMILY = "external"
@@ -47,7 +48,7 @@ class Brought:
     command: str
 
 
-def measure(brought: Brought, planned: Planned, progress: Callable[[str, float], None]) -> tuple[Record, PerUser]:
+def measure(brought: Brought, planned: Planned, progress: Progress) -> tuple[Record, PerUser]:
     """Serve an artefact in a fresh process, time it beside the backbone's fp32 tables, and score its lists.
 
     Parameters
@@ -77,19 +78,8 @@ def measure(brought: Brought, planned: Planned, progress: Callable[[str, float],
         shutil.copytree(brought.folder, folder)
         try:
             model = trained.obtain(planned, dataset, lambda share: progress("train", share))
-            served = call(
-                worker.serve,
-                folder,
-                model.folder / worker.REFERENCE,
-                dataset.split.fit,
-                cell.timing_seconds,
-                cell.seed,
-                lists,
-                timeout=cells.SERVE_TIMEOUT,
-                progress=lambda share: progress("serve", share),
-                writable=(lists,),
-            )
-            scored = score(cells.read_lists(lists / worker.TOPK, dataset), dataset)
+            served, topk = cells.serve(planned, dataset, model, folder, lists, progress, Allowance(), Cores())
+            scored = score(topk, dataset)
         except WorkFailed as failure:
             raise UserError(f"{brought.folder} can't be served: {failure}.") from failure
         content = sha256_folder(folder)
