@@ -22,7 +22,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
@@ -35,7 +34,7 @@ from pydantic_core import to_json
 from recpress.measure.watch import scrubbed_environment
 from recpress.paths import cache_dir
 from recpress.record import Status
-from recpress.run import sandbox
+from recpress.run import ending, sandbox
 from recpress.run.sandbox import Bounds
 
 PRELOADED = ["recpress.run.preload"]
@@ -136,7 +135,7 @@ def start() -> None:
 
     Call it before threads are started: the server gets its scrubbed environment by way of ours.
     """
-    if _server_pid() is not None:
+    if ending.server_pid() is not None:
         return
     multiprocessing.get_context("forkserver").set_forkserver_preload(PRELOADED)
     with scrubbed_environment():
@@ -246,7 +245,7 @@ def _run(
     context = multiprocessing.get_context("forkserver")
     ours, theirs = context.Pipe()
     process = context.Process(target=_child, args=(theirs, bounds, function, arguments), daemon=True)
-    with _starting, _without_main():
+    with ending.starting, _without_main():
         process.start()
     theirs.close()
     answered = False
@@ -258,7 +257,7 @@ def _run(
         process.join()
         raise WorkFailed("failed", _how_it_ended(process.exitcode or 0)) from None
     finally:
-        _end(process, ours, patience=1.0 if answered else 0.0)
+        ending.end(process, ours, patience=1.0 if answered else 0.0)
 
 
 @contextmanager
@@ -356,52 +355,3 @@ def _how_it_ended(code: int) -> str:
         return "its process was killed by SIGKILL without an answer (by the system for want of memory, or by hand)"
     how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
     return f"its process {how} without an answer"
-
-
-# Held while a process is started, so that no new stage is taken for an orphan.
-_starting = threading.Lock()
-
-
-def _end(process: BaseProcess, pipe: Connection, patience: float) -> None:
-    """End a stage's process and everything that it has started and not ended.
-
-    Parameters
-    ----------
-    patience : float
-        Seconds that it has to end by itself.
-    """
-    pid = process.pid or 0
-    _kill(_children_of(pid, recursive=True))  # While it lives, all of them are its children.
-    pipe.close()
-    process.join(patience)
-    if process.is_alive():
-        process.kill()
-        process.join()
-    with suppress(ProcessLookupError, PermissionError):  # Nobody of it is left.
-        os.killpg(pid, signal.SIGKILL)
-    with _starting:
-        # A stage that crashed leaves to the server what had left its group.
-        stages = {each.pid for each in multiprocessing.active_children()}
-        orphans = [each for each in _children_of(_server_pid() or 0, recursive=False) if each.pid not in stages]
-        _kill([each for orphan in orphans for each in (*_children_of(orphan.pid, recursive=True), orphan)])
-
-
-def _children_of(pid: int, recursive: bool) -> list[psutil.Process]:
-    if pid == 0:
-        return []
-    try:
-        return psutil.Process(pid).children(recursive=recursive)
-    except psutil.Error:
-        return []  # It has ended.
-
-
-def _kill(processes: Iterable[psutil.Process]) -> None:
-    for process in processes:
-        with suppress(psutil.Error):
-            process.kill()
-
-
-def _server_pid() -> int | None:
-    # The standard library tells this nowhere else.
-    pid: int | None = forkserver._forkserver._forkserver_pid  # type: ignore[attr-defined]  # private: not in the stubs
-    return pid
