@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections import Counter
 from dataclasses import dataclass
 from typing import Any
@@ -88,9 +89,9 @@ class Codebooks(Codec):
         return cls(codes, words, bits, columns)
 
     @staticmethod
+    @abstractmethod
     def check(words: Tensor, columns: int) -> None:
         """Raise ValueError when the words can't make a row of so many columns."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)

@@ -42,6 +42,12 @@ def largest_mask(scores: Tensor, sparsity: float) -> Tensor:
     return torch.zeros_like(scores, dtype=torch.bool).scatter_(1, kept, True)
 
 
+def sparsities(columns: int) -> list[float]:
+    """Return the sparsities among which a budget is met, least first: a sixteenth of a value a row apart."""
+    most = 16 * columns
+    return [1 - kept / most for kept in range(most, 0, -1)]
+
+
 def encode(table: Tensor, values: ValueName) -> Sparse:
     """Store the non-zeros of a table in the layout that takes least."""
     return Sparse.encode(table, ENCODERS[values])

@@ -40,7 +40,7 @@ class Gradual(Method[GradualParams]):
 
     def params_for(self, budget: int, shape: Shape) -> GradualParams:
         """See `Method.params_for`: as many values as fit."""
-        candidates = [GradualParams(sparsity=1 - kept / (16 * shape.dim)) for kept in range(16 * shape.dim, 0, -1)]
+        candidates = [GradualParams(sparsity=each) for each in pruned.sparsities(shape.dim)]
         return largest(
             candidates,
             lambda params: pruned.tensor_bytes(shape.entities, shape.dim, params.sparsity, params.values),

@@ -36,7 +36,7 @@ class Lottery(Method[LotteryParams]):
 
     def params_for(self, budget: int, shape: Shape) -> LotteryParams:
         """See `Method.params_for`: as many values as fit."""
-        candidates = [LotteryParams(sparsity=1 - kept / (16 * shape.dim)) for kept in range(16 * shape.dim, 0, -1)]
+        candidates = [LotteryParams(sparsity=each) for each in pruned.sparsities(shape.dim)]
         return largest(
             candidates,
             lambda params: pruned.tensor_bytes(shape.entities, shape.dim, params.sparsity, params.values),

@@ -47,7 +47,7 @@ class Magnitude(Method[MagnitudeParams]):
 
     def params_for(self, budget: int, shape: Shape) -> MagnitudeParams:
         """See `Method.params_for`: as many values as fit."""
-        candidates = [MagnitudeParams(sparsity=1 - kept / (16 * shape.dim)) for kept in range(16 * shape.dim, 0, -1)]
+        candidates = [MagnitudeParams(sparsity=each) for each in pruned.sparsities(shape.dim)]
         return largest(
             candidates,
             lambda params: pruned.tensor_bytes(shape.entities, shape.dim, params.sparsity, params.values),

@@ -44,7 +44,7 @@ class Pep(Method[PepParams]):
 
     def params_for(self, budget: int, shape: Shape) -> PepParams:
         """See `Method.params_for`: as many values as fit."""
-        candidates = [PepParams(sparsity=1 - kept / (16 * shape.dim)) for kept in range(16 * shape.dim, 0, -1)]
+        candidates = [PepParams(sparsity=each) for each in pruned.sparsities(shape.dim)]
         return largest(
             candidates,
             lambda params: pruned.tensor_bytes(shape.entities, shape.dim, params.sparsity, params.values),
