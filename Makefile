@@ -13,8 +13,9 @@ BIN := .venv/bin
 demo: .venv/.installed
 	$(BIN)/recpress demo
 
+# Two files of tests at a time; `$(BIN)/python -m pytest` alone runs them one by one.
 test: .venv/.installed
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 slow: .venv/.installed
 	$(BIN)/python -m pytest -m slow

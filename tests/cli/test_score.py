@@ -1,8 +1,10 @@
 """An artefact written without this project is measured like one of its own (benchmark/docs/artefact-format.md)."""
 
 import json
+import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,13 +21,23 @@ def recpress(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    folder = tmp_path_factory.mktemp("brought")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RECPRESS_CACHE", str(folder / "cache"))
+        patch.delenv("RECPRESS_DATA", raising=False)
+        done = recpress(folder, "fit", *CELL, "--method", "none", "--out", "fp32")
+        assert done.returncode == 0, done.stderr
+        script = DOC.read_text(encoding="utf-8").split("```python\n")[1].split("```")[0]
+        assert "recpress" not in script
+        subprocess.run([sys.executable, "-c", script], cwd=folder, check=True)
+        yield folder
+
+
 @pytest.fixture
-def brought(tmp_path: Path, cache: Path) -> Path:
-    done = recpress(tmp_path, "fit", *CELL, "--method", "none", "--out", "fp32")
-    assert done.returncode == 0, done.stderr
-    script = DOC.read_text(encoding="utf-8").split("```python\n")[1].split("```")[0]
-    assert "recpress" not in script
-    subprocess.run([sys.executable, "-c", script], cwd=tmp_path, check=True)
+def brought(made: Path, tmp_path: Path) -> Path:
+    shutil.copytree(made / "mine", tmp_path / "mine")
     return tmp_path
 
 

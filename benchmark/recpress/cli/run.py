@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from recpress import registry
 from recpress.cli.launch import Running, launch, running_options
 from recpress.errors import UserError
 from recpress.run.suite import MethodRuns, Suite, expand, parse_budget, parse_value, read_suite
@@ -125,7 +126,7 @@ def _other_methods(
     kept = {runs.name: runs for runs in suite.methods}
     sets = (dict(param),) if param else ()
     methods = [
-        MethodRuns(name=name, budgets=tuple(budget) or None, params=sets)
+        MethodRuns(name=name, budgets=tuple(budget) or _default_budgets(name, sets), params=sets)
         if budget or param or name not in kept
         else kept[name]
         for name in dict.fromkeys(names)
@@ -136,8 +137,13 @@ def _other_methods(
 def _ad_hoc(datasets: Sequence[str], methods: Sequence[str]) -> Suite:
     if not datasets or not methods:
         raise UserError("Say what to run: `--suite quick`, or `--dataset … --method …` (`recpress list` shows names).")
-    runs = tuple(MethodRuns(name=name) for name in methods)
+    runs = tuple(MethodRuns(name=name, budgets=_default_budgets(name)) for name in methods)
     return Suite(title="ad hoc", datasets=tuple(datasets), backbones=("lightgcn",), methods=runs)
+
+
+def _default_budgets(method: str, params: Sequence[dict[str, Any]] = ()) -> tuple[str, ...] | None:
+    """Return the budgets of a method that is asked for without any: a reference is run as it is, once."""
+    return () if params or registry.method(method).card.division == "reference" else None
 
 
 def _own(data: Path, user: str | None, item: str | None, time: str | None) -> str:
@@ -190,4 +196,9 @@ def run_suite(
 
     planned = make(expand(suite), _say_read)
     todo = planned if force else unfinished(planned, results, retry_failed)
+    if any(each.cell.params for each in todo):
+        from recpress.run import isolate, settings
+
+        isolate.start()
+        settings.refuse_wrong([each.cell for each in todo])
     launch(todo, results, running or Running(), done=len(planned) - len(todo), force=force)

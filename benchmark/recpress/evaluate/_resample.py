@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy.special import ndtr, ndtri
 
 from recpress.jit import kernel
 
@@ -102,10 +102,10 @@ def _bca_tails(pairs: Values, ratios: Values, tails: Values) -> Values:
     spread = np.sum(away**2)
     if spread == 0:
         return tails
-    bias = stats.norm.ppf(below)
+    bias = ndtri(below)
     acceleration = np.sum(away**3) / (6 * spread**1.5)
-    shifted = bias + stats.norm.ppf(tails)
-    return np.asarray(stats.norm.cdf(bias + shifted / (1 - acceleration * shifted)), np.float64)
+    shifted = bias + ndtri(tails)
+    return np.asarray(ndtr(bias + shifted / (1 - acceleration * shifted)), np.float64)
 
 
 def sign_flip(differences: Values, resamples: int, seed: int) -> float:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy.special import stdtr, stdtrit
 
 
 @dataclass(frozen=True)
@@ -21,21 +21,21 @@ class MeanEstimate:
         """Return the one-sided p-value of a true mean of at most zero."""
         if self.error == 0:
             return float(self.mean <= 0)
-        return float(stats.t.sf(self.mean / self.error, self.freedom))
+        return float(stdtr(self.freedom, -self.mean / self.error))
 
     def p_different(self) -> float:
         """Return the two-sided p-value of a true mean of zero."""
         if self.error == 0:
             return float(self.mean == 0)
-        return float(2 * stats.t.sf(abs(self.mean) / self.error, self.freedom))
+        return float(2 * stdtr(self.freedom, -abs(self.mean) / self.error))
 
     def half_width(self, confidence: float) -> float:
         """Return half the width of the confidence interval."""
-        return self.error * float(stats.t.ppf((1 + confidence) / 2, self.freedom))
+        return self.error * float(stdtrit(self.freedom, (1 + confidence) / 2))
 
     def detectable(self, alpha: float, power: float) -> float:
         """Return the least absolute mean that a two-sided test at `alpha` finds with this `power`."""
-        return self.error * float(stats.t.ppf(1 - alpha / 2, self.freedom) + stats.t.ppf(power, self.freedom))
+        return self.error * float(stdtrit(self.freedom, 1 - alpha / 2) + stdtrit(self.freedom, power))
 
 
 def mean_over(values: NDArray[np.float64]) -> MeanEstimate:

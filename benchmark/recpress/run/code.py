@@ -88,7 +88,7 @@ def sha256_of(roots: Iterable[str | Path]) -> str:
             used: dict[str, Origin] = {}
         else:
             statements = list(source.statements)
-            names = set(_names(statements))
+            names = _names(source.statements)
             used = {name: source.imported[name] for name in source.imported if name in names}
             if origin.name is not None and origin.name in source.imported:
                 todo.append(source.imported[origin.name])
@@ -141,11 +141,10 @@ def _runtime(tree: ast.AST) -> Iterator[ast.AST]:
         yield from _runtime(node)
 
 
-def _names(statements: Iterable[ast.stmt]) -> Iterator[str]:
-    for statement in statements:
-        for node in ast.walk(statement):
-            if isinstance(node, ast.Name):
-                yield node.id
+@cache
+def _names(statements: tuple[ast.stmt, ...]) -> frozenset[str]:
+    nodes = (node for statement in statements for node in ast.walk(statement))
+    return frozenset(node.id for node in nodes if isinstance(node, ast.Name))
 
 
 def _bound(statement: ast.stmt) -> set[str]:

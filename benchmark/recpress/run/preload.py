@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+import torch._dynamo  # Making an optimiser imports it, which takes over a second: once here, not in each training.
 
 from recpress.data.interactions import UserItems
 from recpress.run import sandbox, worker  # noqa: F401  # the worker for its effect: stages find it loaded

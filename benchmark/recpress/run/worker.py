@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import ValidationError
 
 from recpress import registry
 from recpress.api import BudgetUnreachable, Shape, Task, make_generator, method_class
@@ -19,6 +20,7 @@ from recpress.backbones.allocator import keep_freed_memory
 from recpress.backbones.base import Backbone, Session
 from recpress.backbones.catalogue import backbone
 from recpress.backbones.recipe import Recipe
+from recpress.cards import validation_message
 from recpress.codecs import Dense
 from recpress.codecs.artefact import Artefact, folder_ledger
 from recpress.codecs.work import Work
@@ -134,6 +136,20 @@ def compress(
 
         refreshed = refresh.timing(trained, graph, again, seconds=timing_seconds, seed=seed)
     return Compressed(task.params.model_dump(mode="json"), seconds, peak, spent, refreshed)
+
+
+def wrong_params(asked: list[tuple[str, dict[str, Any]]], report: Report) -> list[str]:
+    """Return what is wrong with explicit parameters of methods, each in one line; "" where nothing is."""
+    found = []
+    for name, params in asked:
+        takes = method_class(registry.method(name).module()).Params
+        try:
+            takes(**params)
+            found.append("")
+        except ValidationError as error:
+            fields = ", ".join(takes.model_fields) or "no parameters"
+            found.append(f"{validation_message(error)} ({name} takes {fields})")
+    return found
 
 
 def rank_all(folder: Path, seen: UserItems, report: Report) -> NDArray[np.int32]:

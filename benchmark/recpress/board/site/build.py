@@ -149,7 +149,7 @@ def _ndcg_by_user(run: Run) -> payload.Values | None:
     quality, made = run.record.quality, run.record.identity.made
     if quality is None or made is None or not per_user_path(made).is_file():
         return None
-    from recpress.evaluate import store  # numba and scipy.stats come with it, which no other page needs
+    from recpress.evaluate import store  # numba comes with it, which no other page needs
 
     try:
         values = store.load_metric(per_user_path(made), "ndcg@20")
