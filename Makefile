@@ -2,7 +2,7 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 
-.PHONY: demo test lint docs site slow dist perf clean
+.PHONY: demo test coverage lint docs site slow dist perf clean
 
 .venv/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -16,6 +16,10 @@ demo: .venv/.installed
 # Two files of tests at a time; `$(BIN)/python -m pytest` alone runs them one by one.
 test: .venv/.installed
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+
+# Of the processes that tests start too; it takes about twice as long as the tests.
+coverage: .venv/.installed
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --cov --cov-report=term --cov-fail-under=85
 
 slow: .venv/.installed
 	$(BIN)/python -m pytest -m slow

@@ -16,7 +16,7 @@ from recpress.run.sandbox import landlock_version
 kernel_holds = pytest.mark.skipif(not landlock_version(), reason="the kernel has no Landlock")
 FAULTS = {
     "none": ("ok", ""),
-    "hangs_deaf": ("timeout", "it took more than 20 s"),
+    "hangs_deaf": ("timeout", "it took more than 12 s"),
     "raises": ("failed", "ValueError: this is what went wrong"),
     "exits": ("failed", "its process ended with exit code 3 without an answer"),
     "segfaults": ("failed", "its process was killed by SIGSEGV without an answer"),
@@ -65,7 +65,7 @@ def done(checkout) -> Done:
     )
     checkout.variables["RECPRESS_DATA"] = str(outside)
     said = checkout.recpress(
-        *("run", "--suite", "faults.toml", "--jobs", "2", "--timeout", "20", "--memory-gb", "1"),
+        *("run", "--suite", "faults.toml", "--jobs", "2", "--timeout", "12", "--memory-gb", "1"),
         *("--results", str(results)),
         code=1,
     )

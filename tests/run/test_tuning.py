@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -177,6 +178,10 @@ def test_tune_then_train_from_the_command_line(cache: Path, tmp_path: Path) -> N
     assert not first["cached"]
     assert again["cached"]
     assert first["figures"] == again["figures"]
+    if find_spec("codecarbon"):
+        assert {(each["grade"], each["what"]) for each in first["energy"]} >= {("modelled", "training")}
+        assert all(each["joules"] > 0 for each in first["energy"])
+        assert again["energy"] == first["energy"]
     assert set(first["figures"]) == {"test"}
     assert Path(first["folder"]).parent == cache / "backbones"
     assert not list((cache / "backbones").glob("*.unfinished"))

@@ -31,6 +31,7 @@ VERBS = {
     "site": ("site", "Build the leaderboard: static pages that open from a file."),
     "regress": ("regress", "Compare two sets of records: what a change made worse."),
     "new": ("new", "Make a method or a data set to start from."),
+    "submit": ("submit", "Check, run and bundle a method for a pull request."),
     "score": ("score", "Measure an artefact that was made elsewhere, in any language."),
     "measure": ("measure", "Time kernels on a synthetic catalogue that fits no cache."),
     "check": ("check", "Check that a method keeps the contract, and audit its artefact."),

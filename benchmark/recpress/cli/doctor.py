@@ -19,9 +19,10 @@ def command(format_: str) -> None:
     """
     from recpress.measure.checkup import checkup
     from recpress.measure.machine import fingerprint
+    from recpress.run import sandbox
 
     machine = fingerprint()
-    advice = checkup(machine)
+    advice = [*checkup(machine), sandbox.advice()]
     if format_ == "json":
         report = {
             "fingerprint": machine.fingerprint,

@@ -52,6 +52,8 @@ def command(protocol: Protocol | None, device: str, valid: bool, format_: str, *
         return
     click.echo(f"{label}, seed {planned.cell.seed}, {told.protocol} protocol: trained on {told.trained_on}")
     click.echo(f"  training  {told.seconds:.1f} s{' (from the cache)' if told.cached else ''}")
+    for each in told.energy:
+        click.echo(f"  energy    {each.joules:,.0f} J ({each.grade})")
     for part, figures in told.figures.items():
         shown = ", ".join(f"{name} {figures[name]:.4f}" for name in SHOWN if name in figures)
         click.echo(f"  {part:<9} {shown}")

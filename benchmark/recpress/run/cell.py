@@ -132,7 +132,7 @@ def _compress_and_serve(
         outcome.fail("over-budget", compressed)
         return
     outcome.params = compressed.params
-    outcome.energy = compressed.energy
+    outcome.energy = compressed.energy + trained.energy
     outcome.latency = (compressed.refresh,) if compressed.refresh else ()
     outcome.cost = Cost(
         compress_seconds=compressed.seconds,

@@ -34,6 +34,7 @@ from recpress.run import trained, worker
 from recpress.run.cell import Progress
 from recpress.run.identity import Planned
 from recpress.run.isolate import WorkFailed, call
+from recpress.run.locks import Cores
 from recpress.run.suite import parse_budget
 from recpress.run.trained import Trained
 from recpress.run.worker import Report
@@ -54,13 +55,14 @@ def check(planned: Planned, *, audits: bool, progress: Progress) -> list[Outcome
     """
     dataset = load(planned.cell.dataset)
     try:
-        model = trained.obtain(planned, dataset, lambda share: progress("train", share))
-        progress("contract", 0.0)
-        name = planned.cell.method
-        outcomes = call(contract, name, dataset.graph(), model.folder, planned.cell.seed, timeout=TIMEOUT)
-        if audits:
-            progress("audit", 0.0)
-            outcomes += _audited(planned, dataset, model)
+        with Cores().shared():
+            model = trained.obtain(planned, dataset, lambda share: progress("train", share))
+            progress("contract", 0.0)
+            name = planned.cell.method
+            outcomes = call(contract, name, dataset.graph(), model.folder, planned.cell.seed, timeout=TIMEOUT)
+            if audits:
+                progress("audit", 0.0)
+                outcomes += _audited(planned, dataset, model)
     except WorkFailed as failure:
         raise UserError(f"{planned.cell.label} can't be checked: {failure}.\n{failure.details}".rstrip()) from failure
     return outcomes

@@ -23,6 +23,7 @@ from recpress.errors import UserError
 from recpress.evaluate import store
 from recpress.evaluate.store import PerUser
 from recpress.measure.machine import Machine, fingerprint
+from recpress.measure.serving import LONG_SECONDS
 from recpress.record import Record
 from recpress.run import cell as cells
 from recpress.run import isolate, trained
@@ -224,7 +225,8 @@ class _Runner:
             self._tell(self.watcher.stage, planned, "train", share)
 
         try:
-            return trained.obtain(planned, dataset, progress, allowance)
+            metered = planned.cell.timing_seconds >= LONG_SECONDS
+            return trained.obtain(planned, dataset, progress, allowance, metered=metered)
         except WorkFailed as failure:
             return failure
 

@@ -16,6 +16,7 @@ from recpress.run import trained
 from recpress.run.cell import Progress
 from recpress.run.identity import Planned
 from recpress.run.isolate import WorkFailed
+from recpress.run.locks import Cores
 from recpress.serve import fitted
 
 
@@ -33,7 +34,7 @@ def fit(planned: Planned, folder: Path, progress: Progress) -> Path:
     _refuse_occupied(folder)
     dataset = load(planned.cell.dataset)
     try:
-        with creating(folder) as unfinished:
+        with Cores().shared(), creating(folder) as unfinished:
             model = trained.obtain(planned, dataset, lambda share: progress("train", share))
             compressed = cells.compress(
                 planned, dataset, model, unfinished / fitted.ARTEFACT, lambda share: progress("compress", share)

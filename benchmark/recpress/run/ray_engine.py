@@ -7,7 +7,8 @@ timings wait for the node's cores by the same lock.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from recpress.run import cell as cells
 from recpress.run import isolate, trained
 from recpress.run.engine import Options, Watcher, keep, write_machine
 from recpress.run.identity import Planned
-from recpress.run.isolate import Allowance, WorkFailed
+from recpress.run.isolate import Allowance, Usage, WorkFailed
 from recpress.run.kept import backbone_path
 from recpress.run.locks import Cores
 from recpress.run.scratch import scratch
@@ -30,10 +31,14 @@ from recpress.run.scratch import scratch
 # A worker that dies (a node that goes away, the system's out-of-memory killer) has its task run once more.
 RETRIES = 1
 PATIENCE = 1.0
+# Least time between two messages of a task on the same stage, in seconds.
+QUIET = 1.0
 
 # The files of a trained backbone by name, or how training failed: status, reason, log.
 Packed = dict[str, bytes] | tuple[Status, str, str]
 Result = tuple[Record, PerUser | None, str, Machine]
+# Of a cell, by its id: a stage with its finished share, or what its process uses.
+Message = tuple[str, str, float] | tuple[str, Usage]
 
 
 def run(
@@ -72,19 +77,27 @@ def run(
 
 def _run(ray: Any, todo: Sequence[Planned], results: Path, watcher: Watcher, options: Options) -> None:
     memory = {} if options.memory is None else {"memory": options.memory}
+    from ray.util.queue import Queue  # Ray is there: it has just been started.
+
+    messages = Queue(actor_options={"num_cpus": 0})
     remote = ray.remote(num_cpus=1, max_retries=RETRIES, **memory)
     train, work = remote(_train), remote(_work)
     datasets = {name: ray.put(load(name)) for name in dict.fromkeys(each.cell.dataset for each in todo)}
     backbones = {
-        planned.backbone_key: train.remote(planned, datasets[planned.cell.dataset], options)
+        planned.backbone_key: train.remote(planned, datasets[planned.cell.dataset], options, messages)
         for planned in {each.backbone_key: each for each in todo}.values()
     }
     pending = {
-        work.remote(planned, datasets[planned.cell.dataset], backbones[planned.backbone_key], options): planned
+        work.remote(
+            planned, datasets[planned.cell.dataset], backbones[planned.backbone_key], options, messages
+        ): planned
         for planned in todo
     }
+    by_id = {planned.id: planned for planned in todo}
     while pending:
         ready, _ = ray.wait(list(pending), timeout=PATIENCE)
+        for message in _drained(messages):
+            _tell(watcher, by_id, message)
         for reference in ready:
             planned = pending.pop(reference)
             try:
@@ -98,35 +111,69 @@ def _run(ray: Any, todo: Sequence[Planned], results: Path, watcher: Watcher, opt
             watcher.finished(planned, done)
 
 
-def _train(planned: Planned, dataset: Dataset, options: Options) -> Packed:
+def _drained(messages: Any) -> Iterator[Message]:
+    if count := messages.qsize():
+        yield from messages.get_nowait_batch(count)
+
+
+def _tell(watcher: Watcher, by_id: dict[str, Planned], message: Message) -> None:
+    match message:
+        case (key, Usage() as used):
+            watcher.usage(by_id[key], used)
+        case (key, stage, share):
+            watcher.stage(by_id[key], stage, share)
+
+
+def _reporter(planned: Planned, messages: Any) -> Callable[[str, float], None]:
+    """Return what a task reports its stages with: each stage when it begins, and its share now and then."""
+    last: dict[str, float] = {}
+
+    def report(stage: str, share: float) -> None:
+        now = time.monotonic()
+        if now - last.get(stage, -QUIET) >= QUIET:
+            last[stage] = now
+            messages.put_nowait((planned.id, stage, share))
+
+    return report
+
+
+def _train(planned: Planned, dataset: Dataset, options: Options, messages: Any) -> Packed:
     """Train a backbone, or take it from this node's cache, and pack its folder."""
     isolate.start()
+    report = _reporter(planned, messages)
     with scratch() as folder:
         try:
-            trained.obtain(planned, dataset, lambda share: None, _allowance(options, folder))
+            trained.obtain(
+                planned, dataset, lambda share: report("train", share), _allowance(options, folder, planned, messages)
+            )
         except WorkFailed as failure:
             return failure.status, str(failure), failure.details
     home = backbone_path(planned)
     return {file.relative_to(home).as_posix(): file.read_bytes() for file in home.rglob("*") if file.is_file()}
 
 
-def _work(planned: Planned, dataset: Dataset, packed: Packed, options: Options) -> Result:
+def _work(planned: Planned, dataset: Dataset, packed: Packed, options: Options, messages: Any) -> Result:
     """Run one cell on this node."""
     isolate.start()
     with scratch() as folder:
-        allowance = _allowance(options, folder)
+        allowance = _allowance(options, folder, planned, messages)
         model: trained.Trained | WorkFailed
         if isinstance(packed, tuple):
             model = WorkFailed(*packed)
         else:
             _unpack(packed, backbone_path(planned))
             model = trained.obtain(planned, dataset, lambda share: None, allowance)
-        done, scored, log = cells.run(planned, dataset, model, lambda stage, share: None, allowance, Cores())
+        done, scored, log = cells.run(planned, dataset, model, _reporter(planned, messages), allowance, Cores())
     return done, scored, log, fingerprint()
 
 
-def _allowance(options: Options, folder: Path) -> Allowance:
-    return Allowance(seconds=options.seconds, memory=options.memory, scratch=folder)
+def _allowance(options: Options, folder: Path, planned: Planned, messages: Any) -> Allowance:
+    return Allowance(
+        seconds=options.seconds,
+        memory=options.memory,
+        usage=lambda used: messages.put_nowait((planned.id, used)),
+        scratch=folder,
+    )
 
 
 def _unpack(files: dict[str, bytes], folder: Path) -> None:

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from recpress.measure.checkup import Advice
 from recpress.measure.watch import scrubbed
 from recpress.paths import PACKAGE, resources
 
@@ -98,6 +99,15 @@ def landlock_version() -> int:
     if not LINUX:
         return 0
     return max(0, int(_syscall(LANDLOCK_CREATE, None, ctypes.c_size_t(0), LANDLOCK_VERSION_FLAG)))
+
+
+def advice() -> Advice:
+    """Return what `recpress doctor` says of the walls around a method's code."""
+    if landlock_version():
+        return Advice("isolation", "ok", f"the kernel holds methods to their folders (Landlock {landlock_version()})")
+    return Advice(
+        "isolation", "note", "no Landlock: a method's files are checked by audit alone; run only code that you trust"
+    )
 
 
 def _restrict(bounds: Bounds) -> None:

@@ -15,6 +15,7 @@ from recpress.backbones import checkpoint
 from recpress.data.dataset import Dataset
 from recpress.evaluate.store import PerUser
 from recpress.hashing import sha256_json
+from recpress.record import Energy
 from recpress.run import worker
 from recpress.run.identity import Planned
 from recpress.run.isolate import Allowance, call
@@ -35,6 +36,7 @@ class Trained:
     train_seconds: float
     scored: PerUser
     peak_bytes: int | None = None
+    energy: tuple[Energy, ...] = ()
 
 
 def obtain(
@@ -46,6 +48,7 @@ def obtain(
     protocol: Protocol = "standard",
     device: str = "cpu",
     notes: Callable[[str], None] | None = None,
+    metered: bool = False,
 ) -> Trained:
     """Return the backbone of a cell, from the cache or trained now; whoever comes second waits for the first.
 
@@ -59,6 +62,8 @@ def obtain(
         As torch names it. Figures that are compared come from "cpu", the only one that is reproducible by seed.
     notes : callable, optional
         Is told epoch and loss.
+    metered : bool
+        Whether to meter its energy if it is trained now.
 
     Raises
     ------
@@ -86,6 +91,7 @@ def obtain(
                     unfinished,
                     state,
                     device,
+                    metered,
                     timeout=TRAIN_TIMEOUT,
                     progress=progress,
                     notes=notes,
@@ -99,8 +105,10 @@ def obtain(
     backbone = checkpoint.read(folder)
     lists = np.load(folder / worker.TOPK, allow_pickle=False)
     facts = folder / worker.TRAINING
-    peak = json.loads(facts.read_text(encoding="ascii"))["peak_bytes"] if facts.is_file() else None
-    return Trained(folder, backbone.sha256(), backbone.train_seconds, score(lists, dataset), peak)
+    told = json.loads(facts.read_text(encoding="ascii")) if facts.is_file() else {}
+    energy = tuple(map(Energy.model_validate, told.get("energy", ())))
+    scored = score(lists, dataset)
+    return Trained(folder, backbone.sha256(), backbone.train_seconds, scored, told.get("peak_bytes"), energy)
 
 
 def folder_of(planned: Planned, dataset: Dataset, aim: Target, device: str) -> Path:

@@ -16,8 +16,10 @@ from recpress.data import load
 from recpress.data.dataset import Dataset
 from recpress.errors import UserError
 from recpress.evaluate import means, ogb
+from recpress.record import Energy
 from recpress.run.identity import Planned
 from recpress.run.isolate import WorkFailed, call
+from recpress.run.locks import Cores
 from recpress.run.protocol import Protocol, target
 from recpress.run.trained import TRAIN_TIMEOUT, obtain
 from recpress.run.validation import Held, follow
@@ -39,6 +41,8 @@ class Told:
         By part ("valid", "test"), then by metric.
     folder : Path or None
         Of the checkpoint, where it is kept.
+    energy : tuple of Energy
+        Of the training, by each meter that was there when it ran.
     """
 
     protocol: str
@@ -47,10 +51,12 @@ class Told:
     cached: bool
     figures: dict[str, dict[str, float]]
     folder: Path | None
+    energy: tuple[Energy, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as JSON."""
-        return asdict(self) | {"folder": str(self.folder) if self.folder else None}
+        energy = [each.model_dump(mode="json") for each in self.energy]
+        return asdict(self) | {"folder": str(self.folder) if self.folder else None, "energy": energy}
 
 
 def train(
@@ -80,9 +86,10 @@ def train(
     protocol = protocol or ("paper" if judged_by_ogb else "standard")
     started = time.perf_counter()
     try:
-        if valid:
-            return _follow(planned, dataset, device, progress, notes)
-        kept = obtain(planned, dataset, progress, protocol=protocol, device=device, notes=notes)
+        with Cores().shared():
+            if valid:
+                return _follow(planned, dataset, device, progress, notes)
+            kept = obtain(planned, dataset, progress, protocol=protocol, device=device, notes=notes, metered=True)
     except WorkFailed as failure:
         raise UserError(f"Training {planned.cell.backbone} on {planned.cell.dataset} failed: {failure}.") from failure
     aim = target(dataset, protocol)
@@ -99,6 +106,7 @@ def train(
         kept.train_seconds > time.perf_counter() - started,
         figures,
         kept.folder,
+        kept.energy,
     )
 
 

@@ -11,7 +11,7 @@ from recpress.data import load
 from recpress.errors import UserError, unknown
 from recpress.paths import cache_dir
 from recpress.run.isolate import WorkFailed, call
-from recpress.run.locks import locked
+from recpress.run.locks import Cores, locked
 from recpress.run.tuning import Budget, chosen, key, search
 from recpress.run.validation import Held
 
@@ -42,7 +42,7 @@ def tune(
         raise UserError(f"{dataset} has no valid part to choose a recipe on.")
     folder = cache_dir() / "tuning" / key(name, loaded.split.sha256, base, budget, seed)
     folder.mkdir(parents=True, exist_ok=True)
-    with locked(folder.with_suffix(".lock"), lambda: None):
+    with locked(folder.with_suffix(".lock")), Cores().shared():
         try:
             rows = call(
                 search,

@@ -54,7 +54,15 @@ class Report(Protocol):
 
 
 def train(
-    graph: Graph, name: str, recipe: Recipe, seed: int, folder: Path, state: Path, device: str, report: Report
+    graph: Graph,
+    name: str,
+    recipe: Recipe,
+    seed: int,
+    folder: Path,
+    state: Path,
+    device: str,
+    metered: bool,
+    report: Report,
 ) -> None:
     """Train a backbone and write its checkpoint, and the dense fp32 artefact that everything is compared with.
 
@@ -64,6 +72,8 @@ def train(
         Gets checkpoint and artefact.
     state : Path
         Folder that keeps the state of an unfinished training; one that was killed goes on from there.
+    metered : bool
+        Whether to meter the energy of training, too; of one that goes on, nothing would be known of its beginning.
     """
 
     def watch(epoch: int, loss: float, tables: object) -> None:
@@ -71,10 +81,13 @@ def train(
         report.send(epoch / recipe.epochs)
 
     keep_freed_memory()
-    trained = backbone(name).fit(graph, recipe, seed, watch, Session(state / STATE, device=device))
+    session = Session(state / STATE, device=device)
+    meters = open_meters() if metered and not (state / STATE).exists() else Meters(None, None)
+    trained, spent = meters.around(lambda: backbone(name).fit(graph, recipe, seed, watch, session), "training")
     checkpoint.write(folder, trained)
     Artefact(Dense.encode(trained.users), Dense.encode(trained.items)).save(folder / REFERENCE)
-    (folder / TRAINING).write_text(json.dumps({"peak_bytes": memory.peak_resident()}), encoding="ascii")
+    facts = {"peak_bytes": memory.peak_resident(), "energy": [each.model_dump(mode="json") for each in spent]}
+    (folder / TRAINING).write_text(json.dumps(facts), encoding="ascii")
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,102 @@
+"""``recpress submit``: check a method, run what the board needs of it, and bundle both for a pull request."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+
+from recpress import registry
+from recpress.cli.cells import Asked, stage_printer
+from recpress.cli.launch import Running, running_options
+from recpress.errors import UserError
+
+SUITE = "submission"
+
+
+@click.command("submit")
+@click.argument("method")
+@click.option("--suite", default=SUITE, show_default=True, help="What is run; a named suite, or a TOML file.")
+@click.option("--results", type=click.Path(path_type=Path), default="results", show_default=True, help="Folder.")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder of the bundle; default: build/submissions/METHOD.")
+@click.option("--force", is_flag=True, help="Run the method's cells again that are done.")
+@running_options
+def command(method: str, suite: str, results: Path, out: Path | None, force: bool, **running: Any) -> None:
+    """Make a submission of one method: what a pull request needs, with the rows that the board would get.
+
+    The contract and the audits come first. Then what is missing of the suite is run: the method, and the controls that
+    it is shown with. The code must be committed before: a record names the commit that made it.
+
+    \b
+    Examples:
+      recpress submit my_method
+      recpress submit my_method --jobs 2 --out /tmp/bundle
+    """
+    entry = registry.method(method)
+    out = out or Path("build") / "submissions" / method
+    if out.exists():
+        raise UserError(f"{out} is there already: remove it, or give another --out.")
+    _refuse_uncommitted()
+    _check(method)
+    _run(method, suite, results, force, Running(**running))
+
+    from recpress.board.collect import collect
+    from recpress.board.submission import TEXT, Submission, bundle, text
+
+    found = collect(results).runs
+    mine = tuple(run for run in found if run.record.identity.method == method)
+    places = {(run.record.identity.dataset, run.record.identity.backbone) for run in mine}
+    beside = tuple(
+        run
+        for run in found
+        if run.record.identity.method != method
+        and (run.record.identity.dataset, run.record.identity.backbone) in places
+    )
+    submission = Submission(entry, mine, beside, results)
+    bundle(submission, out)
+    click.echo(text(submission))
+    click.echo(f"The bundle is in {out}. For the pull request:")
+    click.echo(f"  git add {entry.folder} {results} && git commit -m 'Add {method}' && git push")
+    click.echo(f"and {out / TEXT} is its text.")
+
+
+def _refuse_uncommitted() -> None:
+    from recpress.measure.provenance import git_state
+    from recpress.paths import checkout_root
+
+    commit, dirty = git_state(checkout_root())
+    if commit is None:
+        raise UserError("`recpress submit` needs a git checkout: clone the repository and `pip install -e .` there.")
+    if dirty:
+        raise UserError("There are uncommitted changes: `git add` and `git commit` them first.")
+
+
+def _check(method: str) -> None:
+    from recpress.run.check import check
+
+    nothing: dict[str, Any] = dict.fromkeys(("budget", "data", "user_col", "item_col", "time_col"))
+    asked = Asked(dataset="synthetic-tiny", backbone="lightgcn", method=method, seed=0, param=(), **nothing)
+    outcomes = check(asked.planned(), audits=True, progress=stage_printer(Console(stderr=True)))
+    failed = [each for each in outcomes if each.state == "failed"]
+    for each in failed:
+        click.echo(f"{each.check}: {each.message}")
+    if failed:
+        raise UserError(f"{len(failed)} checks fail; `recpress check {method} --audit` runs them again.")
+    click.echo(f"{len(outcomes)} checks pass.")
+
+
+def _run(method: str, suite: str, results: Path, force: bool, running: Running) -> None:
+    from recpress.cli.launch import launch
+    from recpress.run.plan import make, unfinished
+    from recpress.run.suite import MethodRuns, expand, read_suite
+
+    chosen = read_suite(suite)
+    if method not in {runs.name for runs in chosen.methods}:
+        chosen = chosen.model_copy(update={"methods": (*chosen.methods, MethodRuns(name=method))})
+    planned = make(expand(chosen))
+    todo = unfinished(planned, results, retry_failed=True)
+    if force:
+        todo = [each for each in planned if each.cell.method == method or each in todo]
+    launch(todo, results, running, done=len(planned) - len(todo), force=force)
