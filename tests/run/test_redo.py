@@ -36,7 +36,11 @@ def test_retry_runs_what_failed_and_nothing_else(checkout, results) -> None:
     before = failed.stat().st_mtime_ns, sound.stat().st_mtime_ns
     said = checkout.recpress("retry", "--failed", "--results", str(results), code=1)
     assert "1 to run" in said
-    assert failed.stat().st_mtime_ns > before[0]
+    after = failed.stat().st_mtime_ns
+    assert after > before[0]
+    cells = ("--method", "faulty", "--param", "fault=raises", "--retry-failed")
+    assert "1 failed" in checkout.recpress("run", *WORDS, *cells, "--results", str(results), code=1)
+    assert failed.stat().st_mtime_ns > after
     assert sound.stat().st_mtime_ns == before[1]
 
 

@@ -50,7 +50,15 @@ class Running:
     json_log: bool = False
 
 
-def launch(todo: Sequence[Planned], results: Path, running: Running, *, done: int = 0, force: bool = False) -> None:
+def launch(
+    todo: Sequence[Planned],
+    results: Path,
+    running: Running,
+    *,
+    done: int = 0,
+    force: bool = False,
+    retry_failed: bool = False,
+) -> None:
     """Run cells, show how it goes, and say how it ended.
 
     Raises
@@ -70,7 +78,7 @@ def launch(todo: Sequence[Planned], results: Path, running: Running, *, done: in
     if running.address and running.engine != "ray":
         raise UserError("--address is that of a Ray cluster: add --engine ray.")
     memory = None if running.memory_gb is None else int(running.memory_gb * 1e9)
-    options = Options(jobs=running.jobs, memory=memory, seconds=running.timeout, force=force)
+    options = Options(running.jobs, memory, running.timeout, force, retry_failed)
     with watcher(todo, results, done, as_json=running.json_log) as shown:
         if todo:
             with _stopped_by_signals():

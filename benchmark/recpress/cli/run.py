@@ -201,4 +201,4 @@ def run_suite(
 
         isolate.start()
         settings.refuse_wrong([each.cell for each in todo])
-    launch(todo, results, running or Running(), done=len(planned) - len(todo), force=force)
+    launch(todo, results, running or Running(), done=len(planned) - len(todo), force=force, retry_failed=retry_failed)

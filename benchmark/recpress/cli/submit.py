@@ -99,4 +99,4 @@ def _run(method: str, suite: str, results: Path, force: bool, running: Running) 
     todo = unfinished(planned, results, retry_failed=True)
     if force:
         todo = [each for each in planned if each.cell.method == method or each in todo]
-    launch(todo, results, running, done=len(planned) - len(todo), force=force)
+    launch(todo, results, running, done=len(planned) - len(todo), force=force, retry_failed=True)

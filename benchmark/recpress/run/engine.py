@@ -80,12 +80,15 @@ class Options:
         Wall-clock limit of each stage, where it is shorter than the stage's own.
     force : bool
         Run cells that another run finishes meanwhile all the same.
+    retry_failed : bool
+        A record of what went wrong doesn't make a cell done.
     """
 
     jobs: int = 1
     memory: int | None = None
     seconds: float | None = None
     force: bool = False
+    retry_failed: bool = False
 
 
 class Shared(Generic[T]):
@@ -183,7 +186,8 @@ class _Runner:
             if not ours:
                 return False
             try:
-                if not self.options.force and is_done(planned, self.results):
+                options = self.options
+                if not options.force and is_done(planned, self.results, options.retry_failed):
                     self._tell(self.watcher.elsewhere, planned)
                 else:
                     self._work(planned)
