@@ -91,6 +91,8 @@ class Bytes(Part):
     file: Count = Field(description="All bytes of the artefact folder: tables and manifest.")
     reference: Count = Field(description="Bytes of the backbone's dense fp32 final tables, values alone.")
     ledger: dict[str, Count] = Field(description="Bytes by kind; they add up to `file`.")
+    users: Count | None = Field(None, description="Of the ledger: what the user side takes.")
+    items: Count | None = Field(None, description="Of the ledger: what the item side takes.")
     nominal_parameters: Count
     nonzero_parameters: Count
     per_entity: Finite = Field(description="File bytes per user or item.")

@@ -43,6 +43,7 @@ def test_a_run_makes_its_records_once(place: Path) -> None:
         if each.status == "ok":
             assert each.bytes is not None
             assert each.bytes.file == sum(each.bytes.ledger.values())
+            assert (each.bytes.users or 0) + (each.bytes.items or 0) == each.bytes.file - each.bytes.ledger["metadata"]
             assert {timing.scenario for timing in each.latency} == {"single", "batch"}
             assert each.energy[0].grade == "analytic"
     assert "0 to run" in run(place, "whole")

@@ -233,6 +233,8 @@ def weigh(folder: Path, artefact: Artefact, work: Work, resident: int, peak: int
         file=file,
         reference=4 * entities * reference_columns,
         ledger=dict(folder_ledger(folder)),
+        users=users.ledger().total(),
+        items=items.ledger().total(),
         nominal_parameters=users.nominal() + items.nominal(),
         nonzero_parameters=users.nonzero() + items.nonzero(),
         per_entity=file / entities,

@@ -55,9 +55,11 @@
     const kinds = Object.entries(size.ledger).filter(([, count]) => count > 0).sort((a, b) => b[1] - a[1]);
     RecPress.chart(bar, "ledger", { renderer: "svg" }).update(kinds.map(([kind, count], placed) =>
       ({ kind: words(kind), bytes: count, text: `${count.toLocaleString("en")} (${percent(count / size.file)})`, place: placed })));
-    const counts = Object.entries(size).filter(([key, value]) => typeof value === "number" && !["per_entity", "reference", "file"].includes(key));
+    const counts = Object.entries(size).filter(([key, value]) => typeof value === "number" && !["per_entity", "reference", "file", "users", "items"].includes(key));
+    const sides = [["users", "of users"], ["items", "of items"]].filter(([side]) => size[side] != null);
     return section("Bytes", bar, table("Byte ledger", ["Kind", "Bytes", "Share"],
       [...kinds.map(([kind, count]) => [words(kind), count.toLocaleString("en"), percent(count / size.file)]),
+        ...sides.map(([side, name]) => [name, size[side].toLocaleString("en"), percent(size[side] / size.file)]),
         [h("strong", {}, "file"), size.file.toLocaleString("en"), "100 %"],
         ["dense fp32 tables", size.reference.toLocaleString("en"), percent(size.reference / size.file)]], 1),
     h("dl", { class: "facts" }, tile("Bytes a user or item", number(size.per_entity, 3)),
