@@ -15,6 +15,7 @@ from torch import Tensor
 from recpress.codecs import Binary, Codec, Dense, LowRank, Sparse, Uniform
 from recpress.codecs.artefact import Artefact, folder_ledger
 from recpress.codecs.base import nbytes
+from recpress.codecs.clipping import clipped
 from recpress.codecs.packing import pack, row_bytes, unpack
 from recpress.errors import UserError
 
@@ -107,6 +108,18 @@ def test_degenerate_tables() -> None:
         Dense.encode(torch.tensor([[float("nan")]]))
     with pytest.raises(ValueError, match="not finite"):
         Uniform.encode(torch.tensor([[float("nan"), 1.0]]), 4)
+
+
+@pytest.mark.parametrize("columns", [1, 5])
+@pytest.mark.parametrize("clip", [False, True])
+def test_rows_whose_values_are_alike_have_no_negative_range(columns: int, clip: bool, tmp_path: Path) -> None:
+    # A third is rounded up to float16 as often as down.
+    table = (torch.randn(50, 1, generator=torch.Generator().manual_seed(0)) / 3).expand(50, columns).contiguous()
+    codec = (clipped if clip else Uniform.encode)(table, 8)
+    assert (codec.scale >= 0).all()
+    Artefact(codec, codec).save(tmp_path)
+    assert torch.equal(Artefact.load(tmp_path).items.decode(), codec.decode())
+    assert torch.allclose(codec.decode(), table, rtol=2**-10)
 
 
 def test_a_damaged_artefact_is_refused_in_one_sentence(tmp_path: Path) -> None:

@@ -71,7 +71,8 @@ class Uniform(Codec):
             codes = _round(table, scale, 0.0).clamp_(-half, half) + half
         else:
             offset = table.amin(dims, keepdim=True).half()
-            scale = ((table.amax(dims, keepdim=True) - offset.float()) / levels).half()
+            # Rounding may lift the offset of a row whose values are all alike above them: their range is 0, not less.
+            scale = ((table.amax(dims, keepdim=True) - offset.float()) / levels).clamp_min(0).half()
             codes = _round(table, scale, offset.float()).clamp_(0, levels)
         if not (torch.isfinite(codes).all() and torch.isfinite(scale).all()):
             raise ValueError("a value is not finite, or too large for a float16 scale")
