@@ -117,8 +117,8 @@ def test_rows_whose_values_are_alike_have_no_negative_range(columns: int, clip: 
     table = (torch.randn(50, 1, generator=torch.Generator().manual_seed(0)) / 3).expand(50, columns).contiguous()
     codec = (clipped if clip else Uniform.encode)(table, 8)
     assert (codec.scale >= 0).all()
-    Artefact(codec, codec).save(tmp_path)
-    assert torch.equal(Artefact.load(tmp_path).items.decode(), codec.decode())
+    Artefact(codec, Dense.encode(table)).save(tmp_path)
+    assert torch.equal(Artefact.load(tmp_path).users.decode(), codec.decode())
     assert torch.allclose(codec.decode(), table, rtol=2**-10)
 
 
