@@ -66,26 +66,28 @@ def launch(
     SystemExit
         With 1 when a cell failed, with 128 and the signal's number when a signal stopped the run.
     """
-    from recpress.cli.progress import watcher
+    from recpress.cli.progress import say_done, watcher
+
+    if running.address and running.engine != "ray":
+        raise UserError("--address is that of a Ray cluster: add --engine ray.")
+    if not todo:
+        say_done(done, as_json=running.json_log)
+        return
     from recpress.run import isolate
 
-    if todo and running.engine == "local":
+    if running.engine == "local":
         # The server imports torch while we do.
         isolate.start()
     from recpress.run import engine, ray_engine
     from recpress.run.engine import Options
 
-    if running.address and running.engine != "ray":
-        raise UserError("--address is that of a Ray cluster: add --engine ray.")
     memory = None if running.memory_gb is None else int(running.memory_gb * 1e9)
     options = Options(running.jobs, memory, running.timeout, force, retry_failed)
-    with watcher(todo, results, done, as_json=running.json_log) as shown:
-        if todo:
-            with _stopped_by_signals():
-                if running.engine == "ray":
-                    ray_engine.run(todo, results, shown.watcher, options, running.address)
-                else:
-                    engine.run(todo, results, shown.watcher, options)
+    with watcher(todo, results, done, as_json=running.json_log) as shown, _stopped_by_signals():
+        if running.engine == "ray":
+            ray_engine.run(todo, results, shown.watcher, options, running.address)
+        else:
+            engine.run(todo, results, shown.watcher, options)
     if shown.went_wrong:
         raise SystemExit(1)
 

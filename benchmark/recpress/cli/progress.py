@@ -49,6 +49,16 @@ class Shown:
         return any(self.ended[status] for status in WENT_WRONG)
 
 
+def say_done(done: int, *, as_json: bool = False) -> None:
+    """Say that there is nothing to run: what a run says that has only to begin, without importing what runs cells."""
+    if as_json:
+        log = _JsonLog()
+        log.event("plan", cells=done, done=done, todo=0)
+        log.event("end")
+    else:
+        click.echo(f"{done} cells, {done} done, 0 to run.")
+
+
 @contextmanager
 def watcher(todo: Sequence[Planned], results: Path, done: int, *, as_json: bool = False) -> Iterator[Shown]:
     """Show a run while the block lasts, and how it ended after it.
@@ -84,7 +94,7 @@ def watcher(todo: Sequence[Planned], results: Path, done: int, *, as_json: bool 
         log.event("end", **ended)
         return
     click.echo(f"{done + len(todo)} cells, {done} done, {len(todo)} to run.")
-    if console.is_terminal and todo:
+    if console.is_terminal:
         with _Live(len(todo), console) as live:
             yield Shown(Watcher(live.stage, counted(live.finished), live.usage, elsewhere), ended)
     else:
