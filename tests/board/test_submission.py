@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import synthetic
 
 from recpress import registry
 from recpress.board.collect import collect
@@ -15,12 +15,6 @@ from recpress.board.submission import TEXT, Submission, bundle, lacks, neighbour
 from recpress.board.tables import aggregate, frame
 from recpress.errors import UserError
 from recpress.hashing import sha256_file
-
-_spec = importlib.util.spec_from_file_location("synthetic", Path(__file__).with_name("synthetic.py"))
-assert _spec
-assert _spec.loader
-synthetic = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(synthetic)
 
 
 @pytest.fixture

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -24,18 +27,30 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def run(place: Path, results: str) -> str:
+def command(place: Path, results: str) -> list[str]:
     own = ["--data", str(place / "likes.csv"), "--user-col", "user", "--item-col", "item"]
-    words = ["run", *own, *CELLS, "--timing-seconds", "0.05", "--results", results]
-    environment = os.environ | {"RECPRESS_CACHE": str(place / "cache"), "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(
-        [sys.executable, "-m", "recpress.cli", *words], cwd=place, env=environment, capture_output=True, text=True
-    )
+    return [sys.executable, "-m", "recpress.cli", "run", *own, *CELLS, "--timing-seconds", "0.05", "--results", results]
+
+
+def environment(place: Path) -> dict[str, str]:
+    return os.environ | {"RECPRESS_CACHE": str(place / "cache"), "OMP_NUM_THREADS": "1"}
+
+
+def quality(results: Path) -> dict[str, object]:
+    return {
+        f"{each.identity.method} {each.identity.setting}": (each.quality.metrics, each.bytes.file)
+        for each in record.read_all(results)
+        if each.quality and each.bytes
+    }
+
+
+def run(place: Path, results: str) -> str:
+    done = subprocess.run(command(place, results), cwd=place, env=environment(place), capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
 
-def test_a_run_makes_its_records_once(place: Path) -> None:
+def test_records_resume_and_survive_a_kill(place: Path) -> None:
     assert "3 to run" in run(place, "whole")
     records = record.read_all(place / "whole")
     assert {each.status for each in records} == {"ok", "over-budget"}  # `none` can't reach a quarter
@@ -47,3 +62,15 @@ def test_a_run_makes_its_records_once(place: Path) -> None:
             assert {timing.scenario for timing in each.latency} == {"single", "batch"}
             assert each.energy[0].grade == "analytic"
     assert "0 to run" in run(place, "whole")
+
+    # Killed in the middle: nothing half written, and the rest is made by the same command.
+    process = subprocess.Popen(command(place, "killed"), cwd=place, env=environment(place), stdout=subprocess.PIPE)
+    deadline = time.monotonic() + 120
+    while not list((place / "killed").rglob("records/**/*.json")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    for file in (place / "killed").rglob("records/**/*.json"):
+        json.loads(file.read_text())
+    run(place, "killed")
+    assert quality(place / "killed") == quality(place / "whole") != {}

@@ -59,13 +59,13 @@ class Asked:
     dataset: str | None
     backbone: str
     method: str | None
-    budget: str | None
-    param: tuple[tuple[str, Any], ...]
-    seed: int
-    data: Path | None
-    user_col: str | None
-    item_col: str | None
-    time_col: str | None
+    budget: str | None = None
+    param: tuple[tuple[str, Any], ...] = ()
+    seed: int = 0
+    data: Path | None = None
+    user_col: str | None = None
+    item_col: str | None = None
+    time_col: str | None = None
 
     def planned(self) -> Planned:
         """Return the cell that they name, with its identity.

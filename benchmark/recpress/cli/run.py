@@ -197,8 +197,7 @@ def run_suite(
     planned = make(expand(suite), _say_read)
     todo = planned if force else unfinished(planned, results, retry_failed)
     if any(each.cell.params for each in todo):
-        from recpress.run import isolate, settings
+        from recpress.run.settings import refuse_wrong
 
-        isolate.start()
-        settings.refuse_wrong([each.cell for each in todo])
+        refuse_wrong([each.cell for each in todo])
     launch(todo, results, running or Running(), done=len(planned) - len(todo), force=force, retry_failed=retry_failed)

@@ -6,7 +6,7 @@ import re
 import shlex
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import click
 from rich.console import Console
@@ -52,8 +52,7 @@ def command(
     from recpress.run.external import Brought, measure
     from recpress.run.kept import per_user_path
 
-    nothing: dict[str, Any] = dict.fromkeys(("budget", "data", "user_col", "item_col", "time_col"))
-    planned = Asked(dataset=dataset, backbone=backbone, method="none", seed=seed, param=(), **nothing).planned()
+    planned = Asked(dataset=dataset, backbone=backbone, method="none", seed=seed).planned()
     planned = replace(planned, cell=planned.cell.model_copy(update={"timing_seconds": timing_seconds}))
     words = ["recpress", "score", str(folder), "--name", name, "--division", division]
     words += ["--dataset", planned.cell.dataset, "--backbone", backbone, "--seed", str(seed)]

@@ -76,8 +76,7 @@ def _refuse_uncommitted() -> None:
 def _check(method: str) -> None:
     from recpress.run.check import check
 
-    nothing: dict[str, Any] = dict.fromkeys(("budget", "data", "user_col", "item_col", "time_col"))
-    asked = Asked(dataset="synthetic-tiny", backbone="lightgcn", method=method, seed=0, param=(), **nothing)
+    asked = Asked(dataset="synthetic-tiny", backbone="lightgcn", method=method)
     outcomes = check(asked.planned(), audits=True, progress=stage_printer(Console(stderr=True)))
     failed = [each for each in outcomes if each.state == "failed"]
     for each in failed:
@@ -88,15 +87,13 @@ def _check(method: str) -> None:
 
 
 def _run(method: str, suite: str, results: Path, force: bool, running: Running) -> None:
-    from recpress.cli.launch import launch
-    from recpress.run.plan import make, unfinished
-    from recpress.run.suite import MethodRuns, expand, read_suite
+    from recpress.cli.run import run_suite
+    from recpress.run.suite import MethodRuns, read_suite
 
     chosen = read_suite(suite)
     if method not in {runs.name for runs in chosen.methods}:
         chosen = chosen.model_copy(update={"methods": (*chosen.methods, MethodRuns(name=method))})
-    planned = make(expand(chosen))
-    todo = unfinished(planned, results, retry_failed=True)
     if force:
-        todo = [each for each in planned if each.cell.method == method or each in todo]
-    launch(todo, results, running, done=len(planned) - len(todo), force=force, retry_failed=True)
+        mine = tuple(runs for runs in chosen.methods if runs.name == method)
+        run_suite(chosen.model_copy(update={"methods": mine}), results, force=True, running=running)
+    run_suite(chosen, results, retry_failed=True, running=running)

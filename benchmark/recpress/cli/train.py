@@ -43,7 +43,7 @@ def command(protocol: Protocol | None, device: str, valid: bool, format_: str, *
     from recpress.cli.job import one_job
     from recpress.run.training import train
 
-    planned = Asked(method="none", budget=None, param=(), **asked).planned()
+    planned = Asked(method="none", **asked).planned()
     label = f"{planned.cell.dataset} {planned.cell.backbone}"
     with one_job(Console(stderr=True), label) as (progress, notes):
         told = train(planned, protocol, device, valid, progress, notes)

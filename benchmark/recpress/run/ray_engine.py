@@ -87,12 +87,10 @@ def _run(ray: Any, todo: Sequence[Planned], results: Path, watcher: Watcher, opt
         planned.backbone_key: train.remote(planned, datasets[planned.cell.dataset], options, messages)
         for planned in {each.backbone_key: each for each in todo}.values()
     }
-    pending = {
-        work.remote(
-            planned, datasets[planned.cell.dataset], backbones[planned.backbone_key], options, messages
-        ): planned
-        for planned in todo
-    }
+    pending = {}
+    for planned in todo:
+        dataset, backbone = datasets[planned.cell.dataset], backbones[planned.backbone_key]
+        pending[work.remote(planned, dataset, backbone, options, messages)] = planned
     by_id = {planned.id: planned for planned in todo}
     while pending:
         ready, _ = ray.wait(list(pending), timeout=PATIENCE)
