@@ -10,6 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recpress import record
+from recpress.board.collect import collect
+from recpress.board.tiers import Standing, standings
 from recpress.run.suite import Cell, cell_of_command
 
 WORDS = ("--dataset", "synthetic-tiny", "--backbone", "mf", "--timing-seconds", "0")
@@ -53,10 +55,51 @@ def test_rescore_mends_figures_without_running(checkout, results) -> None:
     path.write_text(json.dumps(raw))
     assert "1 scored again" in checkout.recpress("rescore", "--results", str(results))
     assert path.read_text() == right
+    assert standing_of(results, path).tier == "re-scored"
     raw["quality"]["topk_sha256"] = "0" * 64
     path.write_text(json.dumps(raw))
     assert "is not what it served" in checkout.recpress("rescore", "--results", str(results))
     path.write_text(right)
+
+
+def standing_of(results: Path, path: Path) -> Standing:
+    """What the board makes of a record, were its data set's split pinned and its code committed."""
+    found = collect(results)
+    (run,) = (run for run in found.runs if results / run.file == path)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("recpress.board.tiers.of_records", lambda found: [])
+        return standings(found)[run.id]
+
+
+def test_drawn_cells_run_again_and_what_differs_is_said(checkout, results) -> None:
+    (path,) = results.rglob("number=1*.json")
+    right = path.read_text()
+    words = ("rerun", "--sample", "1", "--seed", "5", "--results", str(results))
+    backbones = sorted((checkout.cache / "backbones").iterdir())
+    said = checkout.recpress(*words)
+    assert "synthetic-tiny mf trivial number=1 seed 0" in said
+    assert "1 of 1 agree" in said
+    assert path.read_text() == right
+    assert sorted((checkout.cache / "backbones").iterdir()) == backbones
+    (repeated,) = (each for each in standing_of(results, path).repetitions if each.attestation.event == "rerun")
+    assert repeated.attestation.trained
+    assert standing_of(results, path).tier == "re-run"
+    raw = json.loads(right)
+    raw["quality"]["metrics"]["ndcg@20"] += 1e-12
+    raw["bytes"]["file"] += 1
+    path.write_text(json.dumps(raw))
+    assert standing_of(results, path).tier == "checked in CI"
+    said = checkout.recpress(*words, "--reuse-backbones", code=1)
+    assert "ndcg@20" in said
+    assert "0 of 1 agree" in said
+    assert standing_of(results, path).tier == "checked in CI"
+    path.write_text(right)
+
+
+def test_a_draw_is_that_of_its_seed(checkout, results) -> None:
+    words = ("rerun", "--sample", "1", "--dry-run", "--results", str(results))
+    assert checkout.recpress(*words, "--seed", "3") == checkout.recpress(*words, "--seed", "3")
+    assert "holds 1 records" in checkout.recpress("rerun", "--sample", "9", "--results", str(results), code=2)
 
 
 def test_the_cache_is_listed_verified_and_cleared(checkout, results) -> None:

@@ -15,7 +15,10 @@ from pydantic import ValidationError
 
 from recpress.cards import validation_message
 from recpress.errors import UserError
+from recpress.hashing import sha256_file
 from recpress.record import SCHEMA_VERSION, Record, relative_path
+from recpress.run import attest
+from recpress.run.attest import Attestation
 
 MAX_BYTES = 4_000_000
 # Names become file names and links, so nothing else may be in them.
@@ -30,6 +33,12 @@ class Run:
     id: str
     record: Record
     raw: dict[str, Any]
+    sha256: str
+
+    @property
+    def file(self) -> str:
+        """Where it lies in the results folder."""
+        return f"records/{self.id}.json"
 
 
 @dataclass(frozen=True)
@@ -47,6 +56,7 @@ class Collection:
     runs: tuple[Run, ...]
     refused: tuple[Refusal, ...]
     machines: dict[str, dict[str, Any]]
+    attestations: tuple[Attestation, ...] = ()
 
 
 def _reject_constant(token: str) -> float:
@@ -79,11 +89,11 @@ def _read_run(results: Path, path: Path) -> Run:
     place = relative_path(who)
     if results / place != path:
         raise ValueError(f"its identity belongs at {place}")
-    return Run(place.relative_to("records").as_posix().removesuffix(".json"), record, raw)
+    return Run(place.relative_to("records").as_posix().removesuffix(".json"), record, raw, sha256_file(path))
 
 
 def collect(results: Path) -> Collection:
-    """Read every record and machine of a results folder, in the order of their paths.
+    """Read every record, machine and attestation of a results folder, in the order of their paths.
 
     Raises
     ------
@@ -112,4 +122,10 @@ def collect(results: Path) -> Collection:
             machines[path.stem] = machine
         except (ValueError, RecursionError, OSError) as error:
             refused.append(Refusal(path.relative_to(results).as_posix(), str(error)[:500]))
-    return Collection(tuple(runs), tuple(refused), machines)
+    attestations: list[Attestation] = []
+    for path in sorted((results / attest.FOLDER).rglob("*.json")):
+        try:
+            attestations.append(attest.read(results, path))
+        except UserError as error:
+            refused.append(Refusal(path.relative_to(results).as_posix(), str(error)[:500]))
+    return Collection(tuple(runs), tuple(refused), machines, tuple(attestations))

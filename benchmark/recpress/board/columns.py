@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 Better = Literal["high", "low"]
 
@@ -70,6 +70,18 @@ def significant_places(value: float, digits: int) -> int:
     return min(max(digits - 1 - math.floor(math.log10(abs(value))), 0), 9)
 
 
+# From the weakest to the strongest.
+TIERS: Final = {
+    "self-reported": "A record by itself; a check of the results folder finds something wrong with it.",
+    "checked in CI": "The checks that CI makes find nothing: its place, split, machine and code are known, and its "
+    "sums and medians are those of its own ledger and raw times.",
+    "re-scored": "Every metric was computed again from the lists that were served, and is the same.",
+    "re-run": "Run again by the maintainers on the same machine: quality and bytes are the same to the last digit, and "
+    "the intervals of the ratios to fp32 meet.",
+    "re-run elsewhere": "Run again on another machine: quality and bytes are the same to the last digit.",
+}
+SELF_REPORTED: Final = next(iter(TIERS))
+
 TEXT = (
     Column("dataset", "Dataset", "The data set, with one fixed split."),
     Column("backbone", "Backbone", "The uncompressed recommender that was compressed."),
@@ -89,6 +101,13 @@ TEXT = (
         headline=False,
     ),
     Column("protocol", "Protocol", "standard: tuned on valid; paper: as the published figures.", headline=False),
+    Column(
+        "tier",
+        "Tier",
+        "How far it was repeated: self-reported, checked in CI, re-scored from stored lists, re-run by maintainers, "
+        "re-run elsewhere; of several seeds, the least.",
+        headline=False,
+    ),
     Column("status", "Status", "ok, or why there are no figures: a failed run is a row, never a gap."),
     Column("reason", "Reason", "What went wrong, where something did.", headline=False),
 )

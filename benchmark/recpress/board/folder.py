@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import base64
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-from recpress.board.collect import Collection, collect
+import numpy as np
+
+from recpress.board.collect import Collection, Run, collect
 from recpress.board.tables import aggregate, frame, render
 from recpress.data.card import dataset_card
 from recpress.errors import UserError
+from recpress.run import attest
 
 CHANGES: Final = "CHANGES.md"
 TABLES: Final = "tables"
@@ -40,12 +45,8 @@ class Folder:
     """A results folder, and the records that an earlier state of it had."""
 
     path: Path
+    found: Collection
     earlier: Mapping[str, dict[str, Any]]
-
-    @cached_property
-    def found(self) -> Collection:
-        """Records, machines, and what could not be read."""
-        return collect(self.path)
 
 
 def tables(folder: Path) -> dict[str, str]:
@@ -59,32 +60,57 @@ def _readable(folder: Folder) -> Iterator[Finding]:
         yield Finding(refusal.path, "readable", f"{refusal.reason}; run the cell again, or remove the file.")
 
 
-def _machines(folder: Folder) -> Iterator[Finding]:
-    for run in folder.found.runs:
-        machine = run.record.provenance.machine
-        if machine not in folder.found.machines:
-            yield Finding(_file(run.id), "machine-described", f"add machines/{machine}.json, which the run wrote.")
+def _machine(run: Run, found: Collection) -> str | None:
+    machine = run.record.provenance.machine
+    return None if machine in found.machines else f"add machines/{machine}.json, which the run wrote."
 
 
-def _committed_code(folder: Folder) -> Iterator[Finding]:
-    for run in folder.found.runs:
-        made = run.record.provenance
-        if made.commit is None or made.dirty:
-            yield Finding(_file(run.id), "committed-code", "commit the code first, then run the cell with it.")
+def _committed_code(run: Run, found: Collection) -> str | None:
+    made = run.record.provenance
+    return "commit the code first, then run the cell with it." if made.commit is None or made.dirty else None
 
 
-def _splits(folder: Folder) -> Iterator[Finding]:
-    for run in folder.found.runs:
-        who = run.record.identity
+def _split(run: Run, found: Collection) -> str | None:
+    who = run.record.identity
+    try:
+        pinned = _pinned(who.dataset)
+    except UserError:
+        return f"register the data set {who.dataset} with a card."
+    if who.protocol != "standard" or pinned == who.split:
+        return None
+    if pinned is None:
+        return f"pin the split's hash in the card of {who.dataset}."
+    return "its split isn't the one that the card pins: run it again."
+
+
+@cache
+def _pinned(dataset: str) -> str | None:
+    return dataset_card(dataset).split.sha256
+
+
+def _adds_up(run: Run, found: Collection) -> str | None:
+    """Compute again what a record's own figures decide: the sum of its ledger, the medians of its raw times."""
+    size = run.record.bytes
+    if size and sum(size.ledger.values()) != size.file:
+        return "the kinds of its byte ledger don't add up to the file's bytes: run it again."
+    for timed in run.record.latency:
         try:
-            pinned = dataset_card(who.dataset).split.sha256
-        except UserError:
-            yield Finding(_file(run.id), "split-pinned", f"register the data set {who.dataset} with a card.")
-            continue
-        if pinned is None and who.protocol == "standard":
-            yield Finding(_file(run.id), "split-pinned", f"pin the split's hash in the card of {who.dataset}.")
-        elif pinned != who.split and who.protocol == "standard":
-            yield Finding(_file(run.id), "split-pinned", "its split isn't the one that the card pins: run it again.")
+            raw = np.frombuffer(zlib.decompress(base64.b64decode(timed.samples)), "<i8").reshape(2, -1)
+        except (ValueError, zlib.error):
+            return f"the raw times of {timed.scenario} can't be read: run it again."
+        if not np.allclose(np.median(raw, axis=1) / 1e6, (timed.p50_ms, timed.reference_p50_ms), rtol=1e-9, atol=0):
+            return f"the medians of {timed.scenario} aren't those of its raw times: run it again."
+    return None
+
+
+def _attested(folder: Folder) -> Iterator[Finding]:
+    runs = {run.file for run in folder.found.runs}
+    for each in folder.found.attestations:
+        file = attest.place(each).as_posix()
+        if each.record not in runs:
+            yield Finding(file, "attested", f"it speaks of {each.record}, which isn't here: remove it.")
+        elif each.machine not in folder.found.machines:
+            yield Finding(file, "attested", f"add machines/{each.machine}.json, which the verb wrote.")
 
 
 def _tables(folder: Folder) -> Iterator[Finding]:
@@ -97,7 +123,7 @@ def _tables(folder: Folder) -> Iterator[Finding]:
 
 
 def _kept(folder: Folder) -> Iterator[Finding]:
-    now = {_file(run.id): run.raw for run in folder.found.runs}
+    now = {run.file: run.raw for run in folder.found.runs}
     changes = folder.path / CHANGES
     named = changes.read_text(encoding="utf-8") if changes.is_file() else ""
     for file, record in sorted(folder.earlier.items()):
@@ -106,18 +132,29 @@ def _kept(folder: Folder) -> Iterator[Finding]:
             yield Finding(file, "nothing-lost", f"it was {what}: name it, or its folder, in {CHANGES} with the reason.")
 
 
-def _file(run: str) -> str:
-    return f"records/{run}.json"
-
-
-CHECKS: Mapping[str, Callable[[Folder], Iterator[Finding]]] = {
-    "readable": _readable,
-    "machine-described": _machines,
+# What is asked of each record by itself: None, or what to do.
+OF_A_RECORD: Mapping[str, Callable[[Run, Collection], str | None]] = {
+    "machine-described": _machine,
     "committed-code": _committed_code,
-    "split-pinned": _splits,
+    "split-pinned": _split,
+    "adds-up": _adds_up,
+}
+OF_THE_FOLDER: Mapping[str, Callable[[Folder], Iterator[Finding]]] = {
+    "readable": _readable,
+    "attested": _attested,
     "tables-generated": _tables,
     "nothing-lost": _kept,
 }
+
+
+def of_records(found: Collection) -> list[Finding]:
+    """Check each record by itself."""
+    return [
+        Finding(run.file, name, fix)
+        for name, rule in OF_A_RECORD.items()
+        for run in found.runs
+        if (fix := rule(run, found)) is not None
+    ]
 
 
 def check(path: Path, earlier: Mapping[str, dict[str, Any]] | None = None) -> list[Finding]:
@@ -134,5 +171,6 @@ def check(path: Path, earlier: Mapping[str, dict[str, Any]] | None = None) -> li
     UserError
         When there is no such folder.
     """
-    folder = Folder(path, earlier or {})
-    return [finding for rule in CHECKS.values() for finding in rule(folder)]
+    folder = Folder(path, collect(path), earlier or {})
+    whole = [finding for rule in OF_THE_FOLDER.values() for finding in rule(folder)]
+    return [*of_records(folder.found), *whole]

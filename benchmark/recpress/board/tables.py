@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Iterable, Mapping, Sequence
+from itertools import repeat
 from typing import Any, Literal
 
 import pandas as pd
 from tabulate import tabulate
 
-from recpress.board.columns import COLUMNS, INTERVALS, NUMBERS, TEXT, Column
+from recpress.board.columns import COLUMNS, INTERVALS, NUMBERS, SELF_REPORTED, TEXT, TIERS, Column
 from recpress.errors import unknown
 from recpress.record import Latency, Record
 
@@ -37,12 +38,13 @@ def _millijoules(record: Record, grade: str) -> float:
     return next((1e3 * each.joules for each in per_query if each.grade == grade), math.nan)
 
 
-def _row(record: Record) -> dict[str, object]:
+def _row(record: Record, tier: str) -> dict[str, object]:
     who, quality, size = record.identity, record.quality, record.bytes
     row: dict[str, object] = {
         **{key: getattr(who, key) for key in SETTING if key != "status"},
         "status": record.status,
         "reason": record.reason or "",
+        "tier": tier,
         "budget": math.nan if who.budget is None else who.budget,
         "seed": who.seed,
         "started": record.provenance.started,
@@ -67,20 +69,27 @@ def _row(record: Record) -> dict[str, object]:
     return row
 
 
-_FRAME = [*SETTING, "reason", "budget", "seed", "started", *(column.key for column in NUMBERS)]
+_FRAME = [*SETTING, "reason", "tier", "budget", "seed", "started", *(column.key for column in NUMBERS)]
 _FRAME += [end for ends in INTERVALS.values() for end in ends]
 _NOISY = ["single_noisy", "batch_noisy"]
 
 
-def frame(records: Iterable[Record]) -> pd.DataFrame:
+def frame(records: Iterable[Record], tiers: Iterable[str] | None = None) -> pd.DataFrame:
     """Return one row a record.
 
     Columns are those of `recpress.board.columns` (with their units) plus ``split``, ``budget``, ``seed``,
     ``started``, the ends of the intervals, and whether a timing was noisy. What a record did not reach
     is NaN.
+
+    Parameters
+    ----------
+    records : iterable of Record
+    tiers : iterable of str, optional
+        Of each record, see `recpress.board.tiers`. A record alone is self-reported.
     """
-    rows = pd.DataFrame([_row(record) for record in records], columns=[*_FRAME, *_NOISY])
-    numbers = [key for key in _FRAME if key not in (*SETTING, "reason", "seed", "started")]
+    paired = zip(records, repeat(SELF_REPORTED) if tiers is None else tiers, strict=False)
+    rows = pd.DataFrame([_row(record, tier) for record, tier in paired], columns=[*_FRAME, *_NOISY])
+    numbers = [key for key in _FRAME if key not in (*SETTING, "reason", "tier", "seed", "started")]
     types = {**dict.fromkeys(numbers, "float64"), **dict.fromkeys(_NOISY, "bool"), "seed": "int64"}
     return rows.astype(types)
 
@@ -89,7 +98,7 @@ def aggregate(rows: pd.DataFrame) -> pd.DataFrame:
     """Join the seeds of each setting: means, sample standard deviations, and how many.
 
     Seeds with another status make a row of their own, so that a failure is never averaged away. The intervals
-    become the widest over seeds, and one noisy seed makes a timing noisy.
+    become the widest over seeds, one noisy seed makes a timing noisy, and the tier is that of the least repeated seed.
 
     Parameters
     ----------
@@ -102,12 +111,16 @@ def aggregate(rows: pd.DataFrame) -> pd.DataFrame:
         One row a setting and status: each number's mean, its ``<key>_sd`` (NaN for one seed), and ``seeds``.
         Sorted by data set, backbone and method, then from the largest budget to the smallest.
     """
-    groups = rows.groupby(SETTING, sort=False)
+    ranks = {tier: rank for rank, tier in enumerate(TIERS)}
+    groups = rows.assign(tier=rows["tier"].map(ranks)).groupby(SETTING, sort=False)
     means = groups[[column.key for column in NUMBERS]].mean()
     spread = groups[[column.key for column in NUMBERS]].std().add_suffix("_sd")
     ends = [groups[[low]].min() for low, _ in INTERVALS.values()]
     ends += [groups[[high]].max() for _, high in INTERVALS.values()]
-    first = groups.agg(reason=("reason", "first"), budget=("budget", "first"), started=("started", "max"))
+    first = groups.agg(
+        reason=("reason", "first"), budget=("budget", "first"), started=("started", "max"), tier=("tier", "min")
+    )
+    first["tier"] = first["tier"].map(list(TIERS).__getitem__)
     count = groups.size().rename("seeds")
     noisy = groups[_NOISY].any()
     joined = pd.concat([first, count, means, spread, *ends, noisy], axis=1).reset_index()

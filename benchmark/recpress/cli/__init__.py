@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
+from pathlib import Path
 
 import click
 
 from recpress import __version__
 from recpress.errors import UserError, unknown
+from recpress.paths import PLUGINS
 
 # Verb: (module, one line of help). The line stands here so that `recpress --help` imports no verb.
 VERBS = {
@@ -24,6 +27,7 @@ VERBS = {
     "status": ("status", "Show how far a results folder, or a suite in it, has come."),
     "retry": ("retry", "Run cells again that went wrong."),
     "rescore": ("rescore", "Compute metrics again from what was served, without running."),
+    "rerun": ("rerun", "Run randomly drawn cells again and compare them with their records."),
     "cache": ("cache", "List, check and clear what is cached: data, backbones, lists, logs."),
     "show": ("show", "Print the results as a table, csv, json, markdown or latex."),
     "compare": ("compare", "Compare runs with a baseline, paired by user: what is kept, and how surely."),
@@ -69,7 +73,16 @@ class Verbs(click.Group):
 
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="recpress")
-def cli() -> None:
+@click.option(
+    "--plugin-dir",
+    "plugins",
+    type=click.Path(exists=True, file_okay=False, resolve_path=True, path_type=Path),
+    multiple=True,
+    envvar=PLUGINS,
+    show_envvar=True,
+    help="Folder of methods of your own, FAMILY/NAME/ with card.toml and method.py; may be repeated.",
+)
+def cli(plugins: tuple[Path, ...]) -> None:
     """Benchmark compressed graph recommenders: run, submit, track.
 
     \b
@@ -77,6 +90,8 @@ def cli() -> None:
       recpress demo            real MovieLens-100K, a table and a page in two minutes
       recpress list methods    what can be compared
     """
+    if plugins:  # By the environment, where the processes that compress and serve find them as well.
+        os.environ[PLUGINS] = os.pathsep.join(map(str, plugins))
 
 
 def main() -> None:

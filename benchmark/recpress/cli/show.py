@@ -11,6 +11,7 @@ from recpress.atomic import write_atomic
 from recpress.board.collect import collect
 from recpress.board.folder import TABLES, tables
 from recpress.board.tables import Format, aggregate, choose, frame, render, sort
+from recpress.board.tiers import standings
 
 
 @click.command("show")
@@ -44,7 +45,8 @@ def command(
     found = collect(results)
     for refusal in found.refused:
         click.echo(f"recpress: {refusal.path} is left out: {refusal.reason}.", err=True)
-    rows = aggregate(frame(run.record for run in found.runs))
+    tiers = standings(found)
+    rows = aggregate(frame((run.record for run in found.runs), (tiers[run.id].tier for run in found.runs)))
     rows = choose(rows, dataset=dataset, backbone=backbone, method=method)
     if key:
         rows = sort(rows, key)

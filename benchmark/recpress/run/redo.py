@@ -14,6 +14,8 @@ from recpress.errors import UserError
 from recpress.evaluate import evaluable, store
 from recpress.record import Record, Status
 from recpress.run import plan, worker
+from recpress.run.attest import attest
+from recpress.run.engine import write_machine
 from recpress.run.identity import Planned
 from recpress.run.kept import backbone_path, per_user_path
 from recpress.run.quality import assess, score, score_lists
@@ -45,6 +47,8 @@ class CannotRescore(Exception):
 def rescore(results: Path, told: Callable[[Record, str | None], None]) -> None:
     """Score again, by the present code, what the cells of a results folder have served; nothing is run.
 
+    What was scored again is attested: the record's tier rests on that.
+
     Parameters
     ----------
     results : Path
@@ -52,6 +56,7 @@ def rescore(results: Path, told: Callable[[Record, str | None], None]) -> None:
         Is told each record, new where it was scored again, and why it was not where it wasn't.
     """
     loaded: dict[str, Dataset] = {}
+    write_machine(results)
     for earlier in record.read_all(results):
         if earlier.quality is None:
             continue
@@ -64,6 +69,7 @@ def rescore(results: Path, told: Callable[[Record, str | None], None]) -> None:
             told(earlier, str(reason))
             continue
         record.write(results, made)
+        attest(results, "rescored", made, made, "recpress rescore")
         told(made, None)
 
 

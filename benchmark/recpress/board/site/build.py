@@ -15,8 +15,10 @@ from markupsafe import Markup, escape
 
 from recpress import __version__
 from recpress.board.collect import Collection, Run, collect
+from recpress.board.columns import TIERS
 from recpress.board.site import charts, pages, payload
 from recpress.board.tables import aggregate, frame, render, sort
+from recpress.board.tiers import Standing, standings
 from recpress.errors import UserError
 from recpress.run.kept import per_user_path
 
@@ -95,7 +97,8 @@ def build(results: Path, out: Path) -> Built:
     if not found.runs:
         raise UserError(f"There are no records in {results} yet: `recpress demo` makes the first ones.")
     _clear(out)
-    rows = aggregate(frame(run.record for run in found.runs))
+    standing = standings(found)
+    rows = aggregate(frame((run.record for run in found.runs), (standing[run.id].tier for run in found.runs)))
     families = sorted(rows["family"].unique())
     specs = charts.compiled(families)
     cards = {
@@ -109,6 +112,7 @@ def build(results: Path, out: Path) -> Built:
             "version": __version__,
             "words": pages.words(rows),
             "columns": pages.GLOSSARY,
+            "tiers": TIERS,
             "refused": found.refused,
             "counts": {
                 "runs": f"{len(found.runs):,}",
@@ -118,7 +122,7 @@ def build(results: Path, out: Path) -> Built:
         },
     )
     _write_assets(site, specs, families)
-    _write_data(site, rows, found)
+    _write_data(site, rows, found, standing)
     _write_pages(site, rows, found, cards)
     site.page("history.html", "history.html", {"days": days})
     site.page("feed.xml", "feed.xml", {"days": days, "updated": rows["started"].max()})
@@ -129,14 +133,14 @@ def _write_assets(site: _Site, specs: dict[str, Any], families: list[str]) -> No
     for file in sorted((HERE / "static").iterdir()):
         site.write(f"assets/{file.name}", file.read_bytes())
     looks = {name: charts.look(name) for name in families}
-    site.write("assets/specs.js", payload.script("RecPress.receiveSpecs", specs, looks))
+    site.write("assets/specs.js", payload.script("RecPress.receiveSpecs", specs, looks, TIERS))
     site.write("assets/vega.js", charts.library())
 
 
-def _write_data(site: _Site, rows: pd.DataFrame, found: Collection) -> None:
+def _write_data(site: _Site, rows: pd.DataFrame, found: Collection, standing: dict[str, Standing]) -> None:
     site.write("data/board.js", payload.script("RecPress.receiveBoard", payload.board(rows)))
     site.write("data/machines.js", payload.script("RecPress.receiveMachines", found.machines))
-    for shard, records in payload.shards(found.runs).items():
+    for shard, records in payload.shards(found.runs, standing).items():
         site.write(f"data/runs/{shard}.js", payload.script("RecPress.receiveRecords", shard, records))
     for shard, values in payload.users(found.runs, _ndcg_by_user).items():
         site.write(f"data/users/{shard}.js", payload.script("RecPress.receiveUsers", shard, values))

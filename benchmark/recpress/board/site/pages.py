@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from recpress import registry
 from recpress.board.collect import Run
-from recpress.board.columns import COLUMNS, NUMBERS, PAGE, TEXT
+from recpress.board.columns import COLUMNS, NUMBERS, PAGE, TEXT, TIERS
 from recpress.board.pareto import front
 from recpress.board.tables import sort, texts
 from recpress.data.card import dataset_card
@@ -24,7 +24,7 @@ Context = dict[str, Any]
 # Without JavaScript a page lists this many rows; a data set's CSV has them all.
 STATIC_ROWS = 200
 SIZES = (1 / 2, 1 / 4, 1 / 8, 1 / 16, 1 / 32, 1 / 64)
-LINKED = ["dataset", "backbone", "method", "setting", "status"]
+LINKED = ["dataset", "backbone", "method", "setting", "status", "tier"]
 GLOSSARY = [column for column in (*TEXT, *NUMBERS) if column.key != "reason"]
 
 
@@ -50,9 +50,14 @@ def static_table(
             *({"label": c.label, "unit": "", "help": c.help, "number": False} for c in text),
             *({"label": c.label, "unit": c.unit, "help": c.help, "number": True} for c in numbers),
             {"label": "Seeds", "unit": "", "help": "Runs that the row is the mean of.", "number": True},
+            {"label": "Tier", "unit": "", "help": COLUMNS["tier"].help, "number": False},
         ],
         "rows": [
-            {"status": row["status"], "href": run_link(row, root), "cells": line[: len(text) + len(numbers) + 1]}
+            {
+                "status": row["status"],
+                "href": run_link(row, root),
+                "cells": [*line[: len(text) + len(numbers) + 1], row["tier"]],
+            }
             for line, row in zip(cells, shown[LINKED].to_dict("records"), strict=True)
         ],
     }
@@ -66,6 +71,7 @@ def words(rows: pd.DataFrame) -> dict[str, list[str]]:
         key: sorted(rows[key].unique())
         for key in ("backbone", "family", "division", "serve_form", "protocol", "status")
     }
+    found["tier"] = [tier for tier in TIERS if (rows["tier"] == tier).any()]
     found["dataset"] = [*by_size.index, *sorted(set(rows["dataset"]) - set(by_size.index))]
     found["grade"] = [grade for grade in ("analytic", "modelled", "measured") if rows[f"{grade}_mj"].notna().any()]
     return found

@@ -6,7 +6,7 @@ import base64
 import json
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -14,8 +14,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from recpress.board.collect import Run
-from recpress.board.columns import INTERVALS, NUMBERS, TEXT
+from recpress.board.columns import INTERVALS, NUMBERS, TEXT, TIERS
 from recpress.board.tables import SETTING
+from recpress.board.tiers import Standing
 
 DIGITS = 6
 Values = NDArray[np.float64]
@@ -45,7 +46,7 @@ def board(rows: pd.DataFrame) -> dict[str, Any]:
         values = rows[key].astype("float64")
         if values.notna().any():
             numbers[key] = [_number(value) for value in values]
-    text = [key for key in (*SETTING, "reason", "started") if key != "split"]
+    text = [key for key in (*SETTING, "tier", "reason", "started") if key != "split"]
     return {
         "rows": len(rows),
         "columns": [
@@ -62,18 +63,44 @@ def board(rows: pd.DataFrame) -> dict[str, Any]:
             for column in (*TEXT, *NUMBERS)
         ],
         "intervals": INTERVALS,
+        "tiers": TIERS,
         "text": {key: _coded(rows[key].astype(str)) for key in text},
         "numbers": numbers,
     }
 
 
-def shards(runs: Iterable[Run]) -> dict[str, list[dict[str, Any]]]:
-    """Group whole records by ``<dataset>/<backbone>/<method>``, so that a run's page loads only its neighbours."""
+def shards(runs: Iterable[Run], standing: Mapping[str, Standing]) -> dict[str, list[dict[str, Any]]]:
+    """Group whole records by ``<dataset>/<backbone>/<method>``, so that a run's page loads only its neighbours.
+
+    Each comes with its tier and the repetitions that this rests on.
+    """
     grouped: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for run in runs:
         who = run.record.identity
-        grouped[f"{who.dataset}/{who.backbone}/{who.method}"].append({"id": run.id, "record": run.raw})
+        grouped[f"{who.dataset}/{who.backbone}/{who.method}"].append(
+            {"id": run.id, "record": run.raw, "tier": standing[run.id].tier, "repetitions": _told(standing[run.id])}
+        )
     return dict(grouped)
+
+
+def _told(standing: Standing) -> list[dict[str, Any]]:
+    told = []
+    for each in standing.repetitions:
+        made = each.attestation
+        told.append(
+            {
+                "event": made.event,
+                "machine": made.machine,
+                "date": made.date,
+                "commit": made.commit,
+                "command": made.command,
+                "trained": made.trained,
+                "figures": len(made.metrics) + len(made.retention) + (made.bytes is not None),
+                "timed": {name: timed.model_dump(mode="json") for name, timed in made.latency.items()},
+                "differs": each.differs,
+            }
+        )
+    return told
 
 
 def users(runs: Iterable[Run], read: Callable[[Run], Values | None]) -> dict[str, dict[str, str]]:

@@ -33,7 +33,7 @@
   function table(rows) {
     const [first] = rows;
     const numbers = [...store.columns.values()].filter((column) => !store.isText(column.key) && rows.some((row) => store.number(column.key, row) !== null));
-    const facts = ["dataset", "backbone", "family", "division", "serve_form", "status"];
+    const facts = ["dataset", "backbone", "family", "division", "serve_form", "status", "tier"];
     return h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Runs side by side" }, h("table", { class: "board compare" },
       h("thead", {}, h("tr", {}, h("td", {}), rows.map((row) => h("th", { scope: "col", class: "num" }, RecPress.mark(store.word("family", row)), h("a", { href: store.href(row) }, store.name(row)))))),
       h("tbody", {},

@@ -86,7 +86,8 @@ RecPress.download = function (name, type, text) {
 })();
 
 // Marks of the families, the same as in the charts, drawn once their looks are known.
-RecPress.receiveSpecs = function (specs, looks) {
+RecPress.receiveSpecs = function (specs, looks, tiers) {
+  RecPress.tiers = tiers;
   RecPress.specs = specs;
   RecPress.looks = looks;
   for (const mark of document.querySelectorAll(".mark[data-family]")) RecPress.paintMark(mark);

@@ -12,9 +12,9 @@
   // The two that fit least into a page's width are a click away.
   const AWAY = ["recall20", "batch_ms"];
   const ORDER = ["method", "setting", "dataset", "backbone",
-    ...HEADLINE.filter((key) => !store.isText(key) && !AWAY.includes(key)), "status", "seeds"];
+    ...HEADLINE.filter((key) => !store.isText(key) && !AWAY.includes(key)), "status", "tier", "seeds"];
   const CHOICES = ["method", "setting", "dataset", "backbone",
-    ...[...store.columns.keys()].filter((key) => !["method", "setting", "dataset", "backbone", "status"].includes(key)), "status", "seeds"];
+    ...[...store.columns.keys()].filter((key) => !["method", "setting", "dataset", "backbone", "status", "tier"].includes(key)), "status", "tier", "seeds"];
 
   // A page about one thing fixes it; the overview opens on the data set with most results.
   const defaults = { dataset: scope.dataset || (scope.backbone ? "all" : form.dataset.options[0].value), ...scope };
@@ -27,7 +27,7 @@
   function wanted(given) {
     return {
       equal: { dataset: given.dataset === "all" ? "" : given.dataset, backbone: given.backbone },
-      among: Object.fromEntries(Object.entries(LISTS).map(([name, key]) => [key, given[name]])),
+      among: { ...Object.fromEntries(Object.entries(LISTS).map(([name, key]) => [key, given[name]])), tier: store.tiersFrom(given.tier) },
       contains: given.q,
       least: { kept: given.kept },
       most: { mb: given.mb, single_ms: given.ms, [energyKey()]: given.mj },
@@ -110,7 +110,7 @@
   }
 
   function fillForm() {
-    for (const name of ["dataset", "backbone", "goal", "x", "y", "q"]) form.elements[name].value = state[name];
+    for (const name of ["dataset", "backbone", "goal", "tier", "x", "y", "q"]) form.elements[name].value = state[name];
     if (state.grade) form.grade.value = state.grade;
     for (const name of ["kept", "mb", "ms", "mj"]) {
       const field = form.elements[name];
@@ -124,7 +124,7 @@
       for (const box of form.querySelectorAll(`input[type=checkbox][name="${name}"]`)) box.checked = state[name].includes(box.value);
       more += state[name].length;
     }
-    more += state.q ? 1 : 0;
+    more += (state.q ? 1 : 0) + (state.tier ? 1 : 0);
     document.getElementById("more-count").textContent = more ? ` (${more} on)` : "";
     for (const name of Object.keys(scope)) form.elements[name].closest("label").hidden = true;
   }

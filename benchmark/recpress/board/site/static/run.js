@@ -106,6 +106,19 @@
       [words(each.what), each.grade, number(1e3 * each.joules, 3), `${number(1e3 * each.low, 3)}–${number(1e3 * each.high, 3)}`, each.table]), 2));
   }
 
+  // Who repeated it, and what they found: what the tier rests on.
+  function evidence({ tier, repetitions, record }) {
+    const lines = repetitions.map((each) => {
+      const what = each.event === "rescored" ? "its lists scored again" : each.trained ? "run again, from training" : "run again, from the stored backbone";
+      const where = each.machine === record.provenance.machine ? "the same machine" : `another machine (${each.machine})`;
+      const timed = Object.entries(each.timed).map(([name, { ratio, low, high, noisy }]) => `${name} ${ratio.toFixed(2)}× fp32 (${low.toFixed(2)}–${high.toFixed(2)})${noisy ? ", disturbed" : ""}`);
+      return [what, h("time", { datetime: each.date }, each.date.slice(0, 10)), where,
+        each.differs.length ? h("span", { class: "badge" }, each.differs.slice(0, 5).join("; ")) : `${each.figures} figures are the same${timed.length ? `; ${timed.join(", ")}` : ""}`, h("code", {}, each.command)];
+    });
+    return section("How far it was repeated", h("p", {}, h("strong", {}, tier), `: ${RecPress.tiers[tier]}`),
+      lines.length ? table("Repetitions", ["What", "When", "On", "Found", "By"], lines, 9) : null);
+  }
+
   // Whatever else a record holds, by name: a figure is never left out because this page is older.
   function tree(value) {
     if (Array.isArray(value)) return value.length ? h("span", {}, value.map((each, at) => [at ? ", " : null, typeof each === "object" && each !== null ? tree(each) : String(each)]).flat()) : "–";
@@ -118,7 +131,7 @@
   }
 
   function show(runs, at) {
-    const { id, record } = runs[at];
+    const { id, record, tier } = runs[at];
     const who = record.identity;
     document.title = `${who.method} ${who.setting} on ${who.dataset} · RecPress`;
     const seeds = runs.map((each, index) => h("button", { type: "button", class: "quiet", "aria-pressed": String(index === at), onclick: () => show(runs, index) }, `seed ${each.record.identity.seed}`));
@@ -134,6 +147,7 @@
       h("h1", {}, RecPress.mark(who.family), `${who.method} ${who.setting}`),
       runs.length > 1 ? h("p", { class: "seeds", role: "group", "aria-label": "Seeds" }, seeds) : null,
       record.status === "ok" ? null : h("p", { class: "warning" }, h("strong", {}, `${record.status}. `), record.reason || ""),
+      h("p", { class: "lead" }, `Seed ${who.seed}, ${tier}, ${record.provenance.started.slice(0, 10)}: what this one artefact of ${who.backbone} on ${who.dataset} ranks, weighs and takes.`),
       tiles(record),
       section("Run it again", RecPress.command(record.provenance.command)),
       scored ? quality(record) : null,
@@ -142,6 +156,7 @@
       record.bytes ? bytes(record) : null,
       record.latency.length ? latency(record) : null,
       record.energy.length ? energy(record) : null,
+      evidence(runs[at]),
       record.cost ? section("Cost of compressing", tree(record.cost)) : null,
       ...Object.entries(more).map(([key, value]) => section(words(key), tree(value))),
       section("What was run", tree(who)),

@@ -1,7 +1,8 @@
 // The board's rows as columns, and what can be asked of them: filter, sort, Pareto front. No page in here.
 "use strict";
 RecPress.receiveBoard = function (board) {
-  const { text, numbers, intervals } = board;
+  const { text, numbers, intervals, tiers } = board;
+  const ladder = Object.keys(tiers);
   const columns = new Map(board.columns.map((column) => [column.key, column]));
   const collator = new Intl.Collator("en", { numeric: true });
   const ranks = new Map();
@@ -15,7 +16,8 @@ RecPress.receiveBoard = function (board) {
   function rank(key) {
     if (!ranks.has(key)) {
       const order = text[key].words.map((_, code) => code);
-      order.sort((a, b) => collator.compare(text[key].words[a], text[key].words[b]));
+      const place = (code) => ladder.indexOf(text[key].words[code]);
+      order.sort((a, b) => (key === "tier" ? place(a) - place(b) : collator.compare(text[key].words[a], text[key].words[b])));
       const places = [];
       order.forEach((code, place) => { places[code] = place; });
       ranks.set(key, places);
@@ -115,8 +117,11 @@ RecPress.receiveBoard = function (board) {
   const id = (row) => [word("dataset", row), word("backbone", row), word("method", row),
     word("setting", row).replaceAll("/", "-")].join("/");
 
+  // That tier and the stronger ones; of a name that is none, nothing is asked.
+  const tiersFrom = (tier) => (ladder.includes(tier) ? ladder.slice(ladder.indexOf(tier)) : []);
+
   RecPress.store = {
-    size: board.rows, columns, isText, word, number, noisy, filter, sort, front, write, range, id,
+    size: board.rows, columns, isText, word, number, noisy, filter, sort, front, write, range, id, tiers, tiersFrom,
     words: (key) => text[key].words,
     has: (key) => key in numbers || key in text,
     name: (row) => `${word("method", row)} ${word("setting", row)}`,

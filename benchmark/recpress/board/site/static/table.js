@@ -26,6 +26,7 @@ RecPress.table = function (place, pager, actions) {
     if (key === "status" && store.word(key, row) !== "ok") {
       return h("td", {}, h("span", { class: "badge", tabindex: "0", "data-tip": store.word("reason", row) || "No figures." }, store.word(key, row)));
     }
+    if (key === "tier") return h("td", {}, h("span", { tabindex: "0", "data-tip": store.tiers[store.word(key, row)] }, store.word(key, row)));
     const noisy = !store.isText(key) && key !== "seeds" && store.write(key, row).startsWith("~");
     const [figure, ...spread] = store.write(key, row).split(/(?= ± | \()/);
     return h("td", { class: [store.isText(key) ? "" : "num", noisy ? "noisy" : ""].join(" ").trim() || null },

@@ -1,0 +1,158 @@
+"""Attestations: what was found when a record was repeated, in small files that name the record by its hash.
+
+A record says of itself what its maker likes. An attestation holds the figures that somebody else, or somebody again,
+got; whether they agree is judged by whoever reads both, and never taken from the file.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, ValidationError
+
+from recpress.atomic import write_atomic
+from recpress.cards import Sha256, validation_message
+from recpress.errors import UserError
+from recpress.hashing import sha256_file
+from recpress.record import Finite, Latency, Part, Record, Scenario, Status, relative_path
+
+FOLDER = "attestations"
+Event = Literal["rescored", "rerun"]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,79}$")]
+
+
+class Ratio(Part):
+    """A latency as a ratio to fp32, timed again, with its 95 % interval."""
+
+    ratio: Finite
+    low: Finite
+    high: Finite
+    noisy: bool = Field(description="Others used too much of the machine: not compared.")
+
+
+class Attestation(Part):
+    """One repetition of one record."""
+
+    schema_version: Literal[1] = 1
+    event: Event = Field(description="rescored: its lists were scored again; rerun: all of it was run again.")
+    record: str = Field(description="The record's file, relative to the results folder.")
+    sha256: Sha256 = Field(description="Of the record's file: an attestation of what it was is none of what it is.")
+    machine: Name = Field(description="Fingerprint of the machine that repeated it.")
+    date: str = Field(description="UTC time, ISO 8601.")
+    commit: str | None = Field(description="Of the code that repeated it.")
+    command: str
+    trained: bool = Field(False, description="The backbone was trained anew, too.")
+    status: Status
+    metrics: dict[str, Finite] = Field({}, description="As in the record's quality.")
+    retention: dict[str, Finite] = Field({}, description="As in the record's quality.")
+    bytes: int | None = Field(None, ge=0, description="Of the artefact that was made again.")
+    latency: dict[Scenario, Ratio] = Field({}, description="Of a rerun.")
+
+
+def place(attestation: Attestation) -> Path:
+    """Return where an attestation lies in a results folder: one a cell, event and machine; a later one replaces it."""
+    cell = Path(attestation.record).relative_to("records").with_suffix("")
+    return Path(FOLDER) / cell / f"{attestation.event}-{attestation.machine}.json"
+
+
+def attest(results: Path, event: Event, of: Record, found: Record, command: str, *, trained: bool = False) -> Path:
+    """Write that a record of a results folder was repeated, and what was found.
+
+    Parameters
+    ----------
+    results : Path
+    event : {"rescored", "rerun"}
+    of : Record
+        Which lies in the folder.
+    found : Record
+        What repeating it gave.
+    command : str
+        That repeated it.
+    trained : bool
+        Whether the backbone was trained anew.
+    """
+    from recpress.measure.machine import fingerprint
+    from recpress.measure.provenance import git_state
+    from recpress.paths import checkout_root
+
+    file, again = relative_path(of.identity), event == "rerun"
+    made = Attestation(
+        event=event,
+        record=file.as_posix(),
+        sha256=sha256_file(results / file),
+        machine=fingerprint().fingerprint,
+        date=datetime.now(UTC).isoformat(timespec="seconds"),
+        commit=git_state(checkout_root())[0],
+        command=command,
+        trained=trained,
+        status=found.status,
+        metrics=found.quality.metrics if found.quality else {},
+        retention=found.quality.retention if found.quality else {},
+        bytes=found.bytes.file if found.bytes and again else None,
+        latency={each.scenario: _ratio(each) for each in found.latency} if again else {},
+    )
+    path = results / place(made)
+    write_atomic(path, json.dumps(made.model_dump(mode="json"), indent=1, sort_keys=True) + "\n")
+    return path
+
+
+def _ratio(timed: Latency) -> Ratio:
+    return Ratio(ratio=timed.ratio, low=timed.ratio_low, high=timed.ratio_high, noisy=timed.noisy)
+
+
+def read(results: Path, path: Path) -> Attestation:
+    """Read one attestation.
+
+    Raises
+    ------
+    UserError
+        When it is none, or lies where another belongs.
+    """
+    try:
+        made = Attestation.model_validate_json(path.read_bytes())
+        if results / place(made) != path:
+            raise ValueError(f"it belongs at {place(made)}")
+    except ValidationError as error:
+        raise UserError(validation_message(error)) from error
+    except (ValueError, RecursionError, OSError) as error:
+        raise UserError(str(error)) from error
+    return made
+
+
+def differences(record: Record, attestation: Attestation) -> list[str]:
+    """Return in what a repetition differs from its record, each in a few words; none: it agrees.
+
+    Quality must be the same to the last digit, and so must the bytes of a rerun. The interval of its ratio to fp32 must
+    meet the record's where both are of one machine and neither was disturbed: another machine may have another ratio.
+    """
+    if attestation.status != record.status:
+        return [f"status {record.status} → {attestation.status}"]
+    found = []
+    if record.quality:
+        for kind in ("metrics", "retention"):
+            ours, theirs = getattr(record.quality, kind), getattr(attestation, kind)
+            for name in sorted(ours):
+                if ours[name] != theirs.get(name):
+                    what = name if kind == "metrics" else f"{name} kept"
+                    found.append(f"{what} {ours[name]:.6g} → {theirs.get(name, float('nan')):.6g}")
+    if attestation.event == "rerun":
+        if record.bytes and attestation.bytes != record.bytes.file:
+            found.append(f"bytes {record.bytes.file:,} → {attestation.bytes or 0:,}")
+        if attestation.machine == record.provenance.machine:
+            found += _apart(record, attestation)
+    return found
+
+
+def _apart(record: Record, attestation: Attestation) -> list[str]:
+    found = []
+    for each in record.latency:
+        again = attestation.latency.get(each.scenario)
+        if again is None:
+            found.append(f"{each.scenario} was not timed")
+        elif not (each.noisy or again.noisy) and (again.low > each.ratio_high or again.high < each.ratio_low):
+            before = f"{each.ratio:.3f} ({each.ratio_low:.3f}–{each.ratio_high:.3f})"
+            found.append(f"{each.scenario} / fp32 {before} → {again.ratio:.3f} ({again.low:.3f}–{again.high:.3f})")
+    return found

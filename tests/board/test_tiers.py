@@ -1,0 +1,177 @@
+"""A tier rests on what attestations hold, weighed against the record as it is now."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import synthetic
+
+from recpress.board.collect import Run, collect
+from recpress.board.folder import check
+from recpress.board.tables import aggregate, frame
+from recpress.board.tiers import standings
+from recpress.data.card import dataset_card
+from recpress.record import Record, relative_path
+from recpress.run.attest import Attestation, Ratio, place
+
+CELL = ("synthetic-small", "mf", "quantization", "uniform", "1/4")
+ELSEWHERE = "fedcba9876543210"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    split = dataset_card("ml-100k").split.sha256
+    made = []
+    for seed in (0, 1):
+        record = synthetic.make(*CELL, seed)
+        identity = record.identity.model_copy(update={"dataset": "ml-100k", "split": split})
+        made.append(record.model_copy(update={"identity": identity}))
+    synthetic.write_folder(tmp_path, made)
+    (tmp_path / "machines" / f"{ELSEWHERE}.json").write_text("{}", encoding="utf-8")
+    return tmp_path
+
+
+def first(folder: Path) -> Run:
+    return collect(folder).runs[0]
+
+
+def repeated(run: Run, **update: object) -> Attestation:
+    """An attestation that agrees with a record, but for what is given."""
+    record = run.record
+    assert record.quality
+    assert record.bytes
+    made = Attestation(
+        event="rerun",
+        record=run.file,
+        sha256=run.sha256,
+        machine=record.provenance.machine,
+        date="2026-10-02T00:00:00+00:00",
+        commit=None,
+        command="recpress rerun --sample 1 --seed 0",
+        status="ok",
+        metrics=record.quality.metrics,
+        retention=record.quality.retention,
+        bytes=record.bytes.file,
+        latency={
+            each.scenario: Ratio(ratio=each.ratio, low=each.ratio_low, high=each.ratio_high, noisy=False)
+            for each in record.latency
+        },
+    )
+    return made.model_copy(update=update)
+
+
+def put(folder: Path, made: Attestation) -> Path:
+    path = folder / place(made)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(made.model_dump_json(), encoding="utf-8")
+    return path
+
+
+def tier(folder: Path) -> str:
+    return standings(collect(folder))[first(folder).id].tier
+
+
+def slower(record: Record, noisy: bool = False) -> dict[str, Ratio]:
+    return {
+        each.scenario: Ratio(ratio=9 * each.ratio, low=8 * each.ratio, high=10 * each.ratio, noisy=noisy)
+        for each in record.latency
+    }
+
+
+def test_a_record_alone_is_what_its_checks_make_it(folder: Path) -> None:
+    assert tier(folder) == "checked in CI"
+    next((folder / "machines").glob("0*.json")).unlink()
+    assert tier(folder) == "self-reported"
+    put(folder, repeated(first(folder)))
+    assert tier(folder) == "self-reported"
+
+
+def test_each_repetition_lifts_as_far_as_it_goes(folder: Path) -> None:
+    run = first(folder)
+    put(folder, repeated(run, event="rescored", bytes=None, latency={}))
+    assert tier(folder) == "re-scored"
+    put(folder, repeated(run))
+    assert tier(folder) == "re-run"
+    put(folder, repeated(run, machine=ELSEWHERE, latency=slower(run.record)))
+    assert tier(folder) == "re-run elsewhere"
+    assert [each for each in check(folder) if each.check == "attested"] == []
+
+
+def test_a_repetition_that_differs_lifts_nothing_and_says_in_what(folder: Path) -> None:
+    run = first(folder)
+    assert run.record.quality
+    metrics = run.record.quality.metrics
+    for update, said in (
+        ({"metrics": metrics | {"ndcg@20": metrics["ndcg@20"] + 1e-12}}, "ndcg@20"),
+        ({"metrics": {}}, "ndcg@20"),
+        ({"retention": {}}, "kept"),
+        ({"bytes": None}, "bytes"),
+        ({"latency": slower(run.record)}, "single / fp32"),
+        ({"latency": {}}, "was not timed"),
+        ({"status": "failed"}, "status"),
+    ):
+        put(folder, repeated(run, **update))
+        standing = standings(collect(folder))[run.id]
+        assert standing.tier == "checked in CI"
+        assert any(said in each for each in standing.repetitions[0].differs), said
+    put(folder, repeated(run, latency=slower(run.record, noisy=True)))
+    assert tier(folder) == "re-run"
+
+
+def test_an_attestation_of_what_a_record_was_counts_for_nothing(folder: Path) -> None:
+    run = first(folder)
+    put(folder, repeated(run))
+    assert tier(folder) == "re-run"
+    path = folder / run.file
+    path.write_text(path.read_text(encoding="utf-8") + "\n", encoding="utf-8")
+    assert tier(folder) == "checked in CI"
+
+
+def test_broken_attestations_are_refused_by_name(folder: Path) -> None:
+    run = first(folder)
+    path = put(folder, repeated(run))
+    good = path.read_text(encoding="utf-8")
+
+    def findings() -> set[tuple[str, str]]:
+        return {(each.file, each.check) for each in check(folder) if each.check in ("readable", "attested")}
+
+    file = path.relative_to(folder).as_posix()
+    assert findings() == set()
+    for bad in ("{", "[]", json.dumps(json.loads(good) | {"tier": "re-run"}), good.replace("rerun", "rescored", 1)):
+        path.write_text(bad, encoding="utf-8")
+        assert findings() == {(file, "readable")}
+        assert tier(folder) == "checked in CI"
+    path.unlink()
+    stranger = put(folder, repeated(run, machine="unknown"))
+    assert findings() == {(stranger.relative_to(folder).as_posix(), "attested")}
+    stranger.unlink()
+    orphan = put(folder, repeated(run, record="records/ml-100k/mf/uniform/1-2.seed0.json"))
+    assert findings() == {(orphan.relative_to(folder).as_posix(), "attested")}
+
+
+def test_a_row_has_the_tier_of_its_least_repeated_seed(folder: Path) -> None:
+    put(folder, repeated(first(folder)))
+    found = collect(folder)
+    tiers = standings(found)
+    rows = aggregate(frame((run.record for run in found.runs), (tiers[run.id].tier for run in found.runs)))
+    assert rows["tier"].tolist() == ["checked in CI"]
+    one = [run for run in found.runs if tiers[run.id].tier == "re-run"]
+    assert aggregate(frame((run.record for run in one), ["re-run"]))["tier"].tolist() == ["re-run"]
+
+
+def test_figures_must_be_those_of_the_records_own_parts(folder: Path) -> None:
+    run = first(folder)
+    assert run.record.bytes
+    wrong_sum = run.record.model_copy(
+        update={"bytes": run.record.bytes.model_copy(update={"file": run.record.bytes.file - 1})}
+    )
+    timed = run.record.latency[0]
+    wrong_median = run.record.model_copy(
+        update={"latency": (timed.model_copy(update={"p50_ms": 0.9 * timed.p50_ms}), *run.record.latency[1:])}
+    )
+    for wrong in (wrong_sum, wrong_median):
+        (folder / relative_path(run.record.identity)).write_text(wrong.model_dump_json(), encoding="utf-8")
+        assert {each.check for each in check(folder)} >= {"adds-up"}
+        assert tier(folder) == "self-reported"
