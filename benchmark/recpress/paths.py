@@ -8,6 +8,8 @@ from pathlib import Path
 import platformdirs
 
 PACKAGE = Path(__file__).resolve().parent
+# The environment variable of folders with methods of the user's own, separated as in PATH; workers read it, too.
+PLUGINS = "RECPRESS_PLUGINS"
 
 
 def checkout_root() -> Path | None:

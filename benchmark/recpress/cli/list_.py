@@ -31,7 +31,13 @@ def _backbones() -> Rows:
 def _methods() -> Rows:
     entries = [(each, each.card) for each in registry.methods().values()]
     return [
-        {"name": entry.name, "family": entry.family, "division": card.division, "summary": card.summary}
+        {
+            "name": entry.name,
+            "family": entry.family,
+            "division": card.division,
+            "from": entry.source.label,
+            "summary": card.summary,
+        }
         for entry, card in entries
     ]
 

@@ -1,9 +1,9 @@
 """Which code a result rests on: a static walk over imports, by name, that imports nothing.
 
-From a module the walk goes to whatever of this project its code *uses*. A name that a module only hands on (a package's
-``__init__``, the re-exports of `recpress.api`) leads to where it is defined and nowhere else, so that two methods that
-import different codecs from the same place share no more code than they use. Comments, layout, docstrings and
-annotations under ``TYPE_CHECKING`` don't count.
+From a module the walk goes to whatever of this project, or of a package of methods, its code *uses*. A name that a
+module only hands on (a package's ``__init__``, the re-exports of `recpress.api`) leads to where it is defined and
+nowhere else, so that two methods that import different codecs from the same place share no more code than they use.
+Comments, layout, docstrings and annotations under ``TYPE_CHECKING`` don't count.
 """
 
 from __future__ import annotations
@@ -15,12 +15,11 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from recpress import registry
 from recpress.hashing import sha256_json, strip_docstrings
 from recpress.paths import PACKAGE, resources
 
 ROOT = "recpress"
-# Where code lives outside the package in a checkout.
-ELSEWHERE = ("methods", "datasets")
 # What finds, checks, stores and times things decides no figure of quality. That a data set is what it was is the split
 # hash's job, and the module of a cell's backbone is named by the cell and not found through the catalogue.
 INERT = {
@@ -175,15 +174,27 @@ def _dotted(module: str) -> str:
     """Return the dotted name of a method's file, so that its relative imports resolve."""
     if not module.endswith(".py"):
         return module
-    for kind in ELSEWHERE:
-        path, root = Path(module), resources(kind)
-        if path.is_relative_to(root):
-            return ".".join([ROOT, kind, *path.relative_to(root).with_suffix("").parts])
+    path = Path(module)
+    for package, folder in _elsewhere():
+        if path.is_relative_to(folder):
+            return ".".join([package, *path.relative_to(folder).with_suffix("").parts])
     return module
 
 
+def _elsewhere() -> Iterator[tuple[str, Path]]:
+    """Yield packages whose code lies outside this one, with their folders: all methods, and data sets in a checkout."""
+    for source in registry.method_sources():
+        yield source.package, source.folder
+    yield f"{ROOT}.datasets", resources("datasets")
+
+
 def _ours(module: str) -> bool:
-    return module == ROOT or module.startswith(f"{ROOT}.")
+    """Return whether a module belongs to this project, or to a package of methods and is written in Python."""
+    top = module.partition(".")[0]
+    if top == ROOT:
+        return True
+    known = {source.package.partition(".")[0] for source in registry.method_sources()}
+    return top in known and _find(module) is not None
 
 
 def _path(module: str) -> Path:
@@ -195,9 +206,14 @@ def _path(module: str) -> Path:
 
 @cache
 def _find(module: str) -> Path | None:
-    parts = module.split(".")[1:]
-    root = PACKAGE
-    if len(parts) > 1 and parts[0] in ELSEWHERE:
-        root, parts = resources(parts[0]), parts[1:]
-    stem = root.joinpath(*parts)
-    return next((path for path in (stem / "__init__.py", stem.with_name(stem.name + ".py")) if path.is_file()), None)
+    top, *parts = module.split(".")
+    roots = [(folder, parts) for folder in ([PACKAGE] if top == ROOT else registry.package_folders(top))]
+    for package, folder in _elsewhere():
+        if module.startswith(f"{package}."):
+            roots.append((folder, module.removeprefix(f"{package}.").split(".")))
+    for folder, below in roots:
+        stem = folder.joinpath(*below)
+        for path in (stem / "__init__.py", stem.with_name(f"{stem.name}.py")):
+            if path.is_file():
+                return path
+    return None
