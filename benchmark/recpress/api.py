@@ -118,12 +118,30 @@ class Shape:
     n_users, n_items, dim : int
     interactions : int
         Of the training graph: what methods that store histories or edges need to know.
+    base_dim : int, optional
+        Columns of the tables before propagation; by default as many as after it.
+    weights : int
+        Values in the backbone's layer weights.
     """
 
     n_users: int
     n_items: int
     dim: int
     interactions: int = 0
+    base_dim: int | None = None
+    weights: int = 0
+
+    @classmethod
+    def of(cls, graph: Graph, backbone: Backbone) -> Shape:
+        """Return the sizes of a backbone on its training graph."""
+        weights = sum(weight.numel() for weight in backbone.weights.values())
+        columns, base = backbone.users.shape[1], backbone.base_users.shape[1]
+        return cls(graph.n_users, graph.n_items, columns, graph.user_items.nnz, base, weights)
+
+    @property
+    def base_columns(self) -> int:
+        """Columns of the tables before propagation."""
+        return self.base_dim or self.dim
 
     @property
     def entities(self) -> int:

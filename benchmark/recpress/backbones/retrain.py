@@ -54,7 +54,7 @@ class Retraining:
         linear = linear_recipe(backbone, graph)
         self.objective = Objective(graph, linear or backbone.recipe.model_copy(update={"layers": 0}), generator)
         tables = (backbone.base_users, backbone.base_items) if linear else (backbone.users, backbone.items)
-        self.start = torch.cat(tables)
+        self.start = of_nodes(*tables, graph)
 
     def steps(self, epochs: int) -> int:
         """Return how many steps a number of epochs takes."""
@@ -256,12 +256,17 @@ def train_lookups(
 
 def linear_recipe(backbone: Backbone, graph: Graph) -> Recipe | None:
     """Return the recipe of a backbone whose final tables are its propagated base tables, and None for any other."""
-    base = torch.cat([backbone.base_users, backbone.base_items])
-    final = torch.cat([backbone.users, backbone.items])
+    base = of_nodes(backbone.base_users, backbone.base_items, graph)
+    final = of_nodes(backbone.users, backbone.items, graph)
     if base.shape != final.shape:
         return None
     made = Objective(graph, backbone.recipe, torch.Generator()).final(base)
     return backbone.recipe if torch.allclose(made, final, atol=1e-5) else None
+
+
+def of_nodes(users: Tensor, items: Tensor, graph: Graph) -> Tensor:
+    """Return the table of all nodes of the tables of users and items: the inverse of `Objective.split`."""
+    return torch.cat([users, items]) if graph.bipartite else items.clone()
 
 
 def leading_directions(table: Tensor, dim: int) -> Tensor:

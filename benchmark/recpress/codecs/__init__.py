@@ -16,8 +16,10 @@ from recpress.codecs.dense import Dense
 from recpress.codecs.entropy import Entropy
 from recpress.codecs.function import HashedNetwork
 from recpress.codecs.grouped import Grouped
+from recpress.codecs.layered import LayeredNetwork
 from recpress.codecs.lowrank import LowRank
 from recpress.codecs.mixed import Mixed
+from recpress.codecs.network import LinearNetwork, Network, restore_parts
 from recpress.codecs.product import Product, Residual
 from recpress.codecs.sparse import Sparse
 from recpress.codecs.ternary import Ternary
@@ -39,6 +41,7 @@ __all__ = [
     "HashedNetwork",
     "LowRank",
     "Mixed",
+    "Network",
     "Product",
     "Residual",
     "Scorer",
@@ -47,6 +50,7 @@ __all__ = [
     "Ternary",
     "Uniform",
     "restore",
+    "restore_network",
 ]
 
 KINDS: dict[str, type[Codec]] = {
@@ -72,6 +76,8 @@ KINDS: dict[str, type[Codec]] = {
     )
 }
 
+NETWORKS: dict[str, type[Network]] = {network.kind: network for network in (LayeredNetwork, LinearNetwork)}
+
 
 def restore(spec: dict[str, Any], tensors: dict[str, Tensor]) -> Codec:
     """Make a codec from its spec and stored tensors.
@@ -82,3 +88,18 @@ def restore(spec: dict[str, Any], tensors: dict[str, Tensor]) -> Codec:
         When the kind is unknown, a tensor is missing, or shapes and types don't fit.
     """
     return KINDS[spec["kind"]].restore(spec, tensors)
+
+
+def restore_network(spec: dict[str, Any], tensors: dict[str, Tensor]) -> Network:
+    """Make the network of a `graph` artefact from its spec and stored tensors.
+
+    Raises
+    ------
+    KeyError, ValueError
+        As `restore` does.
+    """
+    of_edges, own = restore_parts(tensors)
+    edges = restore(spec["edges"], of_edges)
+    if not isinstance(edges, Sparse):
+        raise ValueError(f"edges are places of a sparse table, not {spec['edges']['kind']}")
+    return NETWORKS[spec["kind"]].restore(edges, spec, own)

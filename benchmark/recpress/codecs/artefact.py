@@ -1,6 +1,7 @@
 """The artefact: the folder that is deployed. Only what lies in it is measured.
 
-``artefact.safetensors`` holds the tensors and ``manifest.json`` says how they make two tables. Nothing in it is code.
+``artefact.safetensors`` holds the tensors and ``manifest.json`` says how they make two tables, or two base tables and
+the network that makes the tables of them. Nothing in it is code.
 """
 
 from __future__ import annotations
@@ -10,15 +11,18 @@ import os
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from recpress.codecs import Codec, restore
+from recpress.codecs import Codec, restore, restore_network
 from recpress.codecs.base import part, prefixed
 from recpress.errors import UserError
+
+if TYPE_CHECKING:
+    from recpress.codecs import Network
 
 FORMAT = 1
 TENSORS = "artefact.safetensors"
@@ -33,29 +37,46 @@ class Artefact:
     ----------
     users, items : Codec of shape (n_users, d) and (n_items, d)
     serve_form : str
-        "table": the final vectors are stored.
+        "table": the final vectors are stored. "graph": a network makes them of what is stored (see `propagated`).
+        "function": they are computed from row numbers.
+    network : Network, optional
+        Of the serve form "graph".
     """
 
     users: Codec
     items: Codec
     serve_form: str = "table"
+    network: Network | None = None
 
     def __post_init__(self) -> None:
         if self.users.shape[1] != self.items.shape[1]:
             raise ValueError(f"users have {self.users.shape[1]} columns and items {self.items.shape[1]}")
 
+    @classmethod
+    def propagated(cls, users: Codec, items: Codec, network: Network) -> Artefact:
+        """Return the artefact that stores base tables and a network, and serves the final tables.
+
+        Raises
+        ------
+        ValueError
+            When they don't fit together.
+        """
+        return cls(*network.tables(users, items), "graph", network)
+
     def tensors(self) -> dict[str, Tensor]:
         """Return every stored tensor by name."""
-        return prefixed("users", self.users.tensors()) | prefixed("items", self.items.tensors())
+        tables = prefixed("users", self.users.tensors()) | prefixed("items", self.items.tensors())
+        return tables | prefixed("network", self.network.tensors()) if self.network else tables
 
     def manifest(self) -> dict[str, Any]:
         """Return the manifest as JSON."""
-        return {
+        made = {
             "format": FORMAT,
             "serve_form": self.serve_form,
             "users": self.users.spec(),
             "items": self.items.spec(),
         }
+        return made | {"network": self.network.spec()} if self.network else made
 
     def save(self, folder: Path) -> None:
         """Write the artefact and flush it to disk. The same artefact gives the same bytes.
@@ -89,6 +110,9 @@ class Artefact:
                 raise ValueError(f"format {manifest['format']!r} is not {FORMAT}")
             tensors = load_file(folder / TENSORS)
             users, items = (restore(manifest[side], part(side, tensors)) for side in ("users", "items"))
+            if manifest["serve_form"] == "graph":
+                network = restore_network(manifest["network"], part("network", tensors))
+                return cls.propagated(users, items, network)
             return cls(users, items, manifest["serve_form"])
         except FileNotFoundError as error:
             raise UserError(f"{error.filename} is missing: {folder} is not an artefact folder.") from error
@@ -101,7 +125,16 @@ class Artefact:
 
     def ledger(self) -> Counter[str]:
         """Return the tensors' bytes by kind; the folder's other bytes are metadata (see `folder_ledger`)."""
-        return self.users.ledger() + self.items.ledger()
+        tables = self.users.ledger() + self.items.ledger()
+        return tables + self.network.ledger() if self.network else tables
+
+    def nominal(self) -> int:
+        """Return the stored parameters, counted as if bytes didn't matter."""
+        return self.users.nominal() + self.items.nominal() + (self.network.nominal() if self.network else 0)
+
+    def nonzero(self) -> int:
+        """Return how many of them are not zero."""
+        return self.users.nonzero() + self.items.nonzero() + (self.network.nonzero() if self.network else 0)
 
 
 def folder_ledger(folder: Path) -> Counter[str]:

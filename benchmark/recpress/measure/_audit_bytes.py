@@ -47,8 +47,8 @@ def bits_as_claimed(subject: Subject) -> str | None:
     """
     manifest = Artefact.load(subject.folder).manifest()
     stored = {tensor.name: tensor for tensor in stored_tensors(subject.folder / TENSORS)[1]}
-    for side in ("users", "items"):
-        for path, spec in _specs(manifest[side], side):
+    for side in ("users", "items", "network"):
+        for path, spec in _specs(manifest.get(side, {}), side):
             codes = stored.get(f"{path}.codes")
             if codes is None or not {"bits", "columns"} <= spec.keys():
                 continue
@@ -74,5 +74,5 @@ def _specs(spec: dict[str, Any], path: str) -> Iterator[tuple[str, dict[str, Any
     """Yield every codec of a tree with the prefix of its tensors."""
     yield path, spec
     for name, value in spec.items():
-        if isinstance(value, dict) and "kind" in value:
+        if isinstance(value, dict):
             yield from _specs(value, f"{path}.{name}")

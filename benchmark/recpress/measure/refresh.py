@@ -11,6 +11,10 @@ import torch
 from recpress.backbones.base import Backbone
 from recpress.backbones.objective import Objective
 from recpress.backbones.retrain import linear_recipe
+from recpress.codecs.artefact import Artefact
+from recpress.codecs.dense import Dense
+from recpress.codecs.graph_form import network_of
+from recpress.codecs.network import Propagated
 from recpress.data.graph import Graph
 from recpress.measure import latency
 from recpress.record import Latency
@@ -51,10 +55,49 @@ def timing(
             users, items = objective.split(objective.final(base))
         return replace(backbone, users=users, items=items)
 
-    users = np.arange(graph.n_users, dtype=np.int64)
+    return _interleaved(lambda: compress(propagated()), propagated, graph.n_users, seconds, seed)
+
+
+def rebuilding(backbone: Backbone, graph: Graph, artefact: Artefact, *, seconds: float, seed: int = 0) -> Latency:
+    """Time how an artefact of the serve form `graph` makes its final tables, in turn with the whole fp32 network.
+
+    Both sides have their edges in memory, normalise them, and end with fp32 tables; the artefact decodes its base
+    tables and weights first. Fewer edges, fewer layers and byte products pay here.
+
+    Parameters
+    ----------
+    backbone : Backbone
+    graph : Graph
+        What the reference propagates over.
+    artefact : Artefact
+    seconds : float
+    seed : int
+
+    Raises
+    ------
+    ValueError
+        When the artefact is of another serve form.
+    """
+    network = artefact.network
+    if network is None or not isinstance(artefact.users, Propagated) or not isinstance(artefact.items, Propagated):
+        raise ValueError(
+            f"only a graph artefact makes its tables anew, not one of the serve form {artefact.serve_form}"
+        )
+    whole = network_of(backbone, graph, Dense.encode)
+    stored, dense = (
+        (artefact.users.base, artefact.items.base),
+        (Dense.encode(backbone.base_users), Dense.encode(backbone.base_items)),
+    )
+    return _interleaved(lambda: network.tables(*stored), lambda: whole.tables(*dense), graph.n_users, seconds, seed)
+
+
+def _interleaved(
+    candidate: Callable[[], object], reference: Callable[[], object], n_users: int, seconds: float, seed: int
+) -> Latency:
+    users = np.arange(n_users, dtype=np.int64)
     return latency.interleave(
-        lambda users: compress(propagated()),
-        lambda users: propagated(),
+        lambda users: candidate(),
+        lambda users: reference(),
         users,
         batch_size=len(users),
         scenario="refresh",

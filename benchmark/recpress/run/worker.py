@@ -124,7 +124,7 @@ def compress(
     chosen = method_class(entry.module())()
     trained = checkpoint.read(checkpoint_folder)
     before = trained.sha256()
-    shape = Shape(graph.n_users, graph.n_items, trained.users.shape[1], graph.user_items.nnz)
+    shape = Shape.of(graph, trained)
     try:
         solved = {} if budget is None else chosen.params_for(int(budget * shape.dense_bytes), shape).model_dump()
     except BudgetUnreachable as error:
@@ -142,7 +142,9 @@ def compress(
         raise RuntimeError(f"{method} wrote to the frozen backbone")
     peak = memory.peak_resident()
     refreshed = None
-    if long and entry.card.division == "closed" and seconds < SLOWEST_REFRESH:
+    if long and artefact.network:
+        refreshed = refresh.rebuilding(trained, graph, artefact, seconds=timing_seconds, seed=seed)
+    elif long and entry.card.division == "closed" and seconds < SLOWEST_REFRESH:
 
         def again(fresh: Backbone) -> None:
             chosen.compress(replace(task, backbone=fresh, generator=make_generator(seed), progress=lambda share: None))
@@ -235,8 +237,8 @@ def weigh(folder: Path, artefact: Artefact, work: Work, resident: int, peak: int
         ledger=dict(folder_ledger(folder)),
         users=users.ledger().total(),
         items=items.ledger().total(),
-        nominal_parameters=users.nominal() + items.nominal(),
-        nonzero_parameters=users.nonzero() + items.nonzero(),
+        nominal_parameters=artefact.nominal(),
+        nonzero_parameters=artefact.nonzero(),
         per_entity=file / entities,
         sha256=sha256_folder(folder),
         zstd=sizes.zstd_bytes(folder),
