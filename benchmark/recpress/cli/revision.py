@@ -30,3 +30,20 @@ def results_of(where: str, results: Path) -> Collection:
     with tempfile.TemporaryDirectory() as folder, tarfile.open(fileobj=io.BytesIO(told.stdout)) as archive:
         archive.extractall(folder, filter="data")
         return collect(Path(folder) / results)
+
+
+def before_last_change(results: Path) -> str | None:
+    """Return the commit before the last one that changed a folder's records; None where git knows of none with records.
+
+    The folder must lie below the present one, as it does where verbs are called in a checkout.
+    """
+    records = (results / "records").as_posix()
+    changed = _git("log", "-1", "--format=%h", "--", records)
+    if not changed or not _git("ls-tree", f"{changed}~1", "--", records):
+        return None
+    return f"{changed}~1"
+
+
+def _git(*words: str) -> str:
+    told = subprocess.run(["git", *words], capture_output=True, text=True, check=False)
+    return told.stdout.strip() if told.returncode == 0 else ""

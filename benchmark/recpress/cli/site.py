@@ -8,23 +8,31 @@ from pathlib import Path
 
 import click
 
+from recpress.board.perf import read
 from recpress.board.site import build
+from recpress.board.site.history import Earlier
+from recpress.cli.revision import before_last_change, results_of
 
 
 @click.command("site")
 @click.option("--results", type=click.Path(path_type=Path), default="results", show_default=True, help="Folder.")
 @click.option("--out", type=click.Path(path_type=Path), default="build/site", show_default=True, help="Folder.")
+@click.option("--base", help="Folder or revision to compare with; default: before the last change of the records.")
+@click.option("--perf", type=click.Path(path_type=Path), default=".asv", show_default=True, help="What asv left.")
 @click.option("--serve", is_flag=True, help="Then serve it on this machine alone, until Ctrl-C.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="For --serve.")
-def command(results: Path, out: Path, serve: bool, port: int) -> None:
+def command(results: Path, out: Path, base: str | None, perf: Path, serve: bool, port: int) -> None:
     """Build the leaderboard as static pages; open index.html, no server is needed.
 
     \b
     Examples:
       recpress site
       recpress site --out public --serve
+      recpress site --base v0.1.0
     """
-    built = build(results, out)
+    base = base or before_last_change(results)
+    earlier = Earlier(base, tuple(run.record for run in results_of(base, results).runs)) if base else None
+    built = build(results, out, earlier=earlier, speeds=read(perf))
     left_out = f"; {built.refused} files were left out, the pages' foot names them" if built.refused else ""
     click.echo(f"{built.index}: {built.runs} runs as {built.rows} rows{left_out}.")
     if serve:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,9 @@ from markupsafe import Markup, escape
 from recpress import __version__
 from recpress.board.collect import Collection, Run, collect
 from recpress.board.columns import TIERS
-from recpress.board.site import charts, pages, payload
+from recpress.board.perf import Series
+from recpress.board.site import charts, history, pages, payload
+from recpress.board.site.history import Earlier
 from recpress.board.tables import aggregate, frame, render, sort
 from recpress.board.tiers import Standing, standings
 from recpress.errors import UserError
@@ -77,7 +80,7 @@ def _clear(out: Path) -> None:
     (out / MARKER).write_text("Written by `recpress site`, which may delete this folder.\n", encoding="utf-8")
 
 
-def build(results: Path, out: Path) -> Built:
+def build(results: Path, out: Path, *, earlier: Earlier | None = None, speeds: Sequence[Series] = ()) -> Built:
     """Build the site from a results folder.
 
     Parameters
@@ -86,6 +89,10 @@ def build(results: Path, out: Path) -> Built:
         Folder with ``records/`` and ``machines/``.
     out : Path
         Folder to write; an earlier site in it is replaced, anything else is left alone with an error.
+    earlier : Earlier, optional
+        A state of the results that the history page compares with.
+    speeds : sequence of Series
+        What asv measured of the code.
 
     Raises
     ------
@@ -105,7 +112,6 @@ def build(results: Path, out: Path) -> Built:
         "dataset": pages.dataset_cards(rows["dataset"].unique()),
         "method": pages.method_cards(rows["method"].unique()),
     }
-    days = pages.history(found.runs)
     site = _Site(
         out,
         {
@@ -124,8 +130,7 @@ def build(results: Path, out: Path) -> Built:
     _write_assets(site, specs, families)
     _write_data(site, rows, found, standing)
     _write_pages(site, rows, found, cards)
-    site.page("history.html", "history.html", {"days": days})
-    site.page("feed.xml", "feed.xml", {"days": days, "updated": rows["started"].max()})
+    _write_history(site, found, earlier, speeds)
     return Built(out / "index.html", len(rows), len(found.runs), len(found.refused))
 
 
@@ -146,6 +151,20 @@ def _write_data(site: _Site, rows: pd.DataFrame, found: Collection, standing: di
         site.write(f"data/users/{shard}.js", payload.script("RecPress.receiveUsers", shard, values))
     for name, mine in rows.groupby("dataset"):
         site.write(f"data/{name}.csv", render(mine, "csv"))
+
+
+def _write_history(site: _Site, found: Collection, earlier: Earlier | None, speeds: Sequence[Series]) -> None:
+    context = {
+        "days": history.days(found.runs),
+        "changes": history.changes(earlier, found.runs),
+        "speeds": history.speeds(speeds),
+        "several_machines": len({each.machine for each in speeds}) > 1,
+        "updated": max(history.timestamp(run.record.provenance.started) for run in found.runs),
+    }
+    if speeds:
+        site.write("data/speeds.js", payload.script("RecPress.receivePerf", history.drawn(speeds)))
+    site.page("history.html", "history.html", context)
+    site.page("feed.xml", "feed.xml", context)
 
 
 def _ndcg_by_user(run: Run) -> payload.Values | None:

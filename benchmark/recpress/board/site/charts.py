@@ -255,6 +255,40 @@ def histogram() -> Spec:
     }
 
 
+def history() -> Spec:
+    """One benchmark by commit: points with whiskers, and the level that asv's step detection leaves.
+
+    Rows have ``row``, ``x`` (the commit's place, from 1), ``y``, ``low``, ``high`` and ``level``.
+    """
+    x = {
+        "field": "x",
+        "type": "quantitative",
+        "scale": {"nice": False, "padding": 20},
+        "axis": _axis("commits, oldest first", format="d", tickMinStep=1, grid=False),
+    }
+    y = {"field": "y", "type": "quantitative", "scale": {"zero": False, "padding": 16}, "axis": _axis("Y_TITLE")}
+    return {
+        **_size(320),
+        "data": {"name": "rows"},
+        "layer": [
+            {
+                "transform": [{"filter": "isValid(datum.level)"}],
+                "mark": {"type": "line", "interpolate": "step", "strokeWidth": 1.5, "color": "#c77700"},
+                "encoding": {"x": x, "y": {"field": "level", "type": "quantitative"}},
+            },
+            {
+                "transform": [{"filter": "isValid(datum.low)"}],
+                "mark": {"type": "rule", "strokeWidth": 1.5, "opacity": 0.55, "color": "#1f77b4"},
+                "encoding": {"x": x, "y": {"field": "low", "type": "quantitative"}, "y2": {"field": "high"}},
+            },
+            {
+                "mark": {"type": "point", "filled": True, "size": 60, "opacity": 1, "color": "#1f77b4"},
+                "encoding": {"x": x, "y": y, "tooltip": TIP},
+            },
+        ],
+    }
+
+
 def compiled(families: Sequence[str]) -> dict[str, Spec]:
     """Return every chart as Vega, by name."""
     specs = {
@@ -263,6 +297,7 @@ def compiled(families: Sequence[str]) -> dict[str, Spec]:
         "series": curves(None),
         "ledger": ledger(),
         "histogram": histogram(),
+        "history": history(),
     }
     done = {}
     for name, spec in specs.items():

@@ -185,33 +185,6 @@ def method_page(rows: pd.DataFrame, name: str, card: Any, runs: list[Run], root:
     }
 
 
-def history(runs: Iterable[Run]) -> list[Context]:
-    """Return the runs by day, newest first; in a day by data set, backbone and commit."""
-    days: dict[str, dict[tuple[str, str, str], list[Run]]] = defaultdict(lambda: defaultdict(list))
-    for run in runs:
-        who, made = run.record.identity, run.record.provenance
-        days[made.started[:10]][who.dataset, who.backbone, (made.commit or "unknown")[:10]].append(run)
-    listed = []
-    for date in sorted(days, reverse=True):
-        batches = []
-        for (dataset, backbone, commit), group in sorted(days[date].items()):
-            methods = sorted({run.record.identity.method for run in group})
-            more = f" and {len(methods) - 8} more" if len(methods) > 8 else ""
-            batches.append(
-                {
-                    "dataset": dataset,
-                    "backbone": backbone,
-                    "commit": commit,
-                    "methods": ", ".join(methods[:8]) + more,
-                    "runs": len(group),
-                    "failed": sum(run.record.status != "ok" for run in group),
-                    "updated": max(run.record.provenance.started for run in group),
-                }
-            )
-        listed.append({"date": date, "batches": batches})
-    return listed
-
-
 def chart_rows(rows: pd.DataFrame) -> list[Context]:
     """Return one data set's rows for the picture of the Pareto chart."""
     ok = rows[(rows["status"] == "ok") & rows["ndcg20"].notna() & (rows["mb"] > 0)]
