@@ -15,7 +15,9 @@ from torch import Tensor
 from recpress.codecs import Codec, Dense, LowRank
 from recpress.codecs.artefact import Artefact
 from recpress.codecs.base import nbytes
-from recpress.codecs.product import Product, Residual, optimized_rotation
+from recpress.codecs.lookup import LookupScorer
+from recpress.codecs.packing import pack
+from recpress.codecs.product import Codebooks, Product, Residual, optimized_rotation
 from recpress.errors import UserError
 
 ENCODERS: dict[str, Callable[[Tensor], Codec]] = {
@@ -100,3 +102,34 @@ def test_more_parts_than_columns_are_refused_and_so_are_wrong_codebooks(tmp_path
     Artefact(made, wrong).save(tmp_path / "a")
     with pytest.raises(UserError, match="codebooks of 8 words"):
         Artefact.load(tmp_path / "a")
+
+
+@given(
+    st.sampled_from((Product, Residual)),
+    st.integers(1, 2100),
+    st.integers(1, 9),
+    st.integers(1, 8),
+    st.integers(1, 6),
+    st.integers(1, 12),
+    st.integers(0, 2**31 - 1),
+)
+@settings(max_examples=60, deadline=None)
+def test_kernels_read_the_codes_that_were_packed(
+    kind: type[Codebooks], rows: int, parts: int, bits: int, width: int, queries: int, seed: int
+) -> None:
+    """Decoding and look-ups agree with words named one by one, on either side of where many queries are decoded."""
+    generator = torch.Generator().manual_seed(seed)
+    codes = torch.randint(0, 2**bits, (rows, parts), generator=generator)
+    words = torch.randn(parts, 2**bits, width, generator=generator).half()
+    named = words.float()[torch.arange(parts), codes]
+    if kind is Product:
+        columns = parts * width - seed % width
+        expected = named.flatten(1)[:, :columns]
+    else:
+        columns, expected = width, named.sum(1)
+    codec = kind(pack(codes.to(torch.uint8), bits), words, bits, columns)
+    torch.testing.assert_close(codec.decode(), expected)
+    some = torch.randint(0, rows, (5,), generator=generator)
+    torch.testing.assert_close(codec.decode(some), expected[some])
+    asked = torch.randn(queries, columns, generator=generator)
+    torch.testing.assert_close(LookupScorer(codec).scores(asked), asked @ expected.T, atol=1e-4, rtol=1e-4)

@@ -52,7 +52,7 @@ class FastScanRanker(Ranker):
         flat.is_trained, flat.ntotal = True, codec.shape[0]
         # The index in registers' order keeps a copy: the flat one is let go.
         self._index = faiss.IndexPQFastScan(flat)  # type: ignore[arg-type]  # the stub lacks this constructor
-        self._codec, self._words, self._dense = codec, codec.words.float(), BlockScorer(codec)
+        self._codec, self._dense = codec, BlockScorer(codec)
 
     def scores(self, queries: Tensor, out: Tensor | None = None) -> Tensor:
         """See `Scorer.scores`: exact, of all rows."""
@@ -101,9 +101,9 @@ class FastScanRanker(Ranker):
         """Fill in the lists of the queries asked from this many unseen candidates; return those that may be wrong."""
         if not len(asked):
             return asked
-        parts, _, width = self._words.shape
+        parts, _, width = self._codec.words.shape
         padded = F.pad(queries[asked], (0, parts * width - queries.shape[1])).contiguous()
-        tables = torch.einsum("qmw,mcw->qmc", padded.view(-1, parts, width), self._words)
+        tables = self._codec.products(queries[asked])
         spans = (tables.amax(2) - tables.amin(2)).amax(1)
         slack = ((parts / 2 + 1) * spans / TABLE_LEVELS).numpy()
         taken = wanted + int((seen.indptr[users[asked] + 1] - seen.indptr[users[asked]]).max())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections import Counter
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import faiss
@@ -16,7 +17,8 @@ from torch import Tensor
 
 from recpress.codecs.base import ALL, Codec, Rows, Scorer, nbytes
 from recpress.codecs.fastscan import BITS, FastScanRanker, faiss_threads
-from recpress.codecs.packing import pack, row_bytes, unpack
+from recpress.codecs.lookup import LookupScorer, add_up, lay_out, wide
+from recpress.codecs.packing import pack, row_bytes
 from recpress.codecs.work import Work
 
 # Rows that codebooks are trained on, per codeword: more no longer moves a mean by much (FAISS's own default).
@@ -51,10 +53,33 @@ class Codebooks(Codec):
         """Rows and columns."""
         return (self.codes.shape[0], self.columns)
 
-    def named(self, rows: Rows) -> Tensor:
-        """Return the words that the rows name, float32 of shape (len(rows), M, w)."""
-        codes = unpack(self.codes[rows], self.words.shape[0], self.bits).long()
-        return self.words.float()[torch.arange(self.words.shape[0]), codes]
+    @cached_property
+    def floats(self) -> Tensor:
+        """The words in float32."""
+        return self.words.float()
+
+    @abstractmethod
+    def products(self, queries: Tensor) -> Tensor:
+        """Return the inner products of queries and words, float32 of shape (B, M, 2 ** bits)."""
+
+    def looks_up(self, queries: int) -> bool:
+        """Whether so many queries are answered by look-ups: there are fewer of them than values to decode."""
+        return queries * self.words.shape[0] <= self.columns
+
+    def work(self, queries: int) -> Work:
+        """See `Codec.work`: where tables are looked up, their making, and a look-up per code and query."""
+        if not self.looks_up(queries):
+            return super().work(queries)
+        return self.looked_up(queries)
+
+    def looked_up(self, queries: int) -> Work:
+        """Return the work of look-ups."""
+        lookups = queries * self.shape[0] * self.words.shape[0]
+        return Work({"lookup": lookups, "fp32": queries * self.words.numel()}, self.ledger().total())
+
+    def scorer(self) -> Scorer:
+        """Return the look-ups."""
+        return LookupScorer(self)
 
     def tensors(self) -> dict[str, Tensor]:
         """See `Codec.tensors`."""
@@ -137,22 +162,29 @@ class Product(Codebooks):
 
     def decode(self, rows: Rows = ALL) -> Tensor:
         """See `Codec.decode`."""
-        return self.named(rows).flatten(1)[:, : self.columns]
+        codes = self.codes[rows]
+        parts, _, width = self.words.shape
+        table = torch.empty(len(codes), parts * width)
+        lay_out(codes.numpy(), wide(self.floats.numpy(), width), self.bits, wide(table.numpy(), width))
+        return table[:, : self.columns]
+
+    def products(self, queries: Tensor) -> Tensor:
+        """See `Codebooks.products`: of each part of a query with the words of that part."""
+        parts, _, width = self.words.shape
+        padded = F.pad(queries, (0, parts * width - self.columns))
+        return torch.einsum("qmw,mcw->qmc", padded.view(-1, parts, width), self.floats).contiguous()
 
     def work(self, queries: int) -> Work:
-        """See `Codec.work`: where tables are looked up, their making, and a look-up per code and query."""
-        if not self.scans:
-            return super().work(queries)
-        codes = queries * self.shape[0] * self.words.shape[0]
-        return Work({"lookup": codes, "fp32": queries * self.words.numel()}, self.ledger().total())
+        """See `Codebooks.work`; a scan looks up however many queries there are."""
+        return self.looked_up(queries) if self.scans else super().work(queries)
 
     @property
     def scans(self) -> bool:
-        """Whether codes are scanned as they are; a small table is decoded and multiplied in less time."""
+        """Whether codes are scanned in registers; for a small table that is not worth its making."""
         return self.bits == BITS and self.shape[0] >= LEAST_SCANNED
 
     def scorer(self) -> Scorer:
-        """Return FAISS's fast scan for 4-bit codes of many rows; other codes are decoded in blocks."""
+        """Return FAISS's fast scan for 4-bit codes of many rows, else the look-ups."""
         return FastScanRanker(self) if self.scans else super().scorer()
 
     @staticmethod
@@ -200,7 +232,14 @@ class Residual(Codebooks):
 
     def decode(self, rows: Rows = ALL) -> Tensor:
         """See `Codec.decode`."""
-        return self.named(rows).sum(1)
+        codes = self.codes[rows]
+        table = torch.empty(len(codes), self.columns)
+        add_up(codes.numpy(), self.floats.numpy(), self.bits, table.numpy())
+        return table
+
+    def products(self, queries: Tensor) -> Tensor:
+        """See `Codebooks.products`: of whole queries with the words of each level."""
+        return torch.einsum("qd,mcd->qmc", queries, self.floats).contiguous()
 
     @staticmethod
     def check(words: Tensor, columns: int) -> None:
