@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from pydantic import ValidationError
-from recpress.methods.pruning.edge_sparsify.method import EdgeSparsify, EdgeSparsifyParams, scores
+from recpress.methods.pruning.edge_sparsify.method import EdgeSparsify, EdgeSparsifyParams
 from recpress.methods.pruning.layer_drop.method import LayerDrop, LayerDropParams
 from recpress.methods.quantization.graph_quantization.method import GraphQuantization, GraphQuantizationParams
 
@@ -17,6 +17,7 @@ from recpress.api import Artefact, Graph, Method, Shape, Task, UserItems, make_g
 from recpress.backbones.base import Backbone, fit_embeddings, fit_model
 from recpress.backbones.catalogue import backbone as entry
 from recpress.backbones.recipe import Recipe
+from recpress.codecs.edges import edge_scores
 from recpress.codecs.network import LinearNetwork
 from recpress.errors import UserError
 from recpress.measure import refresh
@@ -89,7 +90,11 @@ def test_the_number_of_edges_is_exact_and_all_are_of_the_graph(score: Any, graph
 def test_degree_keeps_the_edges_of_the_rarest_ends(graph: Graph, backbone: Backbone) -> None:
     edges = graph.user_items
     products = edges.counts[edges.users] * np.bincount(edges.items, minlength=edges.n_items)[edges.items]
-    kept = linear(compress(EdgeSparsify(), EdgeSparsifyParams(keep=0.4, score="degree"), graph, backbone)).graph().user_items
+    kept = (
+        linear(compress(EdgeSparsify(), EdgeSparsifyParams(keep=0.4, score="degree"), graph, backbone))
+        .graph()
+        .user_items
+    )
     chosen = np.isin(
         edges.users.astype(np.int64) * edges.n_items + edges.items, kept.users * np.int64(edges.n_items) + kept.items
     )
@@ -105,14 +110,14 @@ def test_resistance_draws_rare_ends_more_often_and_the_seed_decides() -> None:
     table = torch.zeros(73, 2)
     drawn = []
     for seed in range(60):
-        ranked = scores(graph, table, table, "resistance", make_generator(seed))
+        ranked = edge_scores(graph, table, table, "resistance", make_generator(seed))
         drawn.append(ranked.argsort(descending=True)[:30])
     counts = torch.stack(drawn).flatten().bincount(minlength=graph.user_items.nnz).float() / 60
     alone = counts[-3:].mean()  # weight 2, where all others have 1 + 1/60
     others = counts[:-3].mean()
     assert 1.4 < alone / others < 2.1
     assert not torch.equal(drawn[0], drawn[1])
-    again = scores(graph, table, table, "resistance", make_generator(0)).argsort(descending=True)[:30]
+    again = edge_scores(graph, table, table, "resistance", make_generator(0)).argsort(descending=True)[:30]
     assert torch.equal(drawn[0], again)
 
 

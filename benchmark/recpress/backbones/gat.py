@@ -18,7 +18,7 @@ SLOPE = 0.2  # of the leaky ReLU in the attention, as in the paper
 
 
 class Edges:
-    """Edges of a symmetric graph by rows, with a loop at each node.
+    """Edges of a symmetric graph by rows, with a loop at each node if asked for.
 
     Attributes
     ----------
@@ -29,10 +29,11 @@ class Edges:
         Position of the edge in the other direction.
     """
 
-    def __init__(self, adjacency: Adjacency, device: torch.device) -> None:
+    def __init__(self, adjacency: Adjacency, device: torch.device, *, loops: bool) -> None:
         nodes = np.arange(adjacency.n_nodes, dtype=np.int32)
-        rows = np.concatenate([np.repeat(nodes, np.diff(adjacency.indptr)), nodes])
-        columns = np.concatenate([adjacency.indices, nodes])
+        looped = nodes if loops else nodes[:0]
+        rows = np.concatenate([np.repeat(nodes, np.diff(adjacency.indptr)), looped])
+        columns = np.concatenate([adjacency.indices, looped])
         order = np.lexsort((columns, rows))
         rows, columns = rows[order], columns[order]
         pointers = np.zeros(len(nodes) + 1, np.int32)
@@ -119,7 +120,7 @@ class GAT(Layered):
         if recipe.dim % recipe.heads:
             raise UserError("gat needs a dim in its recipe that its heads divide.")
         super().__init__(graph, recipe, generator)
-        self.edges = Edges(graph.adjacency(), generator.device)
+        self.edges = Edges(graph.adjacency(), generator.device, loops=True)
         self.layers = nn.ModuleList(Attention(recipe.dim, recipe.heads) for _ in range(recipe.layers))
         self.initialise()
 

@@ -12,18 +12,16 @@ from torch import Tensor
 
 from recpress.backbones.base import Backbone
 from recpress.backbones.recipe import Recipe
-from recpress.backbones.references import matrix
 from recpress.backbones.retrain import linear_recipe, of_nodes
 from recpress.codecs.artefact import Artefact
 from recpress.codecs.base import Codec, Encoder
 from recpress.codecs.clipping import clipped
 from recpress.codecs.constant import Constant
 from recpress.codecs.dense import Dense
-from recpress.codecs.histories import encode_histories, history_bytes
+from recpress.codecs.edges import encode_edges
 from recpress.codecs.layered import FORWARD, Activations, LayeredNetwork
 from recpress.codecs.network import LinearNetwork, Network, narrow_degrees
 from recpress.codecs.packing import row_bytes
-from recpress.codecs.sparse import Sparse
 from recpress.codecs.uniform import Uniform
 from recpress.data.graph import Graph
 from recpress.data.interactions import UserItems
@@ -43,8 +41,8 @@ ENCODERS: dict[BaseName, Encoder] = {
 }
 # The integer types by bytes, the largest first.
 INTEGERS: tuple[BaseName, ...] = ("int8", "int6", "int4", "int3", "int2")
-# A network's part of header and manifest, beyond what every artefact has; of one with layers, for each matrix too.
-NETWORK_BYTES, MATRIX_BYTES = 768, 720
+# A matrix's part of header and manifest, with the vectors that go with it.
+MATRIX_BYTES = 720
 
 
 def propagating_recipe(backbone: Backbone, graph: Graph) -> Recipe:
@@ -61,11 +59,6 @@ def propagating_recipe(backbone: Backbone, graph: Graph) -> Recipe:
     return recipe
 
 
-def encode_edges(interactions: UserItems) -> Sparse:
-    """Store who is connected with what, in the smallest layout."""
-    return encode_histories(matrix(interactions))
-
-
 def encode_base(table: Tensor, values: BaseName) -> Codec:
     """Store a base table; one of zeros (users that are functions of their items) takes four bytes."""
     return ENCODERS[values](table) if table.any() else Constant.encode(table)
@@ -76,11 +69,6 @@ def base_bytes(rows: int, columns: int, values: BaseName) -> int:
     if values in ("fp32", "fp16"):
         return rows * columns * (4 if values == "fp32" else 2)
     return rows * (row_bytes(columns, int(values.removeprefix("int"))) + 4)
-
-
-def edge_bytes(n_users: int, n_items: int, count: int) -> int:
-    """Return the bytes of so many edges, and of what a network adds to header and manifest."""
-    return history_bytes(n_users, n_items, count) + NETWORK_BYTES
 
 
 def mean_coefficients(recipe: Recipe, layers: int) -> Tensor:

@@ -4,24 +4,18 @@ from __future__ import annotations
 
 from typing import Literal
 
-import numpy as np
-import torch
-import torch.nn.functional as F
-from torch import Tensor
-
-from recpress.api import Artefact, Field, Graph, Method, Params, Shape, Task, UserItems, largest
+from recpress.api import Artefact, Field, Method, Params, Shape, Task, largest
+from recpress.codecs.edges import Score, edge_bytes, edge_scores, kept_edges
 from recpress.codecs.graph_form import (
     INTEGERS,
     BaseName,
     Coefficients,
     base_bytes,
-    edge_bytes,
     linear_artefact,
     propagating_recipe,
 )
 from recpress.codecs.pruned import largest_mask
 
-Score = Literal["degree", "cosine", "resistance", "random"]
 # Shares of the edges among which a budget is met.
 SHARES = [kept / 20 for kept in range(18, -1, -1)]
 
@@ -53,32 +47,6 @@ def tensor_bytes(params: EdgeSparsifyParams, shape: Shape) -> int:
     return tables + edge_bytes(shape.n_users, shape.n_items, kept) + degrees + 64
 
 
-def scores(graph: Graph, users: Tensor, items: Tensor, score: Score, generator: torch.Generator) -> Tensor:
-    """Return what decides which edges stay, float64 of shape (edges,), the largest first.
-
-    Drawing k edges without replacement with weights w is keeping the k largest ``log(u) / w``, u uniform (Efraimidis
-    and Spirakis 2006). Weights ``1/d_u + 1/d_i`` are, but for a factor between 1/2 and one over the spectral gap, the
-    effective resistances that Spielman and Srivastava 2011 draw by (Lovász 1993, "Random walks on graphs", section 3).
-    """
-    edges = graph.user_items
-    owners, targets = torch.from_numpy(edges.users).long(), torch.from_numpy(edges.items).long()
-    by_user = torch.from_numpy(edges.counts).double()[owners]
-    by_item = torch.bincount(targets, minlength=graph.n_items).double()[targets]
-    if score == "degree":
-        return -(by_user.log() + by_item.log())
-    if score == "cosine":
-        return (F.normalize(users)[owners] * F.normalize(items)[targets]).sum(1).double()
-    drawn = torch.rand(len(owners), generator=generator, dtype=torch.float64).clamp_min(1e-300).log()
-    return drawn / (1 / by_user + 1 / by_item) if score == "resistance" else drawn
-
-
-def kept_edges(edges: UserItems, mask: Tensor) -> UserItems:
-    """Return the edges that a mask of shape (edges,) keeps."""
-    kept = mask.numpy()
-    indptr = np.concatenate([[0], np.cumsum(kept)])[edges.indptr]
-    return UserItems(indptr.astype(np.int64), edges.items[kept], edges.n_items)
-
-
 class EdgeSparsify(Method[EdgeSparsifyParams]):
     """Keep a share of the edges, chosen without training, and propagate the backbone's base tables over them."""
 
@@ -93,7 +61,7 @@ class EdgeSparsify(Method[EdgeSparsifyParams]):
         """See `Method.compress`."""
         params, backbone, edges = task.params, task.backbone, task.graph.user_items
         recipe = propagating_recipe(backbone, task.graph)
-        ranked = scores(task.graph, backbone.base_users, backbone.base_items, params.score, task.generator)
+        ranked = edge_scores(task.graph, backbone.base_users, backbone.base_items, params.score, task.generator)
         mask = largest_mask(ranked[None], 1 - params.keep)[0]
         return linear_artefact(
             backbone,

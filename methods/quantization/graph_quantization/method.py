@@ -9,12 +9,12 @@ from pydantic import model_validator
 from torch import Tensor
 
 from recpress.api import Artefact, Codec, Dense, Field, Method, Params, Shape, Task, Uniform, largest
+from recpress.codecs.edges import edge_bytes
 from recpress.codecs.graph_form import (
     INTEGERS,
     MATRIX_BYTES,
     BaseName,
     base_bytes,
-    edge_bytes,
     encode_base,
     network_of,
 )
