@@ -1,5 +1,7 @@
 import sys
 from pathlib import Path
 
-# Test files share the generator of made-up records; with importlib mode nothing puts this folder on the path.
+# Test files share the generator of made-up records, and a script that measures the site; with importlib mode nothing
+# puts these folders on the path.
 sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[2] / "benchmark" / "perf"))

@@ -8,12 +8,16 @@ from __future__ import annotations
 import argparse
 import base64
 import hashlib
+import json
+import math
 import zlib
+from collections.abc import Sequence
 from itertools import islice, product
 from pathlib import Path
 
 import numpy as np
 
+from recpress.hashing import sha256_file
 from recpress.record import (
     Bytes,
     Cost,
@@ -26,6 +30,7 @@ from recpress.record import (
     Record,
     relative_path,
 )
+from recpress.run.attest import Attestation, Ratio, place
 
 DATASETS = {"synthetic-small": (943, 1682), "synthetic-mid": (6040, 3706), "synthetic-large": (29858, 40981)}
 BACKBONES = {"lightgcn": 1.0, "mf": 0.93}
@@ -199,6 +204,79 @@ def write_folder(results: Path, made: list[Record]) -> Path:
     (results / "machines").mkdir(parents=True, exist_ok=True)
     (results / "machines" / f"{MACHINE}.json").write_text('{"cpu": "a made-up CPU", "cores": 2}\n', encoding="utf-8")
     return results
+
+
+def write_asv(folder: Path, values: Sequence[Sequence[float | None]], versions: Sequence[str] | None = None) -> Path:
+    """Write results as asv does: a benchmark with one parameter of two values, a file a commit."""
+    results = folder / "results"
+    (results / "vm").mkdir(parents=True)
+    about = {"unit": "seconds", "param_names": ["batch"], "params": [["'1'", "'256'"]]}
+    (results / "benchmarks.json").write_text(json.dumps({"bench.Topk.time_rank": about, "version": 2}))
+    (results / "vm" / "machine.json").write_text("{}")
+    for at, both in enumerate(values):
+        row = [
+            both,
+            [["'1'", "'256'"]],
+            (versions or ["v1"] * len(values))[at],
+            0,
+            0,
+            [0.9, -math.inf],
+            [1.1, math.inf],
+        ]
+        raw = {
+            "commit_hash": f"{at:040x}",
+            "date": 1_790_000_000_000 + 86_400_000 * at,
+            "params": {"machine": "vm"},
+            "result_columns": [
+                "result",
+                "params",
+                "version",
+                "started_at",
+                "duration",
+                "stats_ci_99_a",
+                "stats_ci_99_b",
+            ],
+            "results": {"bench.Topk.time_rank": row},
+        }
+        (results / "vm" / f"{at:08x}-existing.json").write_text(json.dumps(raw))
+    return folder
+
+
+def repeated(of: Record, sha256: str, **update: object) -> Attestation:
+    """Return an attestation that agrees with a record, but for what is given."""
+    assert of.quality
+    assert of.bytes
+    made = Attestation(
+        event="rerun",
+        record=relative_path(of.identity).as_posix(),
+        sha256=sha256,
+        machine=of.provenance.machine,
+        date="2026-10-02T00:00:00+00:00",
+        commit=None,
+        command="recpress rerun --sample 1 --seed 0",
+        status="ok",
+        metrics=of.quality.metrics,
+        retention=of.quality.retention,
+        bytes=of.bytes.file,
+        latency={
+            each.scenario: Ratio(ratio=each.ratio, low=each.ratio_low, high=each.ratio_high, noisy=False)
+            for each in of.latency
+        },
+    )
+    return made.model_copy(update=update)
+
+
+def put(results: Path, made: Attestation) -> Path:
+    """Write an attestation where it belongs."""
+    path = results / place(made)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(made.model_dump_json(), encoding="utf-8")
+    return path
+
+
+def repeat(results: Path, record: Record) -> None:
+    """Attest that a record of a results folder was run again and is the same."""
+    put(results, repeated(record, sha256_file(results / relative_path(record.identity))))
 
 
 if __name__ == "__main__":

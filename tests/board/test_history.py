@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -23,45 +22,9 @@ ATOM = "{http://www.w3.org/2005/Atom}"
 CELL = ("synthetic-small", "mf", "quantization", "uniform", "1/4")
 
 
-def write_asv(folder: Path, values: Sequence[Sequence[float | None]], versions: Sequence[str] | None = None) -> Path:
-    """Write results as asv does: a benchmark with one parameter of two values, a file a commit."""
-    results = folder / "results"
-    (results / "vm").mkdir(parents=True)
-    about = {"unit": "seconds", "param_names": ["batch"], "params": [["'1'", "'256'"]]}
-    (results / "benchmarks.json").write_text(json.dumps({"bench.Topk.time_rank": about, "version": 2}))
-    (results / "vm" / "machine.json").write_text("{}")
-    for at, both in enumerate(values):
-        row = [
-            both,
-            [["'1'", "'256'"]],
-            (versions or ["v1"] * len(values))[at],
-            0,
-            0,
-            [0.9, -math.inf],
-            [1.1, math.inf],
-        ]
-        raw = {
-            "commit_hash": f"{at:040x}",
-            "date": 1_790_000_000_000 + 86_400_000 * at,
-            "params": {"machine": "vm"},
-            "result_columns": [
-                "result",
-                "params",
-                "version",
-                "started_at",
-                "duration",
-                "stats_ci_99_a",
-                "stats_ci_99_b",
-            ],
-            "results": {"bench.Topk.time_rank": row},
-        }
-        (results / "vm" / f"{at:08x}-existing.json").write_text(json.dumps(raw))
-    return folder
-
-
 def test_series_have_their_parameters_intervals_and_steps(tmp_path: Path) -> None:
     jitter = [0.0, 0.01, -0.01, 0.005, -0.004, 0.008, -0.006, 0.002]
-    folder = write_asv(
+    folder = synthetic.write_asv(
         tmp_path, [[1 + each, 2 + each] for each in jitter] + [[1.5 + each, 2 + each] for each in jitter]
     )
     one, batch = read(folder)
@@ -76,7 +39,7 @@ def test_series_have_their_parameters_intervals_and_steps(tmp_path: Path) -> Non
 
 
 def test_what_failed_or_was_another_benchmark_is_left_out(tmp_path: Path) -> None:
-    folder = write_asv(tmp_path, [[1, 2], [None, 2], [3, 4], [5, 6]], ["old", "new", "new", "new"])
+    folder = synthetic.write_asv(tmp_path, [[1, 2], [None, 2], [3, 4], [5, 6]], ["old", "new", "new", "new"])
     one, batch = read(folder)
     assert [point.value for point in one.points] == [3, 5]
     assert [point.value for point in batch.points] == [2, 4, 6]
@@ -85,7 +48,7 @@ def test_what_failed_or_was_another_benchmark_is_left_out(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("text", ["{", "[]", "{}", '{"date": "soon", "results": {}}'])
 def test_what_asv_did_not_write_is_named(tmp_path: Path, text: str) -> None:
-    folder = write_asv(tmp_path, [[1, 2]])
+    folder = synthetic.write_asv(tmp_path, [[1, 2]])
     (folder / "results" / "vm" / "stray.json").write_text(text)
     with pytest.raises(UserError, match=r"stray\.json is not a result of asv"):
         read(folder)
@@ -122,7 +85,7 @@ def test_without_an_earlier_state_or_benchmarks_it_says_so(worse: tuple[Path, Ea
 
 
 def test_benchmarks_are_a_table_and_data(worse: tuple[Path, Earlier], tmp_path: Path) -> None:
-    folder = write_asv(
+    folder = synthetic.write_asv(
         tmp_path / "asv", [[1 + at % 2 / 100, 2] for at in range(8)] + [[1.5 + at % 2 / 100, 2] for at in range(8)]
     )
     site = build(worse[0], tmp_path / "site", speeds=read(folder)).index.parent
@@ -165,7 +128,10 @@ def test_the_verb_compares_with_what_it_is_told(worse: tuple[Path, Earlier], tmp
     results, earlier = worse
     synthetic.write_folder(tmp_path / "before", list(earlier.records))
     words = ["--results", str(results), "--out", str(tmp_path / "out"), "--base", str(tmp_path / "before")]
-    assert CliRunner().invoke(command, [*words, "--perf", str(write_asv(tmp_path / "asv", [[1, 2]]))]).exit_code == 0
+    assert (
+        CliRunner().invoke(command, [*words, "--perf", str(synthetic.write_asv(tmp_path / "asv", [[1, 2]]))]).exit_code
+        == 0
+    )
     text = (tmp_path / "out" / "history.html").read_text("utf-8")
     assert "1 worse" in text
     assert "bench.Topk.time_rank" in text

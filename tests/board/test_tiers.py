@@ -14,7 +14,7 @@ from recpress.board.tables import aggregate, frame
 from recpress.board.tiers import standings
 from recpress.data.card import dataset_card
 from recpress.record import Record, relative_path
-from recpress.run.attest import Attestation, Ratio, place
+from recpress.run.attest import Attestation, Ratio
 
 CELL = ("synthetic-small", "mf", "quantization", "uniform", "1/4")
 ELSEWHERE = "fedcba9876543210"
@@ -38,35 +38,7 @@ def first(folder: Path) -> Run:
 
 
 def repeated(run: Run, **update: object) -> Attestation:
-    """An attestation that agrees with a record, but for what is given."""
-    record = run.record
-    assert record.quality
-    assert record.bytes
-    made = Attestation(
-        event="rerun",
-        record=run.file,
-        sha256=run.sha256,
-        machine=record.provenance.machine,
-        date="2026-10-02T00:00:00+00:00",
-        commit=None,
-        command="recpress rerun --sample 1 --seed 0",
-        status="ok",
-        metrics=record.quality.metrics,
-        retention=record.quality.retention,
-        bytes=record.bytes.file,
-        latency={
-            each.scenario: Ratio(ratio=each.ratio, low=each.ratio_low, high=each.ratio_high, noisy=False)
-            for each in record.latency
-        },
-    )
-    return made.model_copy(update=update)
-
-
-def put(folder: Path, made: Attestation) -> Path:
-    path = folder / place(made)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(made.model_dump_json(), encoding="utf-8")
-    return path
+    return synthetic.repeated(run.record, run.sha256, **update)
 
 
 def tier(folder: Path) -> str:
@@ -84,17 +56,17 @@ def test_a_record_alone_is_what_its_checks_make_it(folder: Path) -> None:
     assert tier(folder) == "checked in CI"
     next((folder / "machines").glob("0*.json")).unlink()
     assert tier(folder) == "self-reported"
-    put(folder, repeated(first(folder)))
+    synthetic.put(folder, repeated(first(folder)))
     assert tier(folder) == "self-reported"
 
 
 def test_each_repetition_lifts_as_far_as_it_goes(folder: Path) -> None:
     run = first(folder)
-    put(folder, repeated(run, event="rescored", bytes=None, latency={}))
+    synthetic.put(folder, repeated(run, event="rescored", bytes=None, latency={}))
     assert tier(folder) == "re-scored"
-    put(folder, repeated(run))
+    synthetic.put(folder, repeated(run))
     assert tier(folder) == "re-run"
-    put(folder, repeated(run, machine=ELSEWHERE, latency=slower(run.record)))
+    synthetic.put(folder, repeated(run, machine=ELSEWHERE, latency=slower(run.record)))
     assert tier(folder) == "re-run elsewhere"
     assert [each for each in check(folder) if each.check == "attested"] == []
 
@@ -112,17 +84,17 @@ def test_a_repetition_that_differs_lifts_nothing_and_says_in_what(folder: Path) 
         ({"latency": {}}, "was not timed"),
         ({"status": "failed"}, "status"),
     ):
-        put(folder, repeated(run, **update))
+        synthetic.put(folder, repeated(run, **update))
         standing = standings(collect(folder))[run.id]
         assert standing.tier == "checked in CI"
         assert any(said in each for each in standing.repetitions[0].differs), said
-    put(folder, repeated(run, latency=slower(run.record, noisy=True)))
+    synthetic.put(folder, repeated(run, latency=slower(run.record, noisy=True)))
     assert tier(folder) == "re-run"
 
 
 def test_an_attestation_of_what_a_record_was_counts_for_nothing(folder: Path) -> None:
     run = first(folder)
-    put(folder, repeated(run))
+    synthetic.put(folder, repeated(run))
     assert tier(folder) == "re-run"
     path = folder / run.file
     path.write_text(path.read_text(encoding="utf-8") + "\n", encoding="utf-8")
@@ -131,7 +103,7 @@ def test_an_attestation_of_what_a_record_was_counts_for_nothing(folder: Path) ->
 
 def test_broken_attestations_are_refused_by_name(folder: Path) -> None:
     run = first(folder)
-    path = put(folder, repeated(run))
+    path = synthetic.put(folder, repeated(run))
     good = path.read_text(encoding="utf-8")
 
     def findings() -> set[tuple[str, str]]:
@@ -144,15 +116,15 @@ def test_broken_attestations_are_refused_by_name(folder: Path) -> None:
         assert findings() == {(file, "readable")}
         assert tier(folder) == "checked in CI"
     path.unlink()
-    stranger = put(folder, repeated(run, machine="unknown"))
+    stranger = synthetic.put(folder, repeated(run, machine="unknown"))
     assert findings() == {(stranger.relative_to(folder).as_posix(), "attested")}
     stranger.unlink()
-    orphan = put(folder, repeated(run, record="records/ml-100k/mf/uniform/1-2.seed0.json"))
+    orphan = synthetic.put(folder, repeated(run, record="records/ml-100k/mf/uniform/1-2.seed0.json"))
     assert findings() == {(orphan.relative_to(folder).as_posix(), "attested")}
 
 
 def test_a_row_has_the_tier_of_its_least_repeated_seed(folder: Path) -> None:
-    put(folder, repeated(first(folder)))
+    synthetic.put(folder, repeated(first(folder)))
     found = collect(folder)
     tiers = standings(found)
     rows = aggregate(frame((run.record for run in found.runs), (tiers[run.id].tier for run in found.runs)))

@@ -17,6 +17,9 @@ from typing import Any
 
 from recpress.errors import UserError
 
+# What asv, too, reports as a regression by default.
+LEAST_STEP = 0.05
+
 
 @dataclass(frozen=True)
 class Point:
@@ -64,10 +67,11 @@ class Series:
 
     @property
     def step(self) -> float:
-        """Relative change at the last step; NaN without one."""
-        if len(self.levels) < 2 or not self.levels[-2].value:
+        """Relative change at the last step; NaN without one, or where it is too small or too new to be told."""
+        if len(self.levels) < 2 or not self.levels[-2].value or self.levels[-1].last == self.levels[-1].first:
             return math.nan
-        return self.levels[-1].value / self.levels[-2].value - 1
+        change = self.levels[-1].value / self.levels[-2].value - 1
+        return change if abs(change) > LEAST_STEP else math.nan
 
     @property
     def is_cost(self) -> bool:

@@ -66,14 +66,23 @@ def _axis(title: str, **more: Any) -> Spec:
     return {"title": title, "titleFontWeight": "normal", "labelOverlap": True, **more}
 
 
-def _label() -> Spec:
-    """Text beside a point; the page says on which side there is room."""
-    return {
+def _labels(x: Spec, y: Spec, **look: Any) -> list[Spec]:
+    """Text beside points, over a rim of the page's colour; the page says on which side there is room."""
+    mark = {
         "type": "text",
-        "color": "INK",
         "align": {"expr": "datum.flip ? 'right' : 'left'"},
         "dx": {"expr": "datum.flip ? -9 : 9"},
+        **look,
     }
+    rim = {"stroke": "PAPER", "strokeWidth": 4, "strokeJoin": "round", "strokeOpacity": 0.85}
+    return [
+        {
+            "transform": [{"filter": "isValid(datum.label)"}],
+            "mark": {**mark, "color": colour, **more},
+            "encoding": {"x": x, "y": y, "text": {"field": "label"}},
+        }
+        for colour, more in (("PAPER", rim), ("INK", {}))
+    ]
 
 
 def pareto(families: Sequence[str]) -> Spec:
@@ -132,11 +141,7 @@ def pareto(families: Sequence[str]) -> Spec:
                     "tooltip": TIP,
                 },
             },
-            {
-                "transform": [{"filter": "isValid(datum.label)"}],
-                "mark": {**_label(), "dy": -11, "fontSize": 12},
-                "encoding": {"x": x, "y": y, "text": {"field": "label"}},
-            },
+            *_labels(x, y, dy=-11, fontSize=12),
         ],
     }
 
@@ -193,11 +198,7 @@ def curves(families: Sequence[str] | None) -> Spec:
                 "mark": {"type": "point", "filled": True, "size": 60, "cursor": "pointer", "opacity": 1},
                 "encoding": {"x": x, "y": y, "color": colour, "shape": shape, "tooltip": TIP},
             },
-            {
-                "transform": [{"filter": "isValid(datum.label)"}],
-                "mark": {**_label(), "fontSize": 11},
-                "encoding": {"x": x, "y": y, "text": {"field": "label"}},
-            },
+            *_labels(x, y, fontSize=11),
         ],
     }
 
@@ -337,6 +338,7 @@ def picture(rows: list[dict[str, Any]], families: Sequence[str], width: int = 76
         .replace("X_TITLE", "size on disk [MB], log scale")
         .replace("Y_TITLE", "NDCG@20")
         .replace("INK", "#1a1f26")
+        .replace("PAPER", "#ffffff")
     )
     return {**json.loads(text), "width": width, "background": "white", "data": {"name": "rows", "values": rows}}
 

@@ -18,6 +18,7 @@ from recpress.record import Record
 
 Context = dict[str, Any]
 MOST_CHANGES = 200
+MOST_BATCHES = 100
 MOST_SERIES = 200
 # asv's unit: what it is shown in, and how many of that it is.
 SHOWN_IN = {"seconds": ("ms", 1e3), "bytes": ("MB", 1e-6), "joules": ("mJ", 1e3), "unit": ("", 1.0)}
@@ -41,15 +42,18 @@ def timestamp(text: str) -> str:
 
 
 def days(runs: Iterable[Run]) -> list[Context]:
-    """Return the runs by day, newest first; in a day by data set, backbone and commit."""
+    """Return the latest runs by day, newest first; in a day by data set, backbone and commit."""
     found: dict[str, dict[tuple[str, str, str], list[Run]]] = defaultdict(lambda: defaultdict(list))
     for run in runs:
         who, made = run.record.identity, run.record.provenance
         found[timestamp(made.started)[:10]][who.dataset, who.backbone, (made.commit or "unknown")[:10]].append(run)
-    return [
-        {"date": date, "batches": [_batch(*key, group) for key, group in sorted(found[date].items())]}
-        for date in sorted(found, reverse=True)
-    ]
+    shown: list[Context] = []
+    for date in sorted(found, reverse=True):
+        batches = [_batch(*key, group) for key, group in sorted(found[date].items())]
+        if shown and sum(len(day["batches"]) for day in shown) + len(batches) > MOST_BATCHES:
+            break
+        shown.append({"date": date, "batches": batches[:MOST_BATCHES]})
+    return shown
 
 
 def _batch(dataset: str, backbone: str, commit: str, group: Sequence[Run]) -> Context:
@@ -120,9 +124,7 @@ def speeds(series: Sequence[Series]) -> Context:
                 "latest": f"{scale * each.points[-1].value:.4g}",
                 "unit": unit,
                 "commit": each.points[-1].commit[:10],
-                "step": f"{100 * each.step:+.1f} % at {each.points[each.levels[-1].first].commit[:10]}"
-                if stepped
-                else "–",
+                "step": step,
                 "verdict": verdict,
             }
         )

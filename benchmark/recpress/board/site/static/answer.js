@@ -128,10 +128,19 @@ RecPress.answer = (function () {
       if (!first || !current()) return;
       const words = RecPress.whoPays(first.record);
       if (words) facts.append(h("dt", {}, "For whom"), h("dd", {}, words));
-      facts.append(h("dt", {}, "Run it again"), h("dd", {}, RecPress.command(first.record.provenance.command)));
+      facts.append(h("dt", {}, "Run it again"), h("dd", {}, RecPress.command(first.record.provenance.command), again(first.record)));
     } catch {
       facts.append(h("dt", {}, "Run it again"), h("dd", {}, "The record could not be loaded."));
     }
+  }
+
+  // What the command needs: the code of then, and so much time.
+  function again(record) {
+    const { commit, seconds } = record.provenance;
+    const training = record.cost && record.cost.backbone_seconds;
+    const took = (time) => (time < 90 ? `${RecPress.significant(time, 2)} s` : `${RecPress.significant(time / 60, 2)} min`);
+    return h("small", {}, commit ? `In a checkout of the repository, made at ${commit.slice(0, 10)}. ` : "In a checkout of the repository. ",
+      `It took ${took(seconds)}${training ? `, and ${took(training)} to train the backbone` : ""}.`);
   }
 
   let latest = 0;

@@ -1,15 +1,19 @@
-// Which items get a label, so that labels stay apart along one axis: a map to "end" for those near its far end.
+// Charts: which marks get a label, and how a compiled chart is drawn.
 "use strict";
-RecPress.spaced = function (items, position, gap, first) {
+// Which items get a label, so that labels stay apart along one axis: a map to "end" for those that stand on the left of
+// their mark. extent(item) is the share of the axis that its label takes; the axis holds all of `drawn`.
+RecPress.spaced = function (items, position, extent, first, drawn = items) {
   const at = items.filter((item) => Number.isFinite(position(item)));
-  const places = at.map(position);
+  const places = drawn.map(position).filter(Number.isFinite);
   const low = Math.min(...places), range = Math.max(...places) - low || 1;
   const taken = [], labelled = new Map();
-  for (const item of at.includes(first) ? [first, ...at] : at) {
-    const place = (position(item) - low) / range;
-    if (labelled.has(item) || taken.some((other) => Math.abs(other - place) < gap)) continue;
-    taken.push(place);
-    labelled.set(item, place > 0.85 ? "end" : "start");
+  for (const item of at.includes(first) ? [first, ...at.filter((each) => each !== first)] : at) {
+    const place = (position(item) - low) / range, size = extent(item);
+    const side = place + size > 1 ? "end" : "start";
+    const [from, to] = side === "end" ? [place - size, place] : [place, place + size];
+    if (taken.some(([start, end]) => from < end && to > start)) continue;
+    taken.push([from, to]);
+    labelled.set(item, side);
   }
   return labelled;
 };
@@ -20,6 +24,7 @@ RecPress.chart = function (place, name, options) {
   let rows = [];
   let made = Promise.resolve();
   let titles = {};
+  const said = place.getAttribute("aria-label");
 
   function colours() {
     const style = getComputedStyle(document.documentElement);
@@ -39,13 +44,15 @@ RecPress.chart = function (place, name, options) {
   }
 
   async function embed() {
-    const { ink, muted, line } = colours();
-    let text = JSON.stringify(RecPress.specs[name]).replaceAll('"INK"', () => JSON.stringify(ink));
+    const { ink, muted, line, paper } = colours();
+    let text = JSON.stringify(RecPress.specs[name]).replaceAll('"INK"', () => JSON.stringify(ink)).replaceAll('"PAPER"', () => JSON.stringify(paper));
     if (options.series) text = text.replaceAll('"SERIES"', () => options.series.map((name) => JSON.stringify(name)).join(","));
     const spec = JSON.parse(text);
     for (const signal of spec.signals || []) if (signal.name in titles) signal.value = titles[signal.name];
     spec.data.find((each) => each.name === "rows").values = rows;
     const axis = { labelColor: muted, titleColor: muted, gridColor: line, domainColor: line, tickColor: line, labelFontSize: 12, titleFontSize: 12 };
+    // Vega would call every chart "Vega visualization".
+    spec.description = said;
     if (view) view.finalize();
     const result = await vegaEmbed(place, spec, {
       mode: "vega", actions: false, logLevel: 1, renderer: options.renderer || "canvas",

@@ -27,6 +27,7 @@
     if (row === first || value === null || base === null || base === 0) return null;
     const points = column.unit === "%";
     const change = points ? value - base : 100 * (value / base - 1);
+    if (!points && change > 900) return h("small", {}, ` ${RecPress.significant(1 + change / 100, 2)}×`);
     return h("small", {}, ` ${change >= 0 ? "+" : ""}${change.toFixed(1)} ${points ? "points" : "%"}`);
   }
 
@@ -65,6 +66,9 @@
     const settings = rows.map((row, place) => ({ shard: store.shard(row), runs: loaded[place] }));
     const comparable = settings.map((each) => each.runs.length && settings[0].runs.length && each.runs[0].record.identity.split === settings[0].runs[0].record.identity.split);
     const found = await Promise.all(settings.slice(1).map((each, place) => (comparable[place + 1] ? RecPress.pairedTest(each, settings[0]) : null)));
+    if (found.every((test) => test === null)) {
+      return h("section", {}, h("h2", {}, "NDCG@20, paired by user"), h("p", {}, "This site was built without the per-user results of these runs, or they are not of the same users: no paired test."));
+    }
     const percent = (share) => (100 * share).toFixed(1);
     const lines = found.map((test, place) => h("tr", {}, h("th", { scope: "row" }, store.name(rows[place + 1])), test === null
       ? h("td", { colspan: "4" }, "No per-user results on this site, or not of the same users.")
@@ -85,7 +89,12 @@
     const every = new Map(Array.from({ length: store.size }, (_, row) => [store.id(row), row]));
     const rows = ids().filter((id) => every.has(id)).slice(0, 4).map((id) => every.get(id));
     if (rows.length < 2) {
-      place.replaceChildren(h("p", {}, "Pick two to four rows in a table and press Compare. ", h("a", { href: "index.html" }, "To the overview")));
+      const missing = ids().filter((id) => !every.has(id));
+      place.replaceChildren(...[
+        h("p", { class: "lead" }, "Two to four runs side by side: every figure with its range, and the paired test by user."),
+        missing.length ? h("p", { class: "warning" }, `Not on this board: ${missing.join(", ")}.`) : null,
+        h("p", {}, "Tick two to four rows in a table, for example on the ", h("a", { href: "index.html" }, "overview"), ", and press Compare."),
+      ].filter(Boolean));
       return;
     }
     const notes = h("div", {});

@@ -19,11 +19,17 @@
       .filter((row) => store.number("kept", row) !== null && store.number("smaller", row) > 0);
   }
 
+  // A line joins the budgets of its series. Explicit parameters are no step on it, unless they are all there is.
+  function onLines(rows, series) {
+    const budgeted = new Set(rows.filter((row) => store.number("budget", row) !== null).map(series));
+    return rows.filter((row) => !budgeted.has(series(row)) || store.number("budget", row) !== null);
+  }
+
   function rowsOf(equal, series) {
-    const found = fitting(equal);
+    const found = onLines(fitting(equal), series);
     // Each line is named at its small end, where there is room; a legend names the lines of a method's page.
     const last = new Map(found.map((row) => [series(row), row]));
-    const named = method ? new Map() : RecPress.spaced([...last.values()], (row) => store.number("kept", row), 0.045);
+    const named = method ? new Map() : RecPress.spaced([...last.values()], (row) => store.number("kept", row), () => 0.045);
     return found.map((row) => {
       const [low, high] = store.range("kept", row);
       return {

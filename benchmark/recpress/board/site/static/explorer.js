@@ -9,10 +9,10 @@
   const MARKS = 1000;
   const LISTS = { family: "family", division: "division", form: "serve_form", protocol: "protocol", status: "status" };
   const HEADLINE = [...store.columns.values()].filter((column) => column.headline).map((column) => column.key);
-  // The two that fit least into a page's width are a click away.
-  const AWAY = ["recall20", "batch_ms"];
+  // Those that fit least into a page's width are a click away.
+  const AWAY = ["recall20", "batch_ms", "batch_ratio"];
   const ORDER = ["method", "setting", "dataset", "backbone",
-    ...HEADLINE.filter((key) => !store.isText(key) && !AWAY.includes(key)), "status", "tier", "seeds"];
+    ...HEADLINE.filter((key) => !store.isText(key) && !AWAY.includes(key) && key !== "analytic_mj"), "tier", "analytic_mj", "status", "seeds"];
   const CHOICES = ["method", "setting", "dataset", "backbone",
     ...[...store.columns.keys()].filter((key) => !["method", "setting", "dataset", "backbone", "status", "tier"].includes(key)), "status", "tier", "seeds"];
 
@@ -68,8 +68,10 @@
     const y = state.dataset === "all" && state.y !== "kept" ? "kept" : state.y;
     const picked = new Set(state.runs);
     const points = [];
-    const named = RecPress.spaced(rows.filter((row) => row === answer || marks.has(row)), (row) => Math.log(store.number(x, row)), 0.09, answer);
+    // A letter of a label takes about 6.5 pixels, and there is room for a mark before it.
+    const labelWidth = (row) => (6.5 * store.name(row).length + 16) / Math.max(place.clientWidth - 90, 200);
     const drawable = rows.filter((row) => store.number(x, row) > 0 && store.number(y, row) !== null && store.word("status", row) === "ok");
+    const named = RecPress.spaced(rows.filter((row) => row === answer || marks.has(row)), (row) => Math.log(store.number(x, row)), labelWidth, answer, drawable);
     const chosen = (row) => row === answer || (picked.size > 0 && picked.has(store.id(row)));
     // A picture of thousands of marks tells no more than an even sample of them, and takes longer to draw.
     const step = Math.ceil(drawable.length / MARKS);

@@ -11,16 +11,17 @@ RecPress.receivePerf = function (series) {
   function show() {
     const { name, unit, points } = series[Number(choice.value)];
     const rows = points.map((point, at) => ({ x: at + 1, y: point.y, low: point.low, high: point.high, level: point.level, row: { ...point, unit } }));
-    place.setAttribute("aria-label", `${name} at ${points.length} commits, oldest first`);
-    chart.update(rows, { y_title: unit ? `${name} [${unit}]` : name });
-    const given = new URLSearchParams({ series: name });
-    history.replaceState(null, "", `#${given}`);
+    chart.update(rows, { y_title: unit ? `${name} [${unit}]` : name })
+      .then(() => place.setAttribute("aria-label", `${name} at ${points.length} commits, oldest first`));
   }
   const asked = new URLSearchParams(location.hash.slice(1)).get("series");
   const found = series.findIndex((each) => each.name === asked);
   // The longest history is the one that shows most.
   const longest = series.reduce((best, each, at) => (each.points.length > series[best].points.length ? at : best), 0);
   choice.value = String(found >= 0 ? found : longest);
-  choice.addEventListener("change", show);
+  choice.addEventListener("change", () => {
+    history.replaceState(null, "", `#${new URLSearchParams({ series: series[Number(choice.value)].name })}`);
+    show();
+  });
   show();
 };

@@ -120,13 +120,15 @@
   }
 
   // Whatever else a record holds, by name: a figure is never left out because this page is older.
-  function tree(value) {
-    if (Array.isArray(value)) return value.length ? h("span", {}, value.map((each, at) => [at ? ", " : null, typeof each === "object" && each !== null ? tree(each) : String(each)]).flat()) : "–";
+  function tree(value, name = "") {
+    if (Array.isArray(value)) return value.length ? h("span", {}, value.map((each, at) => [at ? ", " : null, typeof each === "object" && each !== null ? tree(each, name) : String(each)]).flat()) : "–";
     if (value !== null && typeof value === "object") {
       const entries = Object.entries(value);
-      return entries.length ? h("dl", { class: "rows" }, entries.flatMap(([key, inner]) => [h("dt", {}, words(key)), h("dd", {}, tree(inner))])) : "–";
+      return entries.length ? h("dl", { class: "rows" }, entries.flatMap(([key, inner]) => [h("dt", {}, words(key)), h("dd", {}, tree(inner, name === "caches" ? "bytes" : key))])) : "–";
     }
     if (value === null) return "–";
+    if (typeof value === "number" && /(^|_)bytes$/.test(name)) return RecPress.bytes(value);
+    if (typeof value === "number" && /(^|_)seconds$/.test(name)) return `${number(value, 3)} s`;
     return typeof value === "number" && !Number.isInteger(value) ? number(value, 5) : String(value);
   }
 
@@ -150,17 +152,17 @@
       h("p", { class: "lead" }, `Seed ${who.seed}, ${tier}, ${record.provenance.started.slice(0, 10)}: what this one artefact of ${who.backbone} on ${who.dataset} ranks, weighs and takes.`),
       tiles(record),
       section("Run it again", RecPress.command(record.provenance.command)),
+      evidence(runs[at]),
       scored ? quality(record) : null,
       scored ? RecPress.slices(record) : null,
       Object.keys(extra).length ? section("More on quality", tree(extra)) : null,
       record.bytes ? bytes(record) : null,
       record.latency.length ? latency(record) : null,
       record.energy.length ? energy(record) : null,
-      evidence(runs[at]),
       record.cost ? section("Cost of compressing", tree(record.cost)) : null,
       ...Object.entries(more).map(([key, value]) => section(words(key), tree(value))),
-      section("What was run", tree(who)),
-      section("Where it comes from", tree(record.provenance), machine ? h("div", {}, h("h3", {}, "Machine"), tree(machine)) : null),
+      h("div", { class: "pair" }, section("What was run", tree(who)), section("Where it comes from", tree(record.provenance))),
+      machine ? section("The machine", tree(machine)) : null,
       section("The record", save, h("details", {}, h("summary", {}, "JSON"), h("pre", { tabindex: "0" }, text))),
     ];
     place.replaceChildren(...parts.filter(Boolean));
