@@ -9,6 +9,7 @@ from recpress.backbones.gat import Edges
 from recpress.backbones.propagate import CPU
 from recpress.backbones.recipe import Recipe
 from recpress.data.graph import Graph
+from recpress.errors import UserError
 
 
 class MaskedPropagation:
@@ -25,13 +26,13 @@ class MaskedPropagation:
 
     Raises
     ------
-    ValueError
+    UserError
         When users and items are the same nodes.
     """
 
     def __init__(self, graph: Graph, recipe: Recipe) -> None:
         if not graph.bipartite:
-            raise ValueError("interactions of an item-item graph don't have one direction each")
+            raise UserError("Edges are masked in data sets of users and items alone: take edge_sparsify for others.")
         adjacency = graph.adjacency()
         # Users come first, so the first half of the directed edges are the interactions, in their order.
         self.edges = Edges(adjacency, CPU, loops=False)

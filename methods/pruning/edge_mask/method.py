@@ -26,7 +26,6 @@ from recpress.backbones.retrain import Retraining
 from recpress.codecs.edges import edge_bytes, edge_scores, kept_edges
 from recpress.codecs.graph_form import INTEGERS, BaseName, base_bytes, linear_artefact, propagating_recipe
 from recpress.codecs.pruned import largest_mask
-from recpress.errors import UserError
 
 # Masks move this much faster than vectors.
 SPEED = 20.0
@@ -104,8 +103,6 @@ class EdgeMask(Method[EdgeMaskParams]):
         """See `Method.compress`."""
         params, edges, generator = task.params, task.graph.user_items, make_generator(task.seed + SEARCH)
         recipe = propagating_recipe(task.backbone, task.graph)
-        if not task.graph.bipartite:
-            raise UserError("edge_mask needs a data set of users and items: take edge_sparsify.")
         for done in range(1, params.rounds + 1):
             # Each round takes the same share of what is left, and the last one hits the count.
             target = round(edges_after(done, params, task.graph.user_items.nnz))
