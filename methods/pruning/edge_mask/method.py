@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal
 
 import torch
@@ -62,7 +63,7 @@ def tensor_bytes(params: EdgeMaskParams, shape: Shape) -> int:
 
 def learn_mask(task: Task[EdgeMaskParams], edges: UserItems, generator: torch.Generator) -> Tensor:
     """Return the size of each edge's weight, trained together with copies of the frozen tables, which are dropped."""
-    params, graph = task.params, Graph(edges)
+    params, graph = task.params, replace(task.graph, user_items=edges)
     training = Retraining(task.backbone, task.graph, generator)
     propagation = MaskedPropagation(graph, propagating_recipe(task.backbone, task.graph))
     base = training.start.clone().requires_grad_()
@@ -111,12 +112,12 @@ class EdgeMask(Method[EdgeMaskParams]):
                     ranked = learn_mask(task, edges, generator)
                 else:
                     tables = task.backbone.base_users, task.backbone.base_items
-                    ranked = edge_scores(Graph(edges), *tables, params.chosen, generator)
+                    ranked = edge_scores(replace(task.graph, user_items=edges), *tables, params.chosen, generator)
                 edges = kept_edges(edges, largest_mask(ranked[None], 1 - target / edges.nnz)[0])
             task.progress(done / (params.rounds + 1))
         training = Retraining(task.backbone, task.graph, task.generator)
         training.objective.propagation = Propagation(
-            Graph(edges).adjacency(), recipe.layers, recipe.first_layer, recipe.precision
+            replace(task.graph, user_items=edges).adjacency(), recipe.layers, recipe.first_layer, recipe.precision
         )
         base = training.start.clone().requires_grad_()
 
