@@ -15,6 +15,7 @@ from click.testing import CliRunner, Result
 
 from recpress import codecs, registry
 from recpress.cli import cli
+from recpress.errors import UserError
 from recpress.registry import MethodEntry
 
 METHOD = """
@@ -30,7 +31,7 @@ from recpress.api import Artefact, BudgetUnreachable, Dense, Field, Method, Para
 SECRET = Path(__file__).with_name("secret.npy")
 
 class CheatParams(Params):
-    bits: int = Field(8, description="Nothing hangs on it.")
+    bits: int = Field(8, ge=1, description="Nothing hangs on it.")
 
 class Cheat(Method[CheatParams]):
     Params = CheatParams
@@ -85,7 +86,7 @@ def answer(self, queries):
         self.kept[key] = self.honest(queries)
     return self.kept[key].clone()
 """,
-        {"keeps-no-answers"},
+        {"known-codecs", "keeps-no-answers"},
     ),
     "ships fp32 beside int8": (
         """
@@ -111,7 +112,7 @@ def on_load(codec):
 def answer(self, queries):
     return self.honest(queries)
 """,
-        {"reads-only-itself"},
+        {"known-codecs", "reads-only-itself", "only-code"},
     ),
     "answers differently when timed": (
         CODEC
@@ -120,7 +121,7 @@ def answer(self, queries):
     scores = self.honest(queries)
     return scores if gc.isenabled() else torch.zeros_like(scores)
 """,
-        {"times-as-scored"},
+        {"known-codecs", "times-as-scored"},
     ),
 }
 HONEST = """
@@ -172,7 +173,8 @@ def check(*words: str) -> Result:
 def check_file(code: str, folder: Path, monkeypatch: pytest.MonkeyPatch, *words: str) -> dict[str, str]:
     """Return the message of each check that failed for a method with this code."""
     (folder / "method.py").write_text(code)
-    np.save(folder / "secret.npy", np.zeros(3))
+    if "SECRET)" in code:
+        np.save(folder / "secret.npy", np.zeros(3))
     (folder / "card.toml").write_text(
         'title = "C"\nsummary = "s"\ndivision = "closed"\nserve_form = "table"\nformula = "x"\nlicense = "MIT"\n'
     )
@@ -188,7 +190,7 @@ def check_file(code: str, folder: Path, monkeypatch: pytest.MonkeyPatch, *words:
 
 
 def test_an_honest_method_passes_in_its_own_processes(cached: None) -> None:
-    done = check("uniform", "--audit", "--budget", "1/4")
+    done = check("uniform", "--budget", "1/4")
     lines = [line.split() for line in done.stdout.splitlines()]
     assert done.exit_code == 0
     assert {state for state, _ in lines} == {"passed"}
@@ -200,17 +202,22 @@ def test_each_cheat_is_caught_by_name(
     cheat: str, cached: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     code, checks = CHEATS[cheat]
-    assert check_file(METHOD + code, tmp_path, monkeypatch, "--audit").keys() == checks
+    assert check_file(METHOD + code, tmp_path, monkeypatch).keys() == checks
 
 
 @pytest.mark.parametrize(
     ("written", "instead", "named", "said"),
     [
         ('raise BudgetUnreachable("fp32 takes all its bytes")', "pass", "meets-budgets", "at 1/2 the artefact has"),
-        ('raise BudgetUnreachable("fp32 takes all its bytes")', "pass", "refuses-one-byte", "must raise"),
-        (', description="Nothing hangs on it."', "", "params-documented", "give bits a description"),
-        ("def make(task):", "def make(task):\n    task.backbone.users.mul_(2)", "leaves-the-backbone", "frozen"),
-        ("def make(task):", "def make(task):\n    raise KeyError('left')", "reloads-alike", "KeyError: 'left'"),
+        ('raise BudgetUnreachable("fp32 takes all its bytes")', "pass", "refuses-one-byte", "it chose"),
+        (', description="Nothing hangs on it."', "", "params-documented", "bits has no description"),
+        (
+            "def make(task):",
+            "def make(task):\n    task.backbone.users.mul_(2)",
+            "leaves-the-backbone",
+            "writes to its tensors",
+        ),
+        ("def make(task):", "def make(task):\n    raise KeyError('left')", "compresses", "KeyError: 'left'"),
     ],
 )
 def test_each_broken_promise_is_named(
@@ -222,7 +229,36 @@ def test_each_broken_promise_is_named(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    assert check_file(METHOD + HONEST, tmp_path, monkeypatch) == {}
+    assert check_file(METHOD + HONEST, tmp_path, monkeypatch, "--no-audit") == {}
     code = (METHOD + HONEST).replace(written, instead)
     assert code != METHOD + HONEST
-    assert said in check_file(code, tmp_path, monkeypatch)[named]
+    assert said in check_file(code, tmp_path, monkeypatch, "--no-audit")[named]
+
+
+def test_findings_annotate_the_files_of_a_pull_request(
+    cached: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check_file(METHOD + HONEST, tmp_path, monkeypatch, "--no-audit")
+    card = tmp_path / "card.toml"
+    card.write_text(card.read_text().replace('"MIT"', '"100% mine"'))
+    done = check("cheat", "--no-audit", "--format", "github")
+    assert done.exit_code == 1
+    (line,) = [each for each in done.stdout.splitlines() if each.startswith("::")]
+    assert line.startswith(f"::error file={card},line=6,title=licence-named::the licence")
+    assert "'100%25 mine' is none; give it as" in line
+    assert "pass, 1 fail." in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        ((), "Say what to check"),
+        (("unifrom",), "did you mean 'uniform'"),
+        (("ml-10k",), "did you mean 'ml-10"),
+        (("results", "uniform"), "stands alone"),
+        (("--changed", "no-such-revision"), "can't compare with 'no-such-revision'"),
+    ],
+)
+def test_what_can_not_be_checked_is_said(words: tuple[str, ...], why: str) -> None:
+    with pytest.raises(UserError, match=why):
+        check(*words)

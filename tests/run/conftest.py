@@ -64,10 +64,10 @@ class Checkout:
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
 
-    def recpress(self, *words: str, code: int = 0) -> str:
+    def recpress(self, *words: str, code: int = 0, timeout: float = 300) -> str:
         """Run a verb and return what it printed; it must end with this code."""
         process = self.start(*words)
-        said, _ = process.communicate(timeout=300)
+        said, _ = process.communicate(timeout=timeout)
         assert process.returncode == code, said
         return said
 

@@ -1,52 +1,128 @@
-"""``recpress check``: does a method keep the contract and is its artefact what it says; does a results folder."""
+"""``recpress check``: do methods and data sets keep what is asked of them; does a results folder."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
 
+from recpress import registry
 from recpress.cli.cells import Asked, cell_options, stage_printer
+from recpress.errors import UserError, unknown
+
+if TYPE_CHECKING:
+    from recpress.run.verdict import Verdict
+
+RESULTS = "results"
+Named = dict[str, "list[Verdict]"]
 
 
 @click.command("check")
-@click.argument("method", metavar="METHOD|results")
+@click.argument("names", metavar="[METHOD|DATASET|results]...", nargs=-1)
 @click.option(
-    "--audit", "audits", is_flag=True, help="Audit the artefact too: bytes, answers, files, network, caching."
+    "--audit/--no-audit",
+    "audits",
+    default=True,
+    show_default=True,
+    help="Audit a method's artefact too: bytes, answers, files, network, caching.",
 )
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option("--format", "form", type=click.Choice(["text", "json", "github"]), default="text", show_default=True)
+@click.option("--changed", metavar="REVISION", help="Check what differs from a git revision in methods/ and datasets/.")
 @click.option("--results", type=click.Path(path_type=Path), default="results", show_default=True, help="Folder.")
 @click.option("--base", help="For results: a folder or git revision whose records must not be lost.")
 @cell_options(without=("method",), dataset="synthetic-tiny")
-def command(audits: bool, form: str, results: Path, base: str | None, **asked: Any) -> None:
-    """Check one method, or the results folder; exit code 1 when something is found.
+def command(
+    names: tuple[str, ...],
+    audits: bool,
+    form: str,
+    changed: str | None,
+    results: Path,
+    base: str | None,
+    **asked: Any,
+) -> None:
+    """Check methods, data sets, or the results folder; exit code 1 when something is found.
 
-    The method compresses and serves in fresh processes. Without --budget or --param its default parameters are audited.
+    A method compresses and serves in fresh processes. Without --budget or --param its default parameters are audited.
+    All that is found is told at once, as FILE: EXPECTATION: FIX; --format github annotates a pull request.
 
     \b
     Examples:
       recpress check uniform
-      recpress check uniform --audit --dataset ml-100k --budget 1/8
+      recpress check uniform --dataset ml-100k --budget 1/8
+      recpress check ml-100k
+      recpress check --changed origin/main --format github
       recpress check results --base origin/main
     """
-    if asked["method"] == "results":
+    if RESULTS in names:
+        if len(names) > 1 or changed:
+            raise UserError("`recpress check results` stands alone: check methods and data sets by another command.")
         _results(results, base, form)
         return
-    from recpress.run.check import check
+    if changed:
+        from recpress.cli.revision import changed_since
 
-    planned = Asked(**asked).planned()
-    outcomes = check(planned, audits=audits, progress=stage_printer(Console(stderr=True)))
-    if form == "json":
-        click.echo(json.dumps([asdict(each) for each in outcomes], indent=1))
-    else:
-        for each in outcomes:
-            click.echo(f"{each.state:<8} {each.check:<20} {each.message}".rstrip())
-    if any(each.state == "failed" for each in outcomes):
+        names = (*names, *(each for each in changed_since(changed) if each not in names))
+    elif not names:
+        raise UserError("Say what to check: a method, a data set, or `results`; `recpress list` names them.")
+    printer = stage_printer(Console(stderr=True))
+    found = {name: _check(name, asked, audits, printer) for name in names}
+    {"text": _as_text, "json": _as_json, "github": _as_github}[form](found)
+    if any(each.state == "failed" for verdicts in found.values() for each in verdicts):
         raise SystemExit(1)
+
+
+def _check(name: str, asked: dict[str, Any], audits: bool, progress: Any) -> list[Verdict]:
+    methods, datasets = registry.methods(), registry.dataset_folders()
+    if name in methods:
+        from recpress.run.check import check
+
+        return check(name, Asked(method=name, **asked).planned, audits=audits, progress=progress)
+    if name in datasets:
+        from recpress.run.check_dataset import check_dataset
+
+        return check_dataset(name)
+    raise unknown("method or data set", name, [*methods, *datasets], "`recpress list` names them")
+
+
+def _as_text(found: Named) -> None:
+    for name, verdicts in found.items():
+        if len(found) > 1:
+            click.echo(f"{name}:")
+        for each in verdicts:
+            told = {"failed": f"{each.file}: {each.expects}: {each.message}", "skipped": each.message, "passed": ""}
+            click.echo(f"{each.state:<8} {each.check:<20} {told[each.state]}".rstrip())
+
+
+def _as_json(found: Named) -> None:
+    click.echo(json.dumps([{"name": name} | asdict(each) for name in found for each in found[name]], indent=1))
+
+
+def _as_github(found: Named) -> None:
+    failed = [each for verdicts in found.values() for each in verdicts if each.state == "failed"]
+    for each in failed:
+        click.echo(_annotation(each.file, each.line, each.check, f"{each.expects}: {each.message}"))
+    passed = sum(each.state == "passed" for verdicts in found.values() for each in verdicts)
+    click.echo(
+        f"{len(found)} checked ({', '.join(found) or 'nothing has changed'}): {passed} checks pass, {len(failed)} fail."
+    )
+
+
+def _annotation(file: str, line: int | None, title: str, message: str) -> str:
+    """Return a workflow command of GitHub that annotates a file.
+
+    https://docs.github.com/actions/reference/workflows-and-actions/workflow-commands
+    """
+    place = f"file={_escaped(file, ':,')},line={line or 1},title={_escaped(title, ':,')}"
+    return f"::error {place}::{_escaped(message)}"
+
+
+def _escaped(text: str, also: str = "") -> str:
+    return "".join(f"%{ord(sign):02X}" if sign in "%\r\n" + also else sign for sign in text)
 
 
 def _results(results: Path, base: str | None, form: str) -> None:
@@ -58,8 +134,11 @@ def _results(results: Path, base: str | None, form: str) -> None:
     if form == "json":
         click.echo(json.dumps([asdict(each) for each in found], indent=1))
     else:
-        for each in found:
-            click.echo(f"{each.file}: {each.check}: {each.fix}")
+        lines: Iterable[str] = (f"{each.file}: {each.check}: {each.fix}" for each in found)
+        if form == "github":
+            lines = (_annotation(str(results / each.file), None, each.check, each.fix) for each in found)
+        for line in lines:
+            click.echo(line)
         click.echo(f"{len(found)} findings in {results}.")
     if found:
         raise SystemExit(1)

@@ -71,7 +71,7 @@ def method(name: str, family: str, division: str) -> None:
     _write(folder, {"card.toml": "method.card.toml", "method.py": "method.py.txt"}, values)
     click.echo(
         f"{folder}: edit method.py and card.toml, then\n"
-        f"  recpress check {name} --audit\n"
+        f"  recpress check {name}\n"
         f"  recpress run --dataset ml-100k --backbone lightgcn --method {name} --budget 1/8\n"
         f"  recpress show --dataset ml-100k\n"
         f"and when it is committed, `recpress submit {name}` makes what a pull request needs."
@@ -88,4 +88,8 @@ def dataset(name: str) -> None:
         raise UserError(f"There is a data set {name} already: choose another name.")
     folder = _root() / "datasets" / name
     _write(folder, {"card.toml": "dataset.card.toml"}, {"name": name, "title": name.replace("-", " ").capitalize()})
-    click.echo(f"{folder}: fill in card.toml (benchmark/docs/add-a-dataset.md), then `recpress info {name}`.")
+    click.echo(
+        f"{folder}: fill in card.toml (benchmark/docs/add-a-dataset.md), then\n"
+        f"  recpress info {name}\n"
+        f"  recpress check {name}"
+    )

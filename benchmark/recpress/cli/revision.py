@@ -10,6 +10,7 @@ from pathlib import Path
 
 from recpress.board.collect import Collection, collect
 from recpress.errors import UserError
+from recpress.paths import checkout_root
 
 
 def results_of(where: str, results: Path) -> Collection:
@@ -30,6 +31,33 @@ def results_of(where: str, results: Path) -> Collection:
     with tempfile.TemporaryDirectory() as folder, tarfile.open(fileobj=io.BytesIO(told.stdout)) as archive:
         archive.extractall(folder, filter="data")
         return collect(Path(folder) / results)
+
+
+def changed_since(revision: str) -> list[str]:
+    """Return the methods and data sets whose folders differ from a git revision, sorted by path.
+
+    Raises
+    ------
+    UserError
+        When git knows no such revision, or there is no checkout.
+    """
+    told = subprocess.run(
+        ["git", "diff", "--name-only", "--merge-base", revision, "--", "methods", "datasets"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=checkout_root(),
+    )
+    if told.returncode:
+        raise UserError(f"git can't compare with {revision!r}: {told.stderr.strip().splitlines()[0]}.")
+    names = []
+    for file in told.stdout.splitlines():
+        kind, *parts = Path(file).parts
+        depth = 2 if kind == "methods" else 1
+        # What was removed has no folder any more, and files beside the folders belong to none.
+        if len(parts) > depth and ((checkout_root() or Path()) / kind).joinpath(*parts[:depth], "card.toml").is_file():
+            names.append(parts[depth - 1])
+    return list(dict.fromkeys(names))
 
 
 def before_last_change(results: Path) -> str | None:

@@ -77,13 +77,13 @@ def _check(method: str) -> None:
     from recpress.run.check import check
 
     asked = Asked(dataset="synthetic-tiny", backbone="lightgcn", method=method)
-    outcomes = check(asked.planned(), audits=True, progress=stage_printer(Console(stderr=True)))
-    failed = [each for each in outcomes if each.state == "failed"]
+    verdicts = check(method, asked.planned, audits=True, progress=stage_printer(Console(stderr=True)))
+    failed = [each for each in verdicts if each.state == "failed"]
     for each in failed:
-        click.echo(f"{each.check}: {each.message}")
+        click.echo(f"{each.check}: {each.file}: {each.expects}: {each.message}")
     if failed:
-        raise UserError(f"{len(failed)} checks fail; `recpress check {method} --audit` runs them again.")
-    click.echo(f"{len(outcomes)} checks pass.")
+        raise UserError(f"{len(failed)} checks fail; `recpress check {method}` runs them again.")
+    click.echo(f"{sum(each.state == 'passed' for each in verdicts)} checks pass.")
 
 
 def _run(method: str, suite: str, results: Path, force: bool, running: Running) -> None:

@@ -6,6 +6,8 @@ generator.
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -35,6 +37,7 @@ def generate(spec: Synthetic) -> Interactions:
     ValueError
         When so many distinct pairs don't fit: fewer than one per user, or more than half of all pairs.
     """
+    sys.audit("recpress.data", "synthetic")  # As loading does, for whoever watches.
     n_users, n_items, n = spec.users, spec.items, spec.interactions
     if not n_users <= n <= n_users * (n_items // 2):
         raise ValueError(f"interactions must lie between users ({n_users}) and users · items / 2")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +28,11 @@ ENVIRONMENT = (
 SYSTEM_FOLDERS = ("/proc", "/sys", "/dev", "/etc", "/usr", "/lib", "/lib64")
 PROCESS_EVENTS = ("os.exec", "os.posix_spawn", "os.spawn", "os.system", "subprocess.Popen")
 NETWORK_EVENTS = ("socket.connect", "socket.getaddrinfo")
+# What changes the file system, with the position of the path that is changed.
+CHANGE_EVENTS = {"os.mkdir": 0, "os.remove": 0, "os.rename": 1, "os.link": 1, "os.symlink": 1}
+WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
+# What `recpress.data` says when it loads a data set, or makes one.
+DATA_EVENT = "recpress.data"
 
 
 @dataclass
@@ -35,13 +40,27 @@ class Watch:
     """What was seen between the beginning and the end of a watch."""
 
     files: set[Path] = field(default_factory=set)
+    written: set[Path] = field(default_factory=set)
+    datasets: set[str] = field(default_factory=set)
     network: set[str] = field(default_factory=set)
     processes: set[str] = field(default_factory=set)
 
     def outside(self, *folders: Path) -> list[Path]:
         """Return the files that lie neither in these folders nor where Python and the system do."""
-        allowed = [folder.resolve() for folder in (*folders, *_python_folders(), *map(Path, SYSTEM_FOLDERS))]
-        return sorted(file for file in self.files if not any(file.is_relative_to(folder) for folder in allowed))
+        return _outside(self.files, (*folders, *_python_folders(), *map(Path, SYSTEM_FOLDERS)))
+
+    def changed(self, *folders: Path) -> list[Path]:
+        """Return what was opened to be written, made or removed elsewhere than in these folders.
+
+        Devices and what Python and numba keep of compiled code don't count.
+        """
+        files = {file for file in self.written if "__pycache__" not in file.parts}
+        return _outside(files, (*folders, Path("/dev"), Path("/proc")))
+
+
+def _outside(files: set[Path], folders: Iterable[Path]) -> list[Path]:
+    allowed = [folder.resolve() for folder in folders]
+    return sorted(file for file in files if not any(file.is_relative_to(folder) for folder in allowed))
 
 
 _active: list[Watch] = []
@@ -93,7 +112,16 @@ def _hook(event: str, arguments: tuple[object, ...]) -> None:
         if event == "open":
             path = arguments[0]
             if isinstance(path, str | bytes):  # Not a descriptor that is open already.
-                seen.files.add(Path(os.path.realpath(os.fsdecode(path))))
+                file = Path(os.path.realpath(os.fsdecode(path)))
+                seen.files.add(file)
+                if isinstance(arguments[2], int) and arguments[2] & WRITING:
+                    seen.written.add(file)
+        elif event in CHANGE_EVENTS:
+            path = arguments[CHANGE_EVENTS[event]]
+            if isinstance(path, str | bytes):
+                seen.written.add(Path(os.path.realpath(os.fsdecode(path))))
+        elif event == DATA_EVENT:
+            seen.datasets.add(str(arguments[0]))
         elif event in NETWORK_EVENTS:
             seen.network.add(str(arguments[0] if event == "socket.getaddrinfo" else arguments[1]))
         elif event in PROCESS_EVENTS:

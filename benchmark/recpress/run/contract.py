@@ -1,0 +1,416 @@
+"""Checks of what a method's code does, made in the process that has imported it."""
+
+from __future__ import annotations
+
+import gc
+import io
+import os
+import random
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import cached_property
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import annotated_types
+import numpy as np
+import torch
+from pydantic import ValidationError
+
+from recpress import registry
+from recpress.api import TOLERANCE, BudgetUnreachable, Method, Params, Shape, Task, make_generator, method_class
+from recpress.backbones import checkpoint
+from recpress.backbones.base import Backbone
+from recpress.codecs import KINDS, NETWORKS
+from recpress.codecs.artefact import Artefact
+from recpress.data.graph import Graph
+from recpress.hashing import sha256_folder
+from recpress.measure.sizes import file_bytes
+from recpress.measure.watch import Watch, watch
+from recpress.registry import MethodEntry
+from recpress.run.verdict import Verdict, verdict
+from recpress.run.worker import Report
+from recpress.serve.recommender import Recommender
+
+K = 20
+BUDGETS = tuple(Fraction(1, 2**power) for power in range(1, 6))
+# Far above the slowest registered method, which takes 0.1 s when torch and recpress are there.
+LONGEST_IMPORT = 3.0
+# How long a thread that compress started may take to end.
+PATIENCE = 0.5
+# Two states of the global generators that no method has reason to set.
+SEEDS = (271_828, 314_159)
+
+
+@dataclass
+class Seen:
+    """What was seen while code of a method ran.
+
+    Attributes
+    ----------
+    watch : Watch
+    printed : str
+    settings : list of str
+        What was not as before when it ended.
+    threads : list of str
+        Names of threads that went on.
+    """
+
+    watch: Watch = field(default_factory=Watch)
+    printed: str = ""
+    settings: list[str] = field(default_factory=list)
+    threads: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Made:
+    """An artefact, its hash when saved, and whether the backbone was as before when it was made."""
+
+    artefact: Artefact
+    sha256: str
+    backbone_kept: bool
+
+
+@dataclass(frozen=True)
+class Contracted:
+    """What the checks look at."""
+
+    entry: MethodEntry
+    method: Method[Any]
+    graph: Graph
+    backbone: Backbone
+    seed: int
+    known: frozenset[str]
+    # What was seen each time that `made` compressed, whatever came of it.
+    seen: list[Seen] = field(default_factory=list)
+
+    @property
+    def shape(self) -> Shape:
+        """Sizes of the tables."""
+        return Shape.of(self.graph, self.backbone)
+
+    def compress(self, params: Params) -> Artefact:
+        """Compress with these parameters."""
+        task = Task(self.graph, self.backbone, params, self.seed, make_generator(self.seed), lambda share: None)
+        made = self.method.compress(task)
+        if not isinstance(made, Artefact):
+            raise TypeError(f"it returned {type(made).__name__}")
+        return made
+
+    @cached_property
+    def made(self) -> tuple[Made, ...]:
+        """What comes of compressing twice with default parameters, under either state of the global generators."""
+        return tuple(self._made(seed) for seed in SEEDS)
+
+    def _made(self, global_seed: int) -> Made:
+        before = self.backbone.sha256()
+        with _global_seed(global_seed), _seen() as seen:
+            self.seen.append(seen)
+            artefact = self.compress(self.method.Params())
+            seen.settings += _reseeded(global_seed)
+        with tempfile.TemporaryDirectory(prefix="recpress-check-") as folder:
+            Artefact.save(artefact, Path(folder))
+            made = sha256_folder(Path(folder))
+        return Made(artefact, made, self.backbone.sha256() == before)
+
+    @property
+    def artefact(self) -> Artefact:
+        """The artefact of default parameters."""
+        return self.made[0].artefact
+
+
+@contextmanager
+def _seen() -> Iterator[Seen]:
+    seen, before, threads = Seen(), _settings(), set(threading.enumerate())
+    text = io.StringIO()
+    with tempfile.TemporaryFile() as file:
+        kept = os.dup(1)
+        sys.stdout.flush()
+        os.dup2(file.fileno(), 1)
+        try:
+            with redirect_stdout(text), watch() as seen.watch:
+                yield seen
+        finally:
+            os.dup2(kept, 1)
+            os.close(kept)
+        file.seek(0)
+        seen.printed = text.getvalue() + file.read().decode(errors="replace")
+    seen.settings += [name for name, value in _settings().items() if before[name] != value]
+    new = [each for each in threading.enumerate() if each not in threads]
+    for each in new:
+        each.join(PATIENCE)
+    seen.threads = [each.name for each in new if each.is_alive()]
+
+
+def _settings() -> dict[str, object]:
+    return {
+        "torch's number of threads": torch.get_num_threads(),
+        "torch's default type": torch.get_default_dtype(),
+        "torch's recording of gradients": torch.is_grad_enabled(),
+        "torch's deterministic algorithms": torch.are_deterministic_algorithms_enabled(),
+        "the environment": dict(os.environ),
+        "the working folder": os.getcwd(),  # noqa: PTH109  # it may be gone
+        "the recursion limit": sys.getrecursionlimit(),
+        "the garbage collector": gc.isenabled(),
+    }
+
+
+@contextmanager
+def _global_seed(seed: int) -> Iterator[None]:
+    kept = torch.get_rng_state(), np.random.get_state(), random.getstate()  # noqa: NPY002  # what is guarded
+    torch.manual_seed(seed)
+    np.random.seed(seed)  # noqa: NPY002
+    random.seed(seed)
+    try:
+        yield
+    finally:
+        torch.set_rng_state(kept[0])
+        np.random.set_state(kept[1])  # noqa: NPY002
+        random.setstate(kept[2])
+
+
+def _reseeded(seed: int) -> list[str]:
+    """Return which global generators were given another seed since they got this one; drawing from one is no seed."""
+    found = ["torch's global seed"] if torch.initial_seed() != seed else []
+    words = np.random.get_state(legacy=False)["state"]["key"]  # noqa: NPY002
+    fresh = np.random.RandomState(seed)
+    # The generator's words change every 624 draws; of one that was seeded anew, none of the next states is the same.
+    for _ in range(1000):
+        if np.array_equal(fresh.get_state(legacy=False)["state"]["key"], words):
+            break
+        fresh.bytes(4 * 624)
+    else:
+        found.append("numpy's global seed")
+    return found
+
+
+def _params_documented(subject: Contracted) -> str | None:
+    fields = type(subject.method).Params.model_fields
+    if required := [name for name, each in fields.items() if each.is_required()]:
+        return f"{', '.join(required)} has no default"
+    subject.method.Params()
+    silent = [name for name, each in fields.items() if not each.description]
+    return f"{', '.join(silent)} has no description" if silent else None
+
+
+def _params_ranged(subject: Contracted) -> str | None:
+    bounds = (annotated_types.Ge, annotated_types.Gt, annotated_types.Le, annotated_types.Lt, annotated_types.Interval)
+    numbers = {int, float, int | None, float | None}
+    unbounded = [
+        name
+        for name, each in type(subject.method).Params.model_fields.items()
+        if each.annotation in numbers and not any(isinstance(note, bounds) for note in each.metadata)
+    ]
+    return f"{', '.join(unbounded)} may be any number" if unbounded else None
+
+
+def _params_strict(subject: Contracted) -> str | None:
+    try:
+        type(subject.method).Params.model_validate({"no_such_parameter": 1})
+    except ValidationError:
+        return None
+    return "no_such_parameter=1 is taken"
+
+
+def _refuses_one_byte(subject: Contracted) -> str | None:
+    try:
+        params = subject.method.params_for(1, Shape(100_000, 50_000, 64))
+    except BudgetUnreachable:
+        return None
+    return f"it chose {str(params) or 'parameters'}"
+
+
+def _meets_budgets(subject: Contracted) -> str | None:
+    for budget in BUDGETS:
+        allowed = int(budget * subject.shape.dense_bytes)
+        try:
+            params = subject.method.params_for(allowed, subject.shape)
+        except BudgetUnreachable:
+            continue
+        if not isinstance(params, type(subject.method).Params):
+            return f"at {budget} it returned {type(params).__name__} and no Params"
+        with tempfile.TemporaryDirectory(prefix="recpress-check-") as folder:
+            subject.compress(params).save(Path(folder))
+            size = file_bytes(Path(folder))
+        if size > TOLERANCE * allowed:
+            return f"at {budget} the artefact has {size:,} bytes, {size / allowed - 1:.1%} more than asked for"
+    return None
+
+
+def _compresses(subject: Contracted) -> str | None:
+    return None if subject.made else "it made nothing"
+
+
+def _leaves_the_backbone(subject: Contracted) -> str | None:
+    return None if all(made.backbone_kept for made in subject.made) else "compress writes to its tensors"
+
+
+def _sees_train_alone(subject: Contracted) -> str | None:
+    own = (subject.entry.folder, subject.entry.source.folder, Path.cwd())
+    found = [str(file) for seen in subject.seen for file in seen.watch.outside(*own)]
+    found += [f"the data set {name}" for seen in subject.seen for name in sorted(seen.watch.datasets)]
+    return f"it opens {_some(found)}" if found else None
+
+
+def _writes_nothing(subject: Contracted) -> str | None:
+    found = [str(file) for seen in subject.seen for file in seen.watch.changed(Path.cwd(), *_scratch())]
+    return f"it writes {_some(found)}" if found else None
+
+
+def _works_alone(subject: Contracted) -> str | None:
+    return next((said for seen in subject.seen if (said := _company(seen))), None)
+
+
+def _company(seen: Seen) -> str | None:
+    if seen.watch.network:
+        return f"it connects to {_some(seen.watch.network)}"
+    if seen.watch.processes:
+        return f"it starts {_some(seen.watch.processes)}"
+    return f"its thread {_some(seen.threads)} goes on" if seen.threads else None
+
+
+def _prints_nothing(subject: Contracted) -> str | None:
+    printed = subject.seen[0].printed.strip()
+    return f"it prints {printed.splitlines()[0][:60]!r}" if printed else None
+
+
+def _leaves_settings(subject: Contracted) -> str | None:
+    changed = [name for seen in subject.seen for name in seen.settings]
+    return f"it changes {_some(changed)}" if changed else None
+
+
+def _repeats(subject: Contracted) -> str | None:
+    one, two = subject.made
+    return None if one.sha256 == two.sha256 else "two artefacts of one seed differ, made after other draws"
+
+
+def _known_codecs(subject: Contracted) -> str | None:
+    unknown = {kind for kind in _kinds(subject.artefact.manifest()) if kind not in subject.known}
+    return f"it uses {_some(unknown)}" if unknown else None
+
+
+def _right_shapes(subject: Contracted) -> str | None:
+    made, shape = subject.artefact, subject.shape
+    found = made.users.shape[0], made.items.shape[0]
+    if found != (shape.n_users, shape.n_items):
+        return f"{found[0]} and {found[1]} rows, and the data has {shape.n_users} users and {shape.n_items} items"
+    decoded = tuple(made.items.decode().shape)
+    return None if decoded == made.items.shape else f"the items decode to {decoded} and claim {made.items.shape}"
+
+
+def _finite_values(subject: Contracted) -> str | None:
+    sides = {"users": subject.artefact.users, "items": subject.artefact.items}
+    bad = [side for side, codec in sides.items() if not bool(torch.isfinite(codec.decode()).all())]
+    return f"there are others among the values of {' and '.join(bad)}" if bad else None
+
+
+def _reloads_alike(subject: Contracted) -> str | None:
+    made, seen = subject.artefact, subject.graph.user_items
+    with tempfile.TemporaryDirectory(prefix="recpress-check-") as folder:
+        made.save(Path(folder))
+        again = Recommender(Artefact.load(Path(folder)), seen).recommend_all(K)
+    differ = float(np.mean(Recommender(made, seen).recommend_all(K) != again))
+    return f"{differ:.1%} of the places in the lists differ" if differ else None
+
+
+# Compressing under watch comes first: what it changes for good, nothing has changed before.
+CONTRACT: Mapping[str, Callable[[Contracted], str | None]] = {
+    "params-documented": _params_documented,
+    "params-ranged": _params_ranged,
+    "params-strict": _params_strict,
+    "compresses": _compresses,
+    "sees-train-alone": _sees_train_alone,
+    "writes-nothing": _writes_nothing,
+    "works-alone": _works_alone,
+    "prints-nothing": _prints_nothing,
+    "leaves-settings": _leaves_settings,
+    "refuses-one-byte": _refuses_one_byte,
+    "meets-budgets": _meets_budgets,
+    "leaves-the-backbone": _leaves_the_backbone,
+    "repeats": _repeats,
+    "known-codecs": _known_codecs,
+    "right-shapes": _right_shapes,
+    "finite-values": _finite_values,
+    "reloads-alike": _reloads_alike,
+}
+# What these look at; where compressing fails, they can't be made.
+OF_THE_ARTEFACT = ("leaves-the-backbone", "repeats", "known-codecs", "right-shapes", "finite-values", "reloads-alike")
+
+
+def contract(name: str, graph: Graph, checkpoint_folder: Path, seed: int, report: Report) -> list[Verdict]:
+    """Import a method and run every check of `CONTRACT`; what raises has failed, with what it raised as the message."""
+    entry = registry.method(name)
+    known = frozenset(KINDS) | frozenset(NETWORKS)
+    report.note("imports")
+    module, verdicts = _imported(entry)
+    try:
+        if module is None:
+            return verdicts
+        method = method_class(module)()
+    except Exception as error:  # Whatever a method raises is a finding.
+        return [*verdicts, verdict("imports", entry.folder, _raised(error))]
+    verdicts.append(verdict("imports", entry.folder, None))
+    subject = Contracted(entry, method, graph, checkpoint.read(checkpoint_folder), seed, known)
+    compressed = True
+    for title, checked in CONTRACT.items():
+        if title in OF_THE_ARTEFACT and not compressed:
+            verdicts.append(verdict(title, entry.folder, "compress failed", skipped=True))
+            continue
+        report.note(title)
+        try:
+            message = checked(subject)
+        except Exception as error:  # As above.
+            message = _raised(error)
+        verdicts.append(verdict(title, entry.folder, message))
+        if title == "compresses":
+            compressed = message is None
+    return verdicts
+
+
+def _imported(entry: MethodEntry) -> tuple[ModuleType | None, list[Verdict]]:
+    module, error, start = None, None, time.perf_counter()
+    with _seen() as seen:
+        try:
+            module = entry.module()
+        except Exception as raised:
+            error = raised
+    seconds = time.perf_counter() - start
+    slow = f"it takes {seconds:.1f} s" if seconds > LONGEST_IMPORT else None
+    read = [f"reads {file}" for file in seen.watch.outside(entry.folder, entry.source.folder)]
+    written = [f"writes {file}" for file in seen.watch.changed()]
+    company = _company(seen)
+    said = company or (f"it {_some(read + written)}" if read + written else None)
+    if said is None and (seen.printed or seen.settings):
+        said = f"it prints {seen.printed[:60]!r}" if seen.printed else f"it changes {_some(seen.settings)}"
+    verdicts = [verdict("imports-quickly", entry.folder, slow), verdict("imports-alone", entry.folder, said)]
+    if error is not None:
+        verdicts.append(verdict("imports", entry.folder, _raised(error)))
+    return module, verdicts
+
+
+def _raised(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}".replace("\n", " ").rstrip(". ")[:400]
+
+
+def _some(names: Any) -> str:
+    found = list(dict.fromkeys(map(str, names)))
+    return ", ".join(found[:3]) + (f" and {len(found) - 3} more" if len(found) > 3 else "")
+
+
+def _scratch() -> list[Path]:
+    return [Path(tempfile.gettempdir()), Path("/dev/shm")]
+
+
+def _kinds(spec: Any) -> Iterator[str]:
+    if isinstance(spec, dict):
+        if "kind" in spec:
+            yield str(spec["kind"])
+        for value in spec.values():
+            yield from _kinds(value)
