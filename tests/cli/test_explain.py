@@ -59,7 +59,8 @@ def test_the_backbone_drifts_from_itself_in_nothing() -> None:
     found = explained("--user", "17", "--item", "42")
     assert found["item"] == 42
     assert found["before"]["score"] == pytest.approx(found["after"]["score"], abs=1e-5)
-    assert found["drift"] == {"jaccard": 1.0, "spearman": pytest.approx(1.0), "sign_flips": 0.0}
+    assert found["drift"] == {"jaccard": 1.0, "spearman": pytest.approx(1.0), "sign_flips": 0.0, "deletion": 1.0}
+    assert (found["by"], found["exact"]) == ("parts", True)
 
 
 @pytest.mark.parametrize("method", ["ease", "itemknn"])
@@ -75,24 +76,57 @@ def test_weights_between_items_are_their_own_explanation(method: str) -> None:
 def test_the_table_says_what_the_others_give() -> None:
     lines = recpress("explain", "--method", "uniform", "--param", "bits=4", "--user", "17", "--top", "2").splitlines()
     assert "rank 1 in uniform bits=4" in lines[0]
-    table = {line.split("  ")[0].strip(): line.split()[-2:] for line in lines[4:9]}
+    table = {line.split("  ")[0].strip(): line.split()[-2:] for line in lines[5:10]}
     *_, others, rest, total = table.items()
     assert "others" in others[0]
     assert (rest[0], total[0]) == ("rest", "score")
     for side in (0, 1):
         parts = [float(values[side]) for name, values in table.items() if name != "score"]
         assert sum(parts) == pytest.approx(float(total[1][side]), abs=3e-4)
-    assert lines[-1].startswith("Drift: ")
+    assert lines[1].startswith("Exact parts, in ")
+    told = "\n".join(lines)
+    assert "\nDrift: " in told
+    assert "\nWithout the five items that give most, the backbone's score goes from " in told
+
+
+@pytest.mark.parametrize("backbone", ["gat", "ngcf", "sage"])
+def test_layers_with_weights_are_explained_by_an_approximation_that_says_so(backbone: str) -> None:
+    words = ["--backbone", backbone, "--method", "uniform", "--param", "bits=4", "--user", "17"]
+    found = explained(*words)
+    assert (found["by"], found["exact"], found["additive"]) == ("integrated-gradients", False, True)
+    assert found["seconds"] < 60
+    parts = sum(row["after"] for row in found["history"])
+    assert parts + found["after"]["rest"] == pytest.approx(score(*words)["score"], abs=1e-4)
+    assert found["deleted"]["scores"][1] < found["deleted"]["scores"][0]
+    assert "An approximation, by integrated gradients" in recpress("explain", *words)
+
+
+def test_gnnexplainer_gives_importances_and_no_parts() -> None:
+    words = ["--backbone", "sage", "--user", "17", "--explainer", "gnnexplainer"]
+    found = explained(*words)
+    assert (found["by"], found["exact"], found["additive"]) == ("gnnexplainer", False, False)
+    assert all(abs(row["after"]) <= 1 for row in found["history"])
+    assert "rest" not in found["after"]
+    assert found["history"] == explained(*words)["history"]
+    said = recpress("explain", *words)
+    assert "An approximation, by PyG's GNNExplainer" in said
+    assert "rest" not in said
+
+
+def test_deletion_is_the_fall_of_the_score_without_each_item() -> None:
+    found = explained("--user", "17", "--explainer", "deletion")
+    assert (found["by"], found["exact"], found["additive"]) == ("deletion", True, False)
+    assert "before" not in found
+    assert found["history"][0]["after"] > 0
 
 
 @pytest.mark.parametrize(
     ("words", "said"),
     [
         (["--backbone", "mf", "--user", "17"], "mf has no propagation"),
-        (
-            ["--backbone", "ngcf", "--user", "17"],
-            "ngcf are not its base tables propagated linearly .*: explain lightgcn",
-        ),
+        (["--user", "17", "--explainer", "gnnexplainer"], "lightgcn's scores are exact"),
+        (["--method", "ease", "--user", "17", "--explainer", "deletion"], "ease is its own explanation"),
+        (["--method", "uniform", "--param", "bits=8", "--user", "17", "--explainer", "deletion"], "--method none"),
         (["--user", "1x7"], "no user '1x7'"),
         (["--user", "17", "--item", "4x2"], "no item '4x2'"),
     ],

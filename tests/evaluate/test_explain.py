@@ -6,13 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from recpress import data
 from recpress.backbones.catalogue import backbone as registered
-from recpress.backbones.recipe import Recipe, read_recipe
+from recpress.backbones.recipe import Recipe
 from recpress.data.graph import Graph
 from recpress.data.interactions import UserItems
 from recpress.errors import UserError
-from recpress.evaluate.explain import Drift, Explanation, LinearExplainer, drift, rank_after_deletion
+from recpress.evaluate.explain import Drift, Explanation, LinearExplainer, drift
 
 
 @pytest.fixture(scope="module")
@@ -96,42 +95,3 @@ def test_drift():
 
 def test_the_largest_come_first_and_ties_by_id():
     assert explanation([1.0, 3.0, 3.0, 2.0]).top(3).tolist() == [1, 2, 3]
-
-
-def test_deleting_nothing_changes_nothing(graph, backbone):
-    before, after = rank_after_deletion(backbone, graph, 2, 11, np.zeros(0, np.int32))
-    assert before == after >= 1
-
-
-@pytest.mark.slow
-@pytest.mark.data
-def test_deleting_what_gives_most_lowers_the_item(original_data, monkeypatch):
-    """A case is a user with ten history items or more, and an item drawn from the 100 that are served to them.
-
-    The five largest parts of the plain explanation are deleted from the graph, which is normalised and propagated anew.
-    This was fixed after a first sample of 150 (91 % lowered) and before a second of 600 (93 %). Where the item is drawn
-    from the first 20 alone, 71 % are lowered and 27 % keep their rank: the score falls in every case, but so near the
-    top nothing is close enough to overtake. Drawn from all unseen items, 99 % are.
-    """
-    monkeypatch.setenv("RECPRESS_DATA", str(original_data))
-    graph = data.load("ml-100k").graph()
-    backbone = registered("lightgcn").fit(graph, read_recipe("ml-100k", "lightgcn").recipe, seed=0)
-    explainer = LinearExplainer(backbone, graph)
-    history = graph.user_items
-    rng = np.random.default_rng(7)
-    users = rng.choice(np.flatnonzero(history.counts >= 10), 400, replace=False)
-    moves = {"explained": [], "random": []}
-    for user in users.tolist():
-        scores = backbone.items @ backbone.users[user]
-        scores[torch.from_numpy(history.of(user)).long()] = -torch.inf
-        item = int(scores.topk(100).indices[rng.integers(100)])
-        whole = explainer.explain(user, backbone.items[item])
-        assert whole.score == pytest.approx(float(scores[item]), abs=1e-5)
-        chosen = {"explained": whole.top(5), "random": rng.choice(whole.items, 5, replace=False)}
-        for how, deleted in chosen.items():
-            before, after = rank_after_deletion(backbone, graph, user, item, deleted)
-            moves[how].append(after - before)
-    lowered = {how: np.mean(np.array(move) > 0) for how, move in moves.items()}
-    assert lowered["explained"] >= 0.9
-    assert np.mean(np.array(moves["explained"]) < 0) <= 0.05
-    assert lowered["random"] <= 0.5

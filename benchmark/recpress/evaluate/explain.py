@@ -1,4 +1,4 @@
-"""Which items of a user's history a score comes from: exact for linear propagation, no approximation needed."""
+"""Which items of a user's history a score comes from: exactly, where propagation is linear."""
 
 from __future__ import annotations
 
@@ -11,11 +11,9 @@ from scipy import stats
 from torch import Tensor
 
 from recpress.backbones.base import Backbone
-from recpress.backbones.objective import Objective
 from recpress.backbones.propagate import Propagation
 from recpress.backbones.retrain import linear_recipe
 from recpress.data.graph import Graph
-from recpress.data.interactions import UserItems
 from recpress.errors import UserError
 
 DRIFT_DEPTH = 10
@@ -34,16 +32,22 @@ class Explanation:
         What each of them gives to the score.
     rest : float
         What comes from no history item: the user's own base vector and, for a compressed model, what
-        compressing changed in the user's vector.
+        compressing changed in the user's vector. Without meaning where the contributions don't add up.
+    by : str
+        How they were found: "parts" are exact.
+    additive : bool
+        Whether contributions and rest are parts of the score; else the contributions can only be compared.
     """
 
     items: NDArray[np.int32]
     contributions: NDArray[np.float64]
     rest: float
+    by: str = "parts"
+    additive: bool = True
 
     @property
     def score(self) -> float:
-        """The explained score: all parts together."""
+        """The explained score."""
         return float(self.contributions.sum()) + self.rest
 
     def top(self, n: int) -> NDArray[np.int32]:
@@ -152,11 +156,15 @@ class Drift:
         it is 1 if they do so in both and else 0.
     sign_flips : float
         Share of the history that turned from for to against or back, in [0, 1].
+    deletion : float, optional
+        What the backbone's score loses when the largest parts of the second explanation are deleted from its graph,
+        divided by what it loses when those of the first are: near 1 where both name what matters.
     """
 
     jaccard: float
     spearman: float
     sign_flips: float
+    deletion: float | None = None
 
 
 def drift(before: Explanation, after: Explanation) -> Drift:
@@ -180,28 +188,3 @@ def drift(before: Explanation, after: Explanation) -> Drift:
         spearman=float(all(constant)) if any(constant) else float(stats.spearmanr(old, new).statistic),
         sign_flips=float(np.mean(np.sign(old) != np.sign(new))),
     )
-
-
-def rank_after_deletion(
-    backbone: Backbone, graph: Graph, user: int, item: int, deleted: NDArray[np.int32]
-) -> tuple[int, int]:
-    """Return an item's rank for a user before and after history items are deleted from the graph.
-
-    The base tables stay; the graph without these edges is normalised and propagated anew. Ranks are from 1
-    among the items outside the *whole* history, so that deleted items don't come back as competitors.
-    """
-    history = graph.user_items
-    keep = np.ones(history.nnz, bool)
-    start, stop = history.indptr[user], history.indptr[user + 1]
-    keep[start:stop] = ~np.isin(history.items[start:stop], deleted)
-    rest = UserItems.from_pairs(history.users[keep], history.items[keep], graph.n_users, graph.n_items)
-    base = torch.cat([backbone.base_users, backbone.base_items])
-
-    def rank(user_items: UserItems) -> int:
-        objective = Objective(Graph(user_items, graph.bipartite), backbone.recipe, torch.Generator())
-        users, items = objective.split(objective.final(base))
-        scores = items @ users[user]
-        scores[torch.from_numpy(history.of(user)).long()] = -torch.inf
-        return 1 + int((scores > scores[item]).sum())
-
-    return rank(history), rank(rest)

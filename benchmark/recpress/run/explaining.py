@@ -2,21 +2,36 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, replace
+from typing import Literal, Protocol
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from recpress.backbones import checkpoint
+from recpress.backbones.base import Backbone
 from recpress.codecs.artefact import Artefact
 from recpress.data import load
+from recpress.data.graph import Graph
 from recpress.errors import UserError
+from recpress.evaluate.deletion import DELETED, SHORTEST, Moved, delete, one_at_a_time
 from recpress.evaluate.explain import Drift, Explanation, LinearExplainer, by_weights, drift
 from recpress.run import fit, trained
 from recpress.run.cell import Progress
 from recpress.run.identity import Planned
 from recpress.run.isolate import WorkFailed
 from recpress.serve.fitted import Fitted
+
+How = Literal["parts", "gnnexplainer", "deletion"]
+
+
+class Explainer(Protocol):
+    """Takes scores apart."""
+
+    def explain(self, user: int, item: Tensor, score: float | None = None) -> Explanation:
+        """See `LinearExplainer.explain`."""
 
 
 @dataclass(frozen=True)
@@ -32,10 +47,14 @@ class Explained:
     rank : int
         Of the item among those that the user hasn't in train and valid, from 1; 0 where it is one of those.
     before : Explanation or None
-        Of the backbone's score; None for a method that doesn't use the backbone.
+        Of the backbone's score; None for a method that doesn't use the backbone, and where it is all there is.
     after : Explanation
         Of the artefact's score.
     drift : Drift or None
+    deleted : Moved or None
+        Where the item goes when the backbone's largest parts are deleted from its graph; None for short histories.
+    seconds : float
+        That it took, without fitting, training and deleting.
     """
 
     fitted: Fitted
@@ -45,21 +64,26 @@ class Explained:
     before: Explanation | None
     after: Explanation
     drift: Drift | None
+    deleted: Moved | None = None
+    seconds: float = 0.0
 
 
-def explain(planned: Planned, user: str, item: str | None, progress: Progress) -> Explained:
+def explain(planned: Planned, user: str, item: str | None, progress: Progress, how: How = "parts") -> Explained:
     """Explain the score of an item for a user, in a cell that is fitted first unless it is in the cache.
 
     Parameters
     ----------
     user, item : str
         Ids as the data has them. Without an item: the user's first recommendation.
+    how : {"parts", "gnnexplainer", "deletion"}
+        Parts are exact where propagation is linear, and integrated gradients where it isn't. `deletion` is the backbone
+        alone, one item of the history at a time.
 
     Raises
     ------
     UserError
-        When an id is unknown; when the backbone's scores have no exact parts, because it is not linear or has no
-        propagation; when the artefact's vectors are not in the backbone's space.
+        When an id is unknown; when the backbone has no propagation; when the artefact's vectors are not in the
+        backbone's space; when the scores can't be explained in the way that is asked for.
     """
     fitted = Fitted.load(fit.obtain(planned, progress))
     artefact, history = fitted.artefact, fitted.history
@@ -74,6 +98,8 @@ def explain(planned: Planned, user: str, item: str | None, progress: Progress) -
     rank = 1 + int((scores[unseen] > scores[what]).sum()) if unseen[what] else 0
     vector, score = artefact.items.decode(torch.tensor([what]))[0], float(scores[what])
     if _is_over_histories(artefact, fitted, who):
+        if how != "parts":
+            raise UserError(f"{planned.cell.method} is its own explanation: leave --explainer away.")
         return Explained(fitted, who, what, rank, None, by_weights(history.of(who), vector, score), None)
     dataset = load(planned.cell.dataset)
     try:
@@ -86,9 +112,36 @@ def explain(planned: Planned, user: str, item: str | None, progress: Progress) -
             f"{backbone.items.shape[1]}: they are not in one space, so its scores have no parts by the backbone's "
             "graph. `--method none` explains the backbone."
         )
-    explainer = LinearExplainer(backbone, dataset.graph())
+    graph = dataset.graph()
+    started = time.perf_counter()
+    if how == "deletion":
+        if planned.cell.method != "none":
+            raise UserError("Deletion is from the backbone's graph, which the artefact doesn't have: --method none.")
+        one = one_at_a_time(backbone, graph, who, what)
+        return Explained(fitted, who, what, rank, None, one, None, None, time.perf_counter() - started)
+    explainer = _explainer(backbone, graph, how, planned.cell.seed)
     before, after = explainer.explain(who, backbone.items[what]), explainer.explain(who, vector, score)
-    return Explained(fitted, who, what, rank, before, after, drift(before, after))
+    seconds = time.perf_counter() - started
+    drifted, deleted = drift(before, after), None
+    if len(before.items) >= SHORTEST:
+        deleted = delete(backbone, graph, who, what, before.top(DELETED))
+        if deleted.fall > 0:
+            other = delete(backbone, graph, who, what, after.top(DELETED))
+            drifted = replace(drifted, deletion=other.fall / deleted.fall)
+    return Explained(fitted, who, what, rank, before, after, drifted, deleted, seconds)
+
+
+def _explainer(backbone: Backbone, graph: Graph, how: Literal["parts", "gnnexplainer"], seed: int) -> Explainer:
+    """Return what takes a backbone's scores apart: exactly where that can be."""
+    if backbone.weights:
+        # Here, because PyG's explainers take seconds to import.
+        from recpress.evaluate.messages import MessageExplainer
+
+        return MessageExplainer(backbone, graph, "integrated-gradients" if how == "parts" else how, seed)
+    exact = LinearExplainer(backbone, graph)
+    if how != "parts":
+        raise UserError(f"The parts of {backbone.name}'s scores are exact: leave --explainer away.")
+    return exact
 
 
 def _is_over_histories(artefact: Artefact, fitted: Fitted, user: int) -> bool:
