@@ -322,6 +322,15 @@ def test_rows_and_runs_show_how_far_they_were_repeated(page: Any, site: Path) ->
     assert "checked in CI:" in page.inner_text("section:has(h2:text-is('How far it was repeated'))")
 
 
+def test_labels_keep_apart_and_within_the_axis(page: Any, site: Path) -> None:
+    visit(page, site, "index.html")
+    placed = page.evaluate(
+        "[...RecPress.spaced([0, 1, 2, 3], item => [[0, 0], [0.1, 0], [0.1, 1], [1, 0]][item], () => [0.2, 0.1], 1)]"
+    )
+    # The first is the answer; what would stand on it has none, what stands above it has one, the last turns inwards.
+    assert placed == [[1, "start"], [2, "start"], [3, "end"]]
+
+
 def test_the_history_draws_one_benchmark_at_a_time(page: Any, site: Path) -> None:
     visit(page, site, "history.html")
     page.select_option("#perf-series", label="bench.Topk.time_rank (batch=256)")

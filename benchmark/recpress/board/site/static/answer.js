@@ -64,9 +64,10 @@ RecPress.answer = (function () {
     const kept = store.number("kept", row);
     const lost = 100 - kept;
     const [low, high] = store.range("kept", row);
-    const spread = high > low ? ` (${(100 - high).toFixed(1)} to ${(100 - low).toFixed(1)})` : "";
+    const spread = (from, to) => (high > low ? ` (${from.toFixed(1)} to ${to.toFixed(1)})` : "");
     if (Math.abs(lost) < 0.05) return "Nothing in NDCG@20, to a tenth of a percent.";
-    return lost > 0 ? `${lost.toFixed(1)} % of NDCG@20${spread}.` : `Nothing: NDCG@20 is ${(-lost).toFixed(1)} % higher${spread}.`;
+    return lost > 0 ? `${lost.toFixed(1)} % of NDCG@20${spread(100 - high, 100 - low)}.`
+      : `Nothing: NDCG@20 is ${(-lost).toFixed(1)} % higher${spread(low - 100, high - 100)}.`;
   }
 
   function speed(row) {

@@ -1,18 +1,23 @@
 // Charts: which marks get a label, and how a compiled chart is drawn.
 "use strict";
-// Which items get a label, so that labels stay apart along one axis: a map to "end" for those that stand on the left of
-// their mark. extent(item) is the share of the axis that its label takes; the axis holds all of `drawn`.
-RecPress.spaced = function (items, position, extent, first, drawn = items) {
-  const at = items.filter((item) => Number.isFinite(position(item)));
-  const places = drawn.map(position).filter(Number.isFinite);
-  const low = Math.min(...places), range = Math.max(...places) - low || 1;
+// Which items get a label, so that labels keep apart: a map to "end" for those that stand on the left of their mark.
+// place(item) is [x, y] on the axes' own scales, size(item) the share of both axes that its label takes; the axes hold
+// all of `drawn`. The first item is labelled before the others.
+RecPress.spaced = function (items, place, size, first, drawn = items) {
+  const spans = [0, 1].map((axis) => {
+    const values = drawn.map((item) => place(item)[axis]).filter(Number.isFinite);
+    const low = Math.min(...values);
+    return [low, Math.max(...values) - low || 1];
+  });
   const taken = [], labelled = new Map();
-  for (const item of at.includes(first) ? [first, ...at.filter((each) => each !== first)] : at) {
-    const place = (position(item) - low) / range, size = extent(item);
-    const side = place + size > 1 ? "end" : "start";
-    const [from, to] = side === "end" ? [place - size, place] : [place, place + size];
-    if (taken.some(([start, end]) => from < end && to > start)) continue;
-    taken.push([from, to]);
+  for (const item of items.includes(first) ? [first, ...items.filter((each) => each !== first)] : items) {
+    const [x, y] = place(item).map((value, axis) => (value - spans[axis][0]) / spans[axis][1]);
+    if (!Number.isFinite(x) || !Number.isFinite(y)) continue;
+    const [width, height] = size(item);
+    const side = x + width > 1 ? "end" : "start";
+    const box = [side === "end" ? x - width : x, side === "end" ? x : x + width, y - height / 2, y + height / 2];
+    if (taken.some((other) => box[0] < other[1] && box[1] > other[0] && box[2] < other[3] && box[3] > other[2])) continue;
+    taken.push(box);
     labelled.set(item, side);
   }
   return labelled;

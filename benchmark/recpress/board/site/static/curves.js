@@ -29,13 +29,15 @@
     const found = onLines(fitting(equal), series);
     // Each line is named at its small end, where there is room; a legend names the lines of a method's page.
     const last = new Map(found.map((row) => [series(row), row]));
-    const named = method ? new Map() : RecPress.spaced([...last.values()], (row) => store.number("kept", row), () => 0.045);
+    const size = (row) => [(6 * series(row).length + 14) / Math.max(place.clientWidth - 90, 200), 0.045];
+    const named = method ? new Map() : RecPress.spaced([...last.values()],
+      (row) => [Math.log(store.number("smaller", row)), store.number("kept", row)], size, null, found);
     return found.map((row) => {
       const [low, high] = store.range("kept", row);
       return {
         x: store.number("smaller", row), y: store.number("kept", row), low, high, series: series(row),
         row, family: store.word("family", row),
-        label: named.has(row) ? series(row) : null,
+        label: named.has(row) ? series(row) : null, flip: named.get(row) === "end",
       };
     });
   }

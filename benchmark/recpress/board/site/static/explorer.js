@@ -69,9 +69,9 @@
     const picked = new Set(state.runs);
     const points = [];
     // A letter of a label takes about 6.5 pixels, and there is room for a mark before it.
-    const labelWidth = (row) => (6.5 * store.name(row).length + 16) / Math.max(place.clientWidth - 90, 200);
+    const size = (row) => [(6.5 * store.name(row).length + 16) / Math.max(place.clientWidth - 90, 200), 0.06];
     const drawable = rows.filter((row) => store.number(x, row) > 0 && store.number(y, row) !== null && store.word("status", row) === "ok");
-    const named = RecPress.spaced(rows.filter((row) => row === answer || marks.has(row)), (row) => Math.log(store.number(x, row)), labelWidth, answer, drawable);
+    const named = RecPress.spaced(rows.filter((row) => row === answer || marks.has(row)), (row) => [Math.log(store.number(x, row)), store.number(y, row)], size, answer, drawable);
     const chosen = (row) => row === answer || (picked.size > 0 && picked.has(store.id(row)));
     // A picture of thousands of marks tells no more than an even sample of them, and takes longer to draw.
     const step = Math.ceil(drawable.length / MARKS);
