@@ -57,8 +57,8 @@ def main() -> None:
     before = peak_mib()
     ranked = [seconds(rank)]
     print(f"peak {peak_mib():,.0f} MiB, of which {peak_mib() - before:,.0f} beyond data, tables and libraries")
-    bare: dict[int, list[float]] = {32: [], 256: []}
-    ours: dict[int, list[float]] = {32: [], 256: ranked}
+    bare: dict[int, list[float]] = {32: [], common.ROWS: [], 256: []}
+    ours: dict[int, list[float]] = {32: [], common.ROWS: [], 256: ranked}
     for turn in range(options.rounds):
         for rows in bare:
             bare[rows].append(seconds(lambda rows=rows: product(rows)))

@@ -13,6 +13,8 @@ import numpy as np
 from recpress.data.interactions import UserItems
 
 WIDTH = 64
+# Users that `topk.rank` scores at once: with 40,981 items, scores stay in the cache until they are ranked.
+ROWS = 48
 
 
 def read_split(folder: Path) -> tuple[UserItems, UserItems]:
