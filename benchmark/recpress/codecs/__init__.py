@@ -21,10 +21,12 @@ from recpress.codecs.lowrank import LowRank
 from recpress.codecs.mixed import Mixed
 from recpress.codecs.network import LinearNetwork, Network, restore_parts
 from recpress.codecs.product import Product, Residual
+from recpress.codecs.reranked import Reranked
 from recpress.codecs.sparse import Sparse
 from recpress.codecs.ternary import Ternary
 from recpress.codecs.total import Sum
 from recpress.codecs.uniform import Uniform
+from recpress.codecs.zstd import Zstd
 
 __all__ = [
     "KINDS",
@@ -43,12 +45,14 @@ __all__ = [
     "Mixed",
     "Network",
     "Product",
+    "Reranked",
     "Residual",
     "Scorer",
     "Sparse",
     "Sum",
     "Ternary",
     "Uniform",
+    "Zstd",
     "restore",
     "restore_network",
 ]
@@ -68,11 +72,13 @@ KINDS: dict[str, type[Codec]] = {
         LowRank,
         Mixed,
         Product,
+        Reranked,
         Residual,
         Sparse,
         Sum,
         Ternary,
         Uniform,
+        Zstd,
     )
 }
 

@@ -12,7 +12,6 @@ from recpress.api import (
     Artefact,
     Batch,
     Field,
-    Graph,
     Method,
     Shape,
     Task,

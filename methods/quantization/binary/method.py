@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
 import torch
+from pydantic import model_validator
 from torch import Tensor
 
 from recpress.api import Artefact, Codec, Dense, Field, Method, Params, Shape, Task, Uniform, largest
 from recpress.codecs.binary import Binary
 from recpress.codecs.packing import row_bytes
+from recpress.codecs.reranked import Reranked
 from recpress.codecs.rotation import itq, random_rotation
 
 Rotation = Literal["none", "random", "itq"]
+# A second codec's part of header and manifest.
+RERANKED_BYTES = 384
 
 
 class BinaryParams(Params):
@@ -29,6 +33,18 @@ class BinaryParams(Params):
         "row",
         description="One magnitude per item, or per table. Users have one per table: it doesn't change a ranking.",
     )
+    rerank: int = Field(
+        0,
+        ge=0,
+        description="Best items by signs that are ranked again by 8-bit rows, which are stored besides; 0: none are. "
+        "Then users aren't binary, and what is searched is approximate.",
+    )
+
+    @model_validator(mode="after")
+    def _reranking_needs_lengths(self) -> Self:
+        if self.rerank and self.users == "binary":
+            raise ValueError("to rerank, users must be int8 or fp16: binary ones are too coarse for 8-bit items to matter")
+        return self
 
 
 def tensor_bytes(params: BinaryParams, shape: Shape) -> int:
@@ -36,6 +52,8 @@ def tensor_bytes(params: BinaryParams, shape: Shape) -> int:
     signs = row_bytes(shape.dim, 1)
     row = {"binary": signs, "int8": shape.dim + 4, "fp16": 2 * shape.dim}[params.users]
     items = shape.n_items * (signs + (2 if params.scale == "row" else 0))
+    if params.rerank:
+        items += shape.n_items * (shape.dim + 4) + RERANKED_BYTES
     return shape.n_users * row + items + 2 * ((params.users == "binary") + (params.scale == "tensor"))
 
 
@@ -75,4 +93,7 @@ class BinaryQuantization(Method[BinaryParams]):
             stored = Binary.encode(users, "tensor")
         else:
             stored = Uniform.encode(users, 8) if params.users == "int8" else Dense.encode(users, "fp16")
-        return Artefact(stored, Binary.encode(items, params.scale))
+        signs = Binary.encode(items, params.scale)
+        if params.rerank:
+            return Artefact(stored, Reranked(signs, Uniform.encode(items, 8), params.rerank))
+        return Artefact(stored, signs)
