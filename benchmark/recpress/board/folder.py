@@ -14,7 +14,7 @@ import numpy as np
 
 from recpress.board.collect import Collection, Run, collect
 from recpress.board.tables import aggregate, frame, render
-from recpress.data.card import dataset_card
+from recpress.data.card import DatasetCard, dataset_card
 from recpress.errors import UserError
 from recpress.run import attest
 
@@ -72,20 +72,22 @@ def _committed_code(run: Run, found: Collection) -> str | None:
 
 def _split(run: Run, found: Collection) -> str | None:
     who = run.record.identity
-    try:
-        pinned = _pinned(who.dataset)
-    except UserError:
+    card = _card(who.dataset)
+    if card is None:
         return f"register the data set {who.dataset} with a card."
-    if who.protocol != "standard" or pinned == who.split:
+    if who.protocol != "standard" or card.split.sha256 == who.split:
         return None
-    if pinned is None:
+    if card.split.sha256 is None:
         return f"pin the split's hash in the card of {who.dataset}."
     return "its split isn't the one that the card pins: run it again."
 
 
 @cache
-def _pinned(dataset: str) -> str | None:
-    return dataset_card(dataset).split.sha256
+def _card(dataset: str) -> DatasetCard | None:
+    try:
+        return dataset_card(dataset)
+    except UserError:
+        return None
 
 
 def _adds_up(run: Run, found: Collection) -> str | None:
