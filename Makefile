@@ -2,7 +2,7 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 
-.PHONY: demo test coverage lint docs site slow dist perf clean
+.PHONY: demo test coverage lint docs site slow submission dist perf clean
 
 .venv/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -23,6 +23,14 @@ coverage: .venv/.installed
 
 slow: .venv/.installed
 	$(BIN)/python -m pytest -m slow
+
+# What has changed in methods/ and datasets/ since BASE, held to all that is asked of it; the findings are in SUMMARY, too.
+BASE ?= origin/main
+FORMAT ?= text
+SUMMARY ?= build/submission.md
+submission: .venv/.installed
+	mkdir -p $(dir $(SUMMARY))
+	$(BIN)/recpress check --changed $(BASE) --format $(FORMAT) --summary $(SUMMARY)
 
 lint: .venv/.installed
 	$(BIN)/ruff check .ci benchmark tests methods datasets

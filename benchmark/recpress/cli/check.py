@@ -33,6 +33,7 @@ Named = dict[str, "list[Verdict]"]
 )
 @click.option("--format", "form", type=click.Choice(["text", "json", "github"]), default="text", show_default=True)
 @click.option("--changed", metavar="REVISION", help="Check what differs from a git revision in methods/ and datasets/.")
+@click.option("--summary", type=click.Path(path_type=Path), help="File that gets the findings as Markdown, too.")
 @click.option("--results", type=click.Path(path_type=Path), default="results", show_default=True, help="Folder.")
 @click.option("--base", help="For results: a folder or git revision whose records must not be lost.")
 @cell_options(without=("method",), dataset="synthetic-tiny")
@@ -41,6 +42,7 @@ def command(
     audits: bool,
     form: str,
     changed: str | None,
+    summary: Path | None,
     results: Path,
     base: str | None,
     **asked: Any,
@@ -71,6 +73,8 @@ def command(
         raise UserError("Say what to check: a method, a data set, or `results`; `recpress list` names them.")
     printer = stage_printer(Console(stderr=True))
     found = {name: _check(name, asked, audits, printer) for name in names}
+    if summary:
+        summary.write_text(_markdown(found), encoding="utf-8")
     {"text": _as_text, "json": _as_json, "github": _as_github}[form](found)
     if any(each.state == "failed" for verdicts in found.values() for each in verdicts):
         raise SystemExit(1)
@@ -96,6 +100,20 @@ def _as_text(found: Named) -> None:
         for each in verdicts:
             told = {"failed": f"{each.file}: {each.expects}: {each.message}", "skipped": each.message, "passed": ""}
             click.echo(f"{each.state:<8} {each.check:<20} {told[each.state]}".rstrip())
+
+
+def _markdown(found: Named) -> str:
+    """Return the findings as the text of a comment on a pull request."""
+    lines = []
+    for name, verdicts in found.items():
+        failed = [each for each in verdicts if each.state == "failed"]
+        passed = sum(each.state == "passed" for each in verdicts)
+        lines += [f"**{name}**: {passed} checks pass, {len(failed)} fail.", ""]
+        for each in failed:
+            place = f"{each.file}:{each.line}" if each.line else each.file
+            lines.append(f"- `{place}`: {each.expects}: {each.message} (`{each.check}`)")
+        lines += [""] if failed else []
+    return "\n".join(lines or ["No method and no data set is changed.", ""])
 
 
 def _as_json(found: Named) -> None:

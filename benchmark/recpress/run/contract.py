@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import gc
-import io
-import os
-import random
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
@@ -33,40 +27,18 @@ from recpress.codecs.artefact import Artefact
 from recpress.data.graph import Graph
 from recpress.hashing import sha256_folder
 from recpress.measure.sizes import file_bytes
-from recpress.measure.watch import Watch, watch
-from recpress.registry import MethodEntry
+from recpress.registry import NAMESPACE, MethodEntry
+from recpress.run.observe import Seen, company, global_seed, observed, reseeded, some
 from recpress.run.verdict import Verdict, verdict
 from recpress.run.worker import Report
 from recpress.serve.recommender import Recommender
 
 K = 20
 BUDGETS = tuple(Fraction(1, 2**power) for power in range(1, 6))
-# Far above the slowest registered method, which takes 0.1 s when torch and recpress are there.
+# Far above the slowest registered method, which takes 0.1 s when its libraries are there.
 LONGEST_IMPORT = 3.0
-# How long a thread that compress started may take to end.
-PATIENCE = 0.5
 # Two states of the global generators that no method has reason to set.
 SEEDS = (271_828, 314_159)
-
-
-@dataclass
-class Seen:
-    """What was seen while code of a method ran.
-
-    Attributes
-    ----------
-    watch : Watch
-    printed : str
-    settings : list of str
-        What was not as before when it ended.
-    threads : list of str
-        Names of threads that went on.
-    """
-
-    watch: Watch = field(default_factory=Watch)
-    printed: str = ""
-    settings: list[str] = field(default_factory=list)
-    threads: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -109,12 +81,12 @@ class Contracted:
         """What comes of compressing twice with default parameters, under either state of the global generators."""
         return tuple(self._made(seed) for seed in SEEDS)
 
-    def _made(self, global_seed: int) -> Made:
+    def _made(self, state: int) -> Made:
         before = self.backbone.sha256()
-        with _global_seed(global_seed), _seen() as seen:
+        with global_seed(state), observed() as seen:
             self.seen.append(seen)
             artefact = self.compress(self.method.Params())
-            seen.settings += _reseeded(global_seed)
+            seen.settings += reseeded(state)
         with tempfile.TemporaryDirectory(prefix="recpress-check-") as folder:
             Artefact.save(artefact, Path(folder))
             made = sha256_folder(Path(folder))
@@ -124,71 +96,6 @@ class Contracted:
     def artefact(self) -> Artefact:
         """The artefact of default parameters."""
         return self.made[0].artefact
-
-
-@contextmanager
-def _seen() -> Iterator[Seen]:
-    seen, before, threads = Seen(), _settings(), set(threading.enumerate())
-    text = io.StringIO()
-    with tempfile.TemporaryFile() as file:
-        kept = os.dup(1)
-        sys.stdout.flush()
-        os.dup2(file.fileno(), 1)
-        try:
-            with redirect_stdout(text), watch() as seen.watch:
-                yield seen
-        finally:
-            os.dup2(kept, 1)
-            os.close(kept)
-        file.seek(0)
-        seen.printed = text.getvalue() + file.read().decode(errors="replace")
-    seen.settings += [name for name, value in _settings().items() if before[name] != value]
-    new = [each for each in threading.enumerate() if each not in threads]
-    for each in new:
-        each.join(PATIENCE)
-    seen.threads = [each.name for each in new if each.is_alive()]
-
-
-def _settings() -> dict[str, object]:
-    return {
-        "torch's number of threads": torch.get_num_threads(),
-        "torch's default type": torch.get_default_dtype(),
-        "torch's recording of gradients": torch.is_grad_enabled(),
-        "torch's deterministic algorithms": torch.are_deterministic_algorithms_enabled(),
-        "the environment": dict(os.environ),
-        "the working folder": os.getcwd(),  # noqa: PTH109  # it may be gone
-        "the recursion limit": sys.getrecursionlimit(),
-        "the garbage collector": gc.isenabled(),
-    }
-
-
-@contextmanager
-def _global_seed(seed: int) -> Iterator[None]:
-    kept = torch.get_rng_state(), np.random.get_state(), random.getstate()  # noqa: NPY002  # what is guarded
-    torch.manual_seed(seed)
-    np.random.seed(seed)  # noqa: NPY002
-    random.seed(seed)
-    try:
-        yield
-    finally:
-        torch.set_rng_state(kept[0])
-        np.random.set_state(kept[1])  # noqa: NPY002
-        random.setstate(kept[2])
-
-
-def _reseeded(seed: int) -> list[str]:
-    """Return which global generators were given another seed since they got this one; drawing from one is no seed."""
-    found = ["torch's global seed"] if torch.initial_seed() != seed else []
-    words = np.random.get_state(legacy=False)["state"]["key"]  # noqa: NPY002
-    fresh = np.random.RandomState(seed)
-    # The generator's words change every 624 draws; of one that was seeded anew, none of the next states is the same.
-    for _ in range(1000):
-        if np.array_equal(fresh.get_state(legacy=False)["state"]["key"], words):
-            break
-        fresh.bytes(4 * 624)
-    else:
-        found.append("numpy's global seed")
-    return found
 
 
 def _params_documented(subject: Contracted) -> str | None:
@@ -256,24 +163,16 @@ def _sees_train_alone(subject: Contracted) -> str | None:
     own = (subject.entry.folder, subject.entry.source.folder, Path.cwd())
     found = [str(file) for seen in subject.seen for file in seen.watch.outside(*own)]
     found += [f"the data set {name}" for seen in subject.seen for name in sorted(seen.watch.datasets)]
-    return f"it opens {_some(found)}" if found else None
+    return f"it opens {some(found)}" if found else None
 
 
 def _writes_nothing(subject: Contracted) -> str | None:
     found = [str(file) for seen in subject.seen for file in seen.watch.changed(Path.cwd(), *_scratch())]
-    return f"it writes {_some(found)}" if found else None
+    return f"it writes {some(found)}" if found else None
 
 
 def _works_alone(subject: Contracted) -> str | None:
-    return next((said for seen in subject.seen if (said := _company(seen))), None)
-
-
-def _company(seen: Seen) -> str | None:
-    if seen.watch.network:
-        return f"it connects to {_some(seen.watch.network)}"
-    if seen.watch.processes:
-        return f"it starts {_some(seen.watch.processes)}"
-    return f"its thread {_some(seen.threads)} goes on" if seen.threads else None
+    return next((said for seen in subject.seen if (said := company(seen))), None)
 
 
 def _prints_nothing(subject: Contracted) -> str | None:
@@ -283,7 +182,7 @@ def _prints_nothing(subject: Contracted) -> str | None:
 
 def _leaves_settings(subject: Contracted) -> str | None:
     changed = [name for seen in subject.seen for name in seen.settings]
-    return f"it changes {_some(changed)}" if changed else None
+    return f"it changes {some(changed)}" if changed else None
 
 
 def _repeats(subject: Contracted) -> str | None:
@@ -293,7 +192,7 @@ def _repeats(subject: Contracted) -> str | None:
 
 def _known_codecs(subject: Contracted) -> str | None:
     unknown = {kind for kind in _kinds(subject.artefact.manifest()) if kind not in subject.known}
-    return f"it uses {_some(unknown)}" if unknown else None
+    return f"it uses {some(unknown)}" if unknown else None
 
 
 def _right_shapes(subject: Contracted) -> str | None:
@@ -375,33 +274,30 @@ def contract(name: str, graph: Graph, checkpoint_folder: Path, seed: int, report
 
 
 def _imported(entry: MethodEntry) -> tuple[ModuleType | None, list[Verdict]]:
-    module, error, start = None, None, time.perf_counter()
-    with _seen() as seen:
-        try:
-            module = entry.module()
-        except Exception as raised:
-            error = raised
+    """Import a method twice and judge the second time: what its libraries do when they are loaded isn't its doing."""
+    try:
+        with observed():
+            entry.module()
+    except Exception as error:  # Whatever it raises is a finding.
+        return None, [verdict("imports", entry.folder, _raised(error))]
+    own = f"{entry.source.package}." + (f"{entry.family}.{entry.name}" if entry.source.package == NAMESPACE else "")
+    for name in [each for each in sys.modules if each.startswith(own)]:
+        del sys.modules[name]
+    start = time.perf_counter()
+    with observed() as seen:
+        module = entry.module()
     seconds = time.perf_counter() - start
     slow = f"it takes {seconds:.1f} s" if seconds > LONGEST_IMPORT else None
     read = [f"reads {file}" for file in seen.watch.outside(entry.folder, entry.source.folder)]
-    written = [f"writes {file}" for file in seen.watch.changed()]
-    company = _company(seen)
-    said = company or (f"it {_some(read + written)}" if read + written else None)
-    if said is None and (seen.printed or seen.settings):
-        said = f"it prints {seen.printed[:60]!r}" if seen.printed else f"it changes {_some(seen.settings)}"
-    verdicts = [verdict("imports-quickly", entry.folder, slow), verdict("imports-alone", entry.folder, said)]
-    if error is not None:
-        verdicts.append(verdict("imports", entry.folder, _raised(error)))
-    return module, verdicts
+    done = read + [f"writes {file}" for file in seen.watch.changed()]
+    done += [f"prints {seen.printed[:60]!r}"] if seen.printed else []
+    done += [f"changes {some(seen.settings)}"] if seen.settings else []
+    said = company(seen) or (f"it {some(done)}" if done else None)
+    return module, [verdict("imports-quickly", entry.folder, slow), verdict("imports-alone", entry.folder, said)]
 
 
 def _raised(error: Exception) -> str:
     return f"{type(error).__name__}: {error}".replace("\n", " ").rstrip(". ")[:400]
-
-
-def _some(names: Any) -> str:
-    found = list(dict.fromkeys(map(str, names)))
-    return ", ".join(found[:3]) + (f" and {len(found) - 3} more" if len(found) > 3 else "")
 
 
 def _scratch() -> list[Path]:
