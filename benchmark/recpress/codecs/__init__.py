@@ -16,6 +16,7 @@ from recpress.codecs.dense import Dense
 from recpress.codecs.entropy import Entropy
 from recpress.codecs.function import HashedNetwork
 from recpress.codecs.grouped import Grouped
+from recpress.codecs.inverted import Inverted
 from recpress.codecs.layered import LayeredNetwork
 from recpress.codecs.lowrank import LowRank
 from recpress.codecs.mixed import Mixed
@@ -41,6 +42,7 @@ __all__ = [
     "Entropy",
     "Grouped",
     "HashedNetwork",
+    "Inverted",
     "LowRank",
     "Mixed",
     "Network",
@@ -69,6 +71,7 @@ KINDS: dict[str, type[Codec]] = {
         Entropy,
         Grouped,
         HashedNetwork,
+        Inverted,
         LowRank,
         Mixed,
         Product,

@@ -43,7 +43,7 @@ class BinaryParams(Params):
     @model_validator(mode="after")
     def _reranking_needs_lengths(self) -> Self:
         if self.rerank and self.users == "binary":
-            raise ValueError("to rerank, users must be int8 or fp16: binary ones are too coarse for 8-bit items to matter")
+            raise ValueError("to rerank, users must be int8 or fp16: binary ones are too coarse for it")
         return self
 
 

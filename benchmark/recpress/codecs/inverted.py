@@ -1,0 +1,184 @@
+"""Inverted lists: the rows of a table by the nearest of a few centres, of which a query visits some. Approximate."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+import faiss
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from recpress.codecs.base import ALL, Codec, Items, Ranker, Rows, Scorer, Scores, nbytes, part, prefixed
+from recpress.codecs.fastscan import faiss_threads
+from recpress.codecs.sparse import unsigned, widened
+from recpress.codecs.work import Work
+from recpress.data.interactions import UserItems
+
+# Rounds of k-means, and rows per centre that it is trained on.
+ROUNDS, POINTS = 12, 256
+
+
+@dataclass(frozen=True)
+class Inverted(Codec):
+    """A table, and which list each of its rows is in (the IVF of Sivic and Zisserman 2003 and Jégou et al. 2011).
+
+    It saves time and no bytes: centres and the numbers of lists are charged on top of the table.
+
+    Attributes
+    ----------
+    table : Codec of shape (n, d)
+        What it decodes to, and what scores are of.
+    centres : float16 Tensor of shape (c, d)
+    lists : uint8, uint16 or uint32 Tensor of shape (n,)
+        The centre of each row.
+    probes : int
+        Lists that a query visits, in the order of its products with the centres.
+    """
+
+    kind = "inverted"
+    table: Codec
+    centres: Tensor
+    lists: Tensor
+    probes: int
+
+    @classmethod
+    def encode(cls, rows: Tensor, table: Codec, cells: int, probes: int, seed: int = 0) -> Inverted:
+        """Find centres by k-means, in one thread: the same seed gives the same bytes.
+
+        Parameters
+        ----------
+        rows : float32 Tensor of shape (n, d)
+        table : Codec
+            That stores them.
+        cells : int in [1, n]
+            Lists.
+        probes : int in [1, cells]
+        seed : int
+
+        Raises
+        ------
+        ValueError
+            When there are more lists than rows, more visits than lists, or a value is not finite.
+        """
+        if not 1 <= probes <= cells <= len(rows):
+            raise ValueError(f"{probes} of {cells} lists of {len(rows)} rows can't be visited")
+        if not torch.isfinite(rows).all():
+            raise ValueError("a value is not finite")
+        clustering = faiss.Clustering(rows.shape[1], cells)
+        clustering.seed, clustering.niter = seed, ROUNDS
+        clustering.min_points_per_centroid, clustering.max_points_per_centroid = 1, POINTS
+        with faiss_threads(1):
+            found = faiss.IndexFlatL2(rows.shape[1])
+            clustering.train(rows.contiguous().numpy(), found)
+            stored = torch.from_numpy(faiss.vector_to_array(clustering.centroids)).view(cells, -1).half()
+            # The nearest of the centres as they are stored.
+            nearest = faiss.IndexFlatL2(rows.shape[1])
+            nearest.add(stored.float().numpy())
+            lists = nearest.search(rows.contiguous().numpy(), 1)[1][:, 0]
+        return cls(table, stored, torch.from_numpy(lists.astype(unsigned(cells - 1))), probes)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        return self.table.shape
+
+    def decode(self, rows: Rows = ALL) -> Tensor:
+        """See `Codec.decode`."""
+        return self.table.decode(rows)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """See `Codec.tensors`."""
+        return prefixed("table", self.table.tensors()) | {"centres": self.centres, "lists": self.lists}
+
+    def options(self) -> dict[str, Any]:
+        """See `Codec.options`."""
+        return {"table": self.table.spec(), "probes": self.probes}
+
+    def ledger(self) -> Counter[str]:
+        """See `Codec.ledger`."""
+        return self.table.ledger() + Counter(codebooks=nbytes(self.centres), indices=nbytes(self.lists))
+
+    @classmethod
+    def restore(cls, options: dict[str, Any], tensors: dict[str, Tensor]) -> Inverted:
+        """See `Codec.restore`."""
+        from recpress.codecs import restore
+
+        table = restore(options["table"], part("table", tensors))
+        centres, lists, probes = tensors["centres"], tensors["lists"], int(options["probes"])
+        if centres.dim() != 2 or centres.shape[1] != table.shape[1] or not torch.isfinite(centres).all():
+            raise ValueError(f"centres of {tuple(centres.shape)} aren't rows of a table of {table.shape[1]} columns")
+        if tuple(lists.shape) != (table.shape[0],) or not 1 <= probes <= len(centres):
+            raise ValueError(f"{probes} of {len(centres)} lists can't be visited for {table.shape[0]} rows")
+        if len(lists) and int(widened(lists, np.int64).max()) >= len(centres):
+            raise ValueError("a row is in a list that isn't there")
+        return cls(table, centres, lists, probes)
+
+    def nominal(self) -> int:
+        """Count the table's parameters."""
+        return self.table.nominal()
+
+    def nonzero(self) -> int:
+        """Count the table's parameters that aren't zero."""
+        return self.table.nonzero()
+
+    def work(self, queries: int) -> Work:
+        """See `Codec.work`: the centres, and fp32 rows of lists of the mean length."""
+        (n, columns), cells = self.shape, len(self.centres)
+        rows = queries * (cells + n * self.probes // cells)
+        return Work({"fp32": rows * columns}, 4 * columns * rows)
+
+    def scorer(self) -> Scorer:
+        """Return the kernel that visits lists."""
+        return InvertedScorer(self)
+
+
+class InvertedScorer(Ranker):
+    """Keep the rows in fp32 in the order of their lists, and multiply those of the lists that a query visits.
+
+    Where they don't hold k unseen rows, all rows are scored.
+    """
+
+    kernel = "inverted lists, fp32 rows (approximate)"
+
+    def __init__(self, codec: Inverted) -> None:
+        lists = widened(codec.lists, np.int64)
+        self.rows = torch.sort(lists, stable=True).indices
+        self.ends = np.concatenate([[0], np.cumsum(np.bincount(lists.numpy(), minlength=len(codec.centres)))])
+        self.table = codec.table.decode()[self.rows].contiguous()
+        self.centres, self.probes = codec.centres.float(), codec.probes
+
+    def scores(self, queries: Tensor, out: Tensor | None = None) -> Tensor:
+        """See `Scorer.scores`: of all rows, none left out."""
+        made = torch.empty(len(queries), len(self.rows)) if out is None else out
+        made[:, self.rows] = queries @ self.table.T
+        return made
+
+    def top(self, queries: Tensor, seen: UserItems, users: NDArray[np.int64], k: int) -> tuple[Items, Scores]:
+        """See `Ranker.top`: the best of the rows in the lists that are visited, and not always of all."""
+        items, best = np.full((len(users), k), -1, np.int32), np.full((len(users), k), -np.inf, np.float32)
+        visited = (queries @ self.centres.T).topk(self.probes, dim=1).indices.tolist()
+        for place, (user, cells) in enumerate(zip(users.tolist(), visited, strict=True)):
+            spans = [slice(self.ends[cell], self.ends[cell + 1]) for cell in cells]
+            found = self._best(queries[place], spans, seen.of(user), k)
+            if len(found[0]) < k:
+                found = self._best(queries[place], [slice(0, len(self.rows))], seen.of(user), k)
+            items[place, : len(found[0])], best[place, : len(found[0])] = found
+        return items, best
+
+    def _best(self, query: Tensor, spans: list[slice], seen: NDArray[np.int32], k: int) -> tuple[Items, Scores]:
+        rows = torch.cat([self.rows[span] for span in spans]).numpy()
+        scores = torch.cat([self.table[span] @ query for span in spans]).numpy()
+        if np.isnan(scores).any():
+            raise ValueError("a score is NaN, which can't be ranked")
+        scores[np.isin(rows, seen)] = -np.inf
+        if 0 < k < len(rows):
+            # Ties at the end of the list are all looked at, so that the lowest row wins.
+            near = np.flatnonzero(scores >= np.partition(scores, -k)[-k])
+            rows, scores = rows[near], scores[near]
+        order = np.lexsort((rows, -scores))[:k]
+        order = order[scores[order] > -np.inf]
+        return rows[order].astype(np.int32), scores[order]
