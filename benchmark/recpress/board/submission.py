@@ -55,7 +55,8 @@ def lacks(submission: Submission) -> list[str]:
         if record.status not in ("ok", "over-budget"):
             found.append(f"{run.id}: {record.status}: {record.reason}.")
         if record.provenance.commit is None or record.provenance.dirty:
-            found.append(f"{run.id}: it was made with uncommitted code: commit, then `recpress submit` again.")
+            again = f"commit, then `recpress submit {submission.entry.name} --force`, or remove it"
+            found.append(f"{run.id}: it was made with uncommitted code: {again}.")
     if all(run.record.status != "ok" for run in submission.runs):
         found.append(f"{submission.entry.name} meets none of the budgets.")
     if len({run.record.identity.code for run in submission.runs}) > 1:

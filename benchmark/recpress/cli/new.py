@@ -72,8 +72,8 @@ def method(name: str, family: str, division: str) -> None:
     click.echo(
         f"{folder}: edit method.py and card.toml, then\n"
         f"  recpress check {name}\n"
-        f"  recpress run --dataset ml-100k --backbone lightgcn --method {name} --budget 1/8\n"
-        f"  recpress show --dataset ml-100k\n"
+        f"  recpress run --dataset ml-100k --backbone lightgcn --method {name} --budget 1/8 --results build/try\n"
+        f"  recpress show --results build/try\n"
         f"and when it is committed, `recpress submit {name}` makes what a pull request needs."
     )
 
