@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -14,7 +15,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from recpress import codecs, registry
-from recpress.cli import cli
+from recpress.cli import cli, revision
 from recpress.errors import UserError
 from recpress.registry import MethodEntry
 
@@ -262,3 +263,31 @@ def test_findings_annotate_the_files_of_a_pull_request(
 def test_what_can_not_be_checked_is_said(words: tuple[str, ...], why: str) -> None:
     with pytest.raises(UserError, match=why):
         check(*words)
+
+
+def test_what_a_branch_changes_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def git(*words: str) -> None:
+        who = ("-c", "user.name=test", "-c", "user.email=test@localhost")
+        subprocess.run(["git", "-C", str(tmp_path), *who, *words], check=True, capture_output=True)
+
+    def put(file: str) -> None:
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).write_text("x = 1")
+
+    for file in ("methods/pruning/old/card.toml", "methods/pruning/gone/card.toml", "datasets/README.md"):
+        put(file)
+    git("init", "--quiet", "--initial-branch", "main")
+    git("add", "--all")
+    git("commit", "--quiet", "-m", "base")
+    git("checkout", "--quiet", "-b", "mine")
+    put("methods/hybrid/mine/card.toml")
+    put("methods/hybrid/mine/deeper/part.py")
+    put("datasets/my-shop/card.toml")
+    put("results/records/one.json")
+    (tmp_path / "datasets" / "README.md").write_text("changed")
+    (tmp_path / "methods" / "pruning" / "gone" / "card.toml").unlink()
+    git("add", "--all")
+    git("commit", "--quiet", "-m", "change")
+    monkeypatch.setattr(revision, "checkout_root", lambda: tmp_path)
+    assert revision.changed_since("main") == ["my-shop", "mine"]
+    assert revision.changed_since("mine") == []
