@@ -23,7 +23,7 @@ class PepParams(TrainingParams):
     rate: float = Field(0.5, gt=0, description="Adam's learning rate as a share of the recipe's.")
     sparsity: float = Field(0.5, ge=0, lt=1, description="Share of the values that become zero; exact to one value.")
     granularity: Literal["row", "column", "tensor"] = Field("row", description="What has a threshold of its own.")
-    start: float = Field(-6.0, ge=-20, le=5, description="s before training; σ(-6) is 0.0025.")
+    start: float = Field(-6.0, ge=-100, le=5, description="s before training; σ(-6) is 0.0025.")
     values: ValueName = Field("int8", description="How the values that stay are stored.")
 
 
