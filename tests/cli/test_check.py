@@ -168,7 +168,7 @@ def cached(cache_of_module: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def check(*words: str) -> Result:
-    return CliRunner().invoke(cli, ["check", *words, "--backbone", "mf"], catch_exceptions=False)
+    return CliRunner().invoke(cli, ["check", "--no-smoke", *words, "--backbone", "mf"], catch_exceptions=False)
 
 
 def check_file(code: str, folder: Path, monkeypatch: pytest.MonkeyPatch, *words: str) -> dict[str, str]:
@@ -196,6 +196,18 @@ def test_an_honest_method_passes_in_its_own_processes(cached: None) -> None:
     assert done.exit_code == 0
     assert {state for state, _ in lines} == {"passed"}
     assert {"meets-budgets", "keeps-no-answers", "times-as-scored"} < {name for _, name in lines}
+
+
+@pytest.mark.data
+def test_a_short_run_tells_its_figures(cached: None, original_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RECPRESS_DATA", str(original_data))
+    done = check("uniform", "--budget", "1/4", "--no-audit", "--smoke")
+    told = [line for line in done.stdout.splitlines() if line.startswith("passed   runs")]
+    assert done.exit_code == 0
+    assert len(told) == 2
+    assert "synthetic-tiny, mf: keeps " in told[0]
+    assert "ml-100k, mf: keeps " in told[1]
+    assert "in 1/4." in told[1]
 
 
 @pytest.mark.parametrize("cheat", CHEATS)

@@ -12,8 +12,9 @@ from recpress import registry
 from recpress.api import BudgetUnreachable
 from recpress.codecs import Dense, LowRank, Uniform
 from recpress.codecs.artefact import folder_ledger
+from recpress.documents import generated
 from recpress.measure.audit import CHECKS, Subject
-from recpress.measure.size_table import BEGIN, BUDGETS, END, SHAPE, compressed, markdown, rewritten, rows
+from recpress.measure.size_table import BUDGETS, SHAPE, compressed, rows, written
 from recpress.measure.sizes import file_bytes
 
 DOCUMENT = Path(__file__).parents[2] / "benchmark" / "docs" / "size-accounting.md"
@@ -45,10 +46,13 @@ def test_nominal_parameters_are_those_of_the_stored_form() -> None:
 @pytest.mark.slow
 def test_the_table_in_the_documentation_is_up_to_date() -> None:
     text = DOCUMENT.read_text(encoding="utf-8")
-    assert text == rewritten(text, markdown(rows())), "run: python -m recpress.measure.size_table"
+    assert text == written(text, rows()), "run: python -m recpress.measure.size_table"
 
 
 def test_only_what_stands_between_the_marks_is_rewritten() -> None:
-    text = f"before {BEGIN} old {END} after"
-    assert rewritten(text, "new") == f"before {BEGIN}\n\nnew\n\n{END} after"
-    assert rewritten(rewritten(text, "new"), "new") == rewritten(text, "new")
+    text = "before <!-- begin: python -m some.module --> old <!-- end --> after"
+    once = generated(text, "some.module", "new")
+    assert once == "before <!-- begin: python -m some.module -->\n\nnew\n\n<!-- end --> after"
+    assert generated(once, "some.module", "new") == once
+    with pytest.raises(ValueError, match="no lines"):
+        generated(text, "another.module", "new")

@@ -31,6 +31,13 @@ Named = dict[str, "list[Verdict]"]
     show_default=True,
     help="Audit a method's artefact too: bytes, answers, files, network, caching.",
 )
+@click.option(
+    "--smoke/--no-smoke",
+    "smoked",
+    default=True,
+    show_default=True,
+    help="Where nothing else is found, run the method shortly, on ml-100k too.",
+)
 @click.option("--format", "form", type=click.Choice(["text", "json", "github"]), default="text", show_default=True)
 @click.option("--changed", metavar="REVISION", help="Check what differs from a git revision in methods/ and datasets/.")
 @click.option("--summary", type=click.Path(path_type=Path), help="File that gets the findings as Markdown, too.")
@@ -40,6 +47,7 @@ Named = dict[str, "list[Verdict]"]
 def command(
     names: tuple[str, ...],
     audits: bool,
+    smoked: bool,
     form: str,
     changed: str | None,
     summary: Path | None,
@@ -72,7 +80,7 @@ def command(
     elif not names:
         raise UserError("Say what to check: a method, a data set, or `results`; `recpress list` names them.")
     printer = stage_printer(Console(stderr=True))
-    found = {name: _check(name, asked, audits, printer) for name in names}
+    found = {name: _check(name, asked, audits, smoked, printer) for name in names}
     if summary:
         summary.write_text(_markdown(found), encoding="utf-8")
     {"text": _as_text, "json": _as_json, "github": _as_github}[form](found)
@@ -80,12 +88,12 @@ def command(
         raise SystemExit(1)
 
 
-def _check(name: str, asked: dict[str, Any], audits: bool, progress: Any) -> list[Verdict]:
+def _check(name: str, asked: dict[str, Any], audits: bool, smoked: bool, progress: Any) -> list[Verdict]:
     methods, datasets = registry.methods(), registry.dataset_folders()
     if name in methods:
         from recpress.run.check import check
 
-        return check(name, Asked(method=name, **asked).planned, audits=audits, progress=progress)
+        return check(name, Asked(method=name, **asked).planned, audits=audits, smoked=smoked, progress=progress)
     if name in datasets:
         from recpress.run.check_dataset import check_dataset
 
@@ -98,8 +106,8 @@ def _as_text(found: Named) -> None:
         if len(found) > 1:
             click.echo(f"{name}:")
         for each in verdicts:
-            told = {"failed": f"{each.file}: {each.expects}: {each.message}", "skipped": each.message, "passed": ""}
-            click.echo(f"{each.state:<8} {each.check:<20} {told[each.state]}".rstrip())
+            told = f"{each.file}: {each.expects}: {each.message}" if each.state == "failed" else each.message
+            click.echo(f"{each.state:<8} {each.check:<20} {told}".rstrip())
 
 
 def _markdown(found: Named) -> str:

@@ -23,6 +23,7 @@ from recpress.backbones.objective import Objective
 from recpress.backbones.recipe import Recipe
 from recpress.data.graph import Graph
 from recpress.data.interactions import UserItems
+from recpress.documents import generated
 from recpress.errors import UserError
 from recpress.measure.sizes import file_bytes
 from recpress.paths import checkout_root
@@ -30,8 +31,6 @@ from recpress.paths import checkout_root
 INTERACTIONS_PER_USER = 4
 SHAPE = Shape(943, 1682, 64, 943 * INTERACTIONS_PER_USER)
 BUDGETS = {"1": 1.0, "1/4": 1 / 4, "1/16": 1 / 16}
-BEGIN = "<!-- begin: python -m recpress.measure.size_table -->"
-END = "<!-- end -->"
 
 
 @dataclass(frozen=True)
@@ -118,11 +117,9 @@ def markdown(table: Iterator[Row]) -> str:
     return tabulate(cells, headers, tablefmt="github", disable_numparse=True, colalign=("left", "left", *["right"] * 6))
 
 
-def rewritten(text: str, table: str) -> str:
-    """Return a document with what stands between the two marks replaced by a table."""
-    head, _, rest = text.partition(BEGIN)
-    _, _, tail = rest.partition(END)
-    return f"{head}{BEGIN}\n\n{table}\n\n{END}{tail}"
+def written(page: str, table: Iterator[Row]) -> str:
+    """Return a page with a table between its marks."""
+    return generated(page, "recpress.measure.size_table", markdown(table))
 
 
 def main() -> None:
@@ -131,7 +128,7 @@ def main() -> None:
     if root is None:
         raise UserError("the document lies in a source checkout, and this is an installed wheel.")
     document = root / "benchmark" / "docs" / "size-accounting.md"
-    document.write_text(rewritten(document.read_text(encoding="utf-8"), markdown(rows())), encoding="utf-8")
+    document.write_text(written(document.read_text(encoding="utf-8"), rows()), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -30,6 +30,7 @@ from recpress.run.contract import K, contract
 from recpress.run.identity import Planned
 from recpress.run.isolate import WorkFailed, call
 from recpress.run.locks import Cores
+from recpress.run.smoke import smoke
 from recpress.run.suite import parse_budget
 from recpress.run.trained import Trained
 from recpress.run.verdict import Verdict, verdict
@@ -39,8 +40,8 @@ from recpress.serve.recommender import Recommender
 TIMEOUT = 1800.0
 
 
-def check(name: str, plan: Callable[[], Planned], *, audits: bool, progress: Progress) -> list[Verdict]:
-    """Run the checks of a method's files and of the contract and, if asked for, the audits.
+def check(name: str, plan: Callable[[], Planned], *, audits: bool, smoked: bool, progress: Progress) -> list[Verdict]:
+    """Run the checks of a method's files and of the contract and, if asked for, the audits and a short run.
 
     Parameters
     ----------
@@ -50,6 +51,8 @@ def check(name: str, plan: Callable[[], Planned], *, audits: bool, progress: Pro
         Returns a cell of the method: what it is checked on. It is called if there is code to plan with.
     audits : bool
         Whether to audit the artefact of that cell.
+    smoked : bool
+        Whether to run the cell, too, if nothing else was found (see `recpress.run.smoke`).
     progress : callable
 
     Raises
@@ -62,23 +65,30 @@ def check(name: str, plan: Callable[[], Planned], *, audits: bool, progress: Pro
     if any(each.check == "code-there" and each.state == "failed" for each in verdicts):
         return verdicts
     planned = plan()
+    try:
+        with Cores().shared():
+            verdicts += _held_to(entry, planned, audits, progress)
+        if smoked and not _failed(verdicts):
+            verdicts += smoke(planned, progress)
+    except WorkFailed as failure:
+        raise UserError(f"{planned.cell.backbone} can't be trained: {failure}.\n{failure.details}") from failure
+    return verdicts
+
+
+def _held_to(entry: MethodEntry, planned: Planned, audits: bool, progress: Progress) -> list[Verdict]:
     dataset = load(planned.cell.dataset)
-    with Cores().shared():
-        try:
-            model = trained.obtain(planned, dataset, lambda share: progress("train", share))
-        except WorkFailed as failure:
-            raise UserError(f"{planned.cell.backbone} can't be trained: {failure}.\n{failure.details}") from failure
-        progress("contract", 0.0)
-        verdicts += _contract(entry, dataset, model, planned.cell.seed)
-        if not audits:
-            return verdicts
-        if any(each.check in ("imports", "compresses", "finishes") for each in _failed(verdicts)):
-            return [
-                *verdicts,
-                verdict("served-without-it", entry.folder, "there is no artefact to serve", skipped=True),
-            ]
-        progress("audit", 0.0)
-        return verdicts + _audited(entry, planned, dataset, model)
+    model = trained.obtain(planned, dataset, lambda share: progress("train", share))
+    progress("contract", 0.0)
+    verdicts = _contract(entry, dataset, model, planned.cell.seed)
+    if not audits:
+        return verdicts
+    if any(each.check in ("imports", "compresses", "finishes") for each in _failed(verdicts)):
+        return [
+            *verdicts,
+            verdict("served-without-it", entry.folder, "there is no artefact to serve", skipped=True),
+        ]
+    progress("audit", 0.0)
+    return verdicts + _audited(entry, planned, dataset, model)
 
 
 def _failed(verdicts: list[Verdict]) -> list[Verdict]:

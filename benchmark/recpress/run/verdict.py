@@ -127,6 +127,8 @@ PROMISES: Mapping[str, Promise] = {
     "stays-alone": Promise(METHOD, "answering connects to nothing and starts no process", "answer from the artefact"),
     "times-as-scored": Promise(METHOD, "the lists that are timed are those that are scored", "answer one way"),
     "keeps-no-answers": Promise(METHOD, "no answer is kept for the next time that it is asked", "remove the cache"),
+    # A short run.
+    "runs": Promise(METHOD, "a short run ends with figures, or says that the budget can't be met", "mend what is told"),
     # Data sets.
     "data-card-complete": Promise(
         CARD, "every field of the card is there, known and of its kind", "benchmark/docs/add-a-dataset.md shows one"

@@ -1,0 +1,66 @@
+"""The table of README: what is left of a backbone at each fraction of its bytes, from the committed records.
+
+``python -m recpress.board.headline`` writes it anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+
+from recpress.board.collect import collect
+from recpress.board.tables import aggregate, frame, texts
+from recpress.documents import generated
+from recpress.errors import UserError
+from recpress.paths import checkout_root
+
+DATASET, BACKBONE, DIVISION = "ml-1m", "lightgcn", "closed"
+SMALLER = (4, 8, 16, 32, 64)
+# The method that the best one at a size is set beside: the simplest that reaches most sizes.
+PLAIN = "uniform"
+# As a budget allows (`recpress.api.TOLERANCE`).
+TOLERANCE = 1.02
+FIGURES = ("smaller", "ndcg20", "kept", "single_ratio")
+
+
+def markdown(results: Path) -> str:
+    """Return the table: for each size, the method that keeps most within it, and plain codes.
+
+    Raises
+    ------
+    UserError
+        When the results hold no such rows.
+    """
+    rows = aggregate(frame(run.record for run in collect(results).runs))
+    asked = (rows["dataset"] == DATASET) & (rows["backbone"] == BACKBONE) & (rows["division"] == DIVISION)
+    rows = rows[asked & (rows["status"] == "ok")]
+    chosen = list(_chosen(rows))
+    if not chosen:
+        raise UserError(f"{results} holds no row of {DATASET}, {BACKBONE}: run the suite `{DIVISION}` first.")
+    headings, cells = texts(pd.concat([row for _, row in chosen]), ("method", "setting"), FIGURES)
+    lines = [["At most", *headings], ["---"] * (len(headings) + 1)]
+    lines += [[f"1/{size}", *cell] for (size, _), cell in zip(chosen, cells, strict=True)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _chosen(rows: pd.DataFrame) -> Iterator[tuple[int, pd.DataFrame]]:
+    for size in SMALLER:
+        fitting = rows[rows["smaller"] * TOLERANCE >= size].sort_values(["ndcg20", "method"], ascending=[False, True])
+        plain = fitting[fitting["method"] == PLAIN].head(1)
+        best = fitting[fitting["method"] != PLAIN].head(1)
+        yield from ((size, row) for row in (best, plain) if len(row))
+
+
+def written(page: str, results: Path) -> str:
+    """Return a page with the table of a results folder between its marks."""
+    return generated(page, "recpress.board.headline", markdown(results))
+
+
+if __name__ == "__main__":
+    root = checkout_root()
+    if root is None:
+        raise SystemExit("README belongs to a checkout, and there is none.")
+    page = root / "README.md"
+    page.write_text(written(page.read_text(encoding="utf-8"), root / "results"), encoding="utf-8")

@@ -1,0 +1,64 @@
+"""A short run of one cell, as a benchmark makes it; its record is looked at and let go."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from recpress import registry
+from recpress.data import load
+from recpress.errors import UserError
+from recpress.record import Record
+from recpress.run import cell as cells
+from recpress.run import trained
+from recpress.run.cell import Progress
+from recpress.run.identity import Planned
+from recpress.run.isolate import Allowance
+from recpress.run.locks import Cores
+from recpress.run.plan import make
+from recpress.run.verdict import Verdict, verdict
+
+REAL = "ml-100k"
+SECONDS = 0.2
+
+
+def smoke(planned: Planned, progress: Progress) -> Iterator[Verdict]:
+    """Run a cell, and the same one on a small set of real data where that can be had.
+
+    Parameters
+    ----------
+    planned : Planned
+    progress : callable
+
+    Yields
+    ------
+    Verdict
+        For each data set; what passed tells the figures.
+    """
+    entry = registry.method(planned.cell.method)
+    for name in dict.fromkeys((planned.cell.dataset, REAL)):
+        progress(f"run on {name}", 0.0)
+        try:
+            dataset = load(name)
+        except UserError as error:
+            yield verdict("runs", entry.folder, str(error), skipped=True)
+            continue
+        (each,) = make([planned.cell.model_copy(update={"dataset": name, "timing_seconds": SECONDS})])
+        cores = Cores()
+        with cores.shared():
+            model = trained.obtain(each, dataset, lambda share: None)
+        made, _, _ = cells.run(each, dataset, model, lambda stage, share: None, Allowance(), cores)
+        went_well = made.status in ("ok", "over-budget")
+        told = verdict("runs", entry.folder, None if went_well else f"on {name}, {made.status}: {made.reason}")
+        yield replace(told, message=_figures(name, made)) if went_well else told
+
+
+def _figures(name: str, made: Record) -> str:
+    if made.bytes is None or made.quality is None or not made.latency:
+        return f"{name}: {made.reason}"
+    kept, ratio = made.quality.retention["ndcg@20"], made.latency[0].ratio
+    smaller = made.bytes.reference / made.bytes.file
+    return (
+        f"{name}, {made.identity.backbone}: keeps {kept:.1%} of NDCG@20 in 1/{smaller:.1f} of the bytes; "
+        f"one user takes {ratio:.2f} × as long as fp32"
+    )
