@@ -52,7 +52,7 @@ def test_more_visits_come_closer_and_seen_items_stay_out(
     assert agreed[0] < agreed[1] < agreed[2] < 10
 
 
-def test_lists_that_are_too_short_fall_back_to_all_rows(
+def test_lists_that_are_too_short_are_followed_by_the_others(
     tables: tuple[torch.Tensor, torch.Tensor], seen: UserItems
 ) -> None:
     users, items = tables
@@ -61,6 +61,15 @@ def test_lists_that_are_too_short_fall_back_to_all_rows(
     assert all(
         (long[user, : left[user]] >= 0).all() and (long[user, left[user] :] == -1).all() for user in range(USERS)
     )
+
+
+def test_what_comes_first_does_not_depend_on_how_much_is_asked_for(
+    tables: tuple[torch.Tensor, torch.Tensor], seen: UserItems
+) -> None:
+    users, items = tables
+    long = lists(users, items, seen, 2, k=N)
+    for k in (1, 10, 60):
+        assert (lists(users, items, seen, 2, k=k) == long[:, :k]).all()
 
 
 def test_equal_scores_are_ranked_by_row(seen: UserItems) -> None:

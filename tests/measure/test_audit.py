@@ -223,6 +223,15 @@ def test_a_subject_that_crashes_is_a_finding(folder: Path) -> None:
     assert "moves" in failed(audited)
 
 
+def test_counting_cores_starts_nothing_that_counts() -> None:
+    with watch() as seen:
+        subprocess.run([sys.executable, "-c", ""], check=True)
+        for words in (["lscpu"], "lscpu"):
+            subprocess.run(words, stdout=subprocess.DEVNULL, check=False)
+        os.system("true; lscpu > /dev/null")
+    assert seen.processes == {sys.executable, "b'true; lscpu > /dev/null'"}
+
+
 def test_nobody_watches_after_the_watch(tmp_path: Path) -> None:
     file = tmp_path / "a"
     file.write_text("a")

@@ -139,7 +139,7 @@ class Inverted(Codec):
 class InvertedScorer(Ranker):
     """Keep the rows in fp32 in the order of their lists, and multiply those of the lists that a query visits.
 
-    Where they don't hold k unseen rows, all rows are scored.
+    Where they don't hold k unseen rows, the best of the other lists follow them: what comes first does not depend on k.
     """
 
     kernel = "inverted lists, fp32 rows (approximate)"
@@ -158,18 +158,22 @@ class InvertedScorer(Ranker):
         return made
 
     def top(self, queries: Tensor, seen: UserItems, users: NDArray[np.int64], k: int) -> tuple[Items, Scores]:
-        """See `Ranker.top`: the best of the rows in the lists that are visited, and not always of all."""
+        """See `Ranker.top`: the best of the rows in the lists that are visited come before all others."""
         items, best = np.full((len(users), k), -1, np.int32), np.full((len(users), k), -np.inf, np.float32)
-        visited = (queries @ self.centres.T).topk(self.probes, dim=1).indices.tolist()
-        for place, (user, cells) in enumerate(zip(users.tolist(), visited, strict=True)):
-            spans = [slice(self.ends[cell], self.ends[cell + 1]) for cell in cells]
-            found = self._best(queries[place], spans, seen.of(user), k)
-            if len(found[0]) < k:
-                found = self._best(queries[place], [slice(0, len(self.rows))], seen.of(user), k)
-            items[place, : len(found[0])], best[place, : len(found[0])] = found
+        near = (queries @ self.centres.T).topk(self.probes, dim=1).indices.numpy()
+        for place, user in enumerate(users.tolist()):
+            found, scores = self._best(queries[place], near[place], seen.of(user), k)
+            if len(found) < k:
+                others = np.setdiff1d(np.arange(len(self.centres)), near[place])
+                more, their = self._best(queries[place], others, seen.of(user), k - len(found))
+                found, scores = np.concatenate([found, more]), np.concatenate([scores, their])
+            items[place, : len(found)], best[place, : len(found)] = found, scores
         return items, best
 
-    def _best(self, query: Tensor, spans: list[slice], seen: NDArray[np.int32], k: int) -> tuple[Items, Scores]:
+    def _best(self, query: Tensor, cells: NDArray[np.int64], seen: NDArray[np.int32], k: int) -> tuple[Items, Scores]:
+        if not len(cells):
+            return np.empty(0, np.int32), np.empty(0, np.float32)
+        spans = [slice(self.ends[cell], self.ends[cell + 1]) for cell in cells.tolist()]
         rows = torch.cat([self.rows[span] for span in spans]).numpy()
         scores = torch.cat([self.table[span] @ query for span in spans]).numpy()
         if np.isnan(scores).any():
