@@ -28,7 +28,7 @@ ENVIRONMENT = (
 SYSTEM_FOLDERS = ("/proc", "/sys", "/dev", "/etc", "/usr", "/lib", "/lib64")
 PROCESS_EVENTS = ("os.exec", "os.posix_spawn", "os.spawn", "os.system", "subprocess.Popen")
 # It tells about the processor; joblib, and so scikit-learn, counts cores by it.
-TELLS = ("lscpu", "/bin/lscpu", "/usr/bin/lscpu")
+TELLS = ("lscpu", b"lscpu", "/bin/lscpu", "/usr/bin/lscpu")
 NETWORK_EVENTS = ("socket.connect", "socket.getaddrinfo")
 # What changes the file system, with the position of the path that is changed.
 CHANGE_EVENTS = {"os.mkdir": 0, "os.remove": 0, "os.rename": 1, "os.link": 1, "os.symlink": 1}
@@ -126,7 +126,7 @@ def _hook(event: str, arguments: tuple[object, ...]) -> None:
             seen.datasets.add(str(arguments[0]))
         elif event in NETWORK_EVENTS:
             seen.network.add(str(arguments[0] if event == "socket.getaddrinfo" else arguments[1]))
-        elif event in PROCESS_EVENTS and os.fsdecode(arguments[0]) not in TELLS:
+        elif event in PROCESS_EVENTS and arguments[0] not in TELLS:
             seen.processes.add(str(arguments[0]))
 
 
