@@ -14,12 +14,10 @@ from torch import Tensor
 
 from recpress.codecs.base import ALL, Codec, Items, Ranker, Rows, Scorer, Scores, nbytes, part, prefixed
 from recpress.codecs.fastscan import faiss_threads
+from recpress.codecs.product import configure
 from recpress.codecs.sparse import unsigned, widened
 from recpress.codecs.work import Work
 from recpress.data.interactions import UserItems
-
-# Rounds of k-means, and rows per centre that it is trained on.
-ROUNDS, POINTS = 12, 256
 
 
 @dataclass(frozen=True)
@@ -69,8 +67,7 @@ class Inverted(Codec):
         if not torch.isfinite(rows).all():
             raise ValueError("a value is not finite")
         clustering = faiss.Clustering(rows.shape[1], cells)
-        clustering.seed, clustering.niter = seed, ROUNDS
-        clustering.min_points_per_centroid, clustering.max_points_per_centroid = 1, POINTS
+        configure(clustering, seed)
         with faiss_threads(1):
             found = faiss.IndexFlatL2(rows.shape[1])
             clustering.train(rows.contiguous().numpy(), found)

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from recpress.codecs.base import BlockScorer, Scorer
+from recpress.codecs.base import BlockScorer, Scorer, blocks
 from recpress.jit import kernel
 
 if TYPE_CHECKING:
@@ -38,79 +38,48 @@ class LookupScorer(Scorer):
         if not codec.looks_up(len(queries)):
             return self._blocks.scores(queries, out)
         out = torch.empty(len(queries), codec.shape[0]) if out is None else out
-        add_products(codec.codes.numpy(), codec.products(queries).numpy(), codec.bits, out.numpy())
+        products, scores = codec.products(queries).numpy(), out.numpy()
+        for rows in blocks(codec.shape[0]):
+            add_products(codec.named(rows).numpy(), products, scores[:, rows])
         return out
-
-
-# Rows whose codes are put into bytes at a time.
-ROWS = 1024
-
-
-@kernel
-def put_into_bytes(codes: NDArray[np.uint8], start: int, stop: int, bits: int, out: NDArray[np.uint8]) -> None:
-    """Write the codes of some packed rows (see `recpress.codecs.packing`) into the first rows of `out`."""
-    for place in range(out.shape[1]):
-        first, shift = (place * bits) >> 3, (place * bits) & 7
-        for row in range(start, stop):
-            word = np.uint32(codes[row, first])
-            if shift + bits > 8:
-                word |= np.uint32(codes[row, first + 1]) << np.uint32(8)
-            out[row - start, place] = (word >> np.uint32(shift)) & np.uint32((1 << bits) - 1)
 
 
 # No views of rows are made in the loops below: numba counts the references of each.
 
 
 @kernel
-def add_products(codes: NDArray[np.uint8], products: NDArray[np.float32], bits: int, out: NDArray[np.float32]) -> None:
-    """Write into `out`, of shape (B, n), the sums of the products, of shape (B, M, 2 ** bits), that the codes name."""
-    parts = products.shape[1]
-    named = np.empty((ROWS, parts), np.uint8)
-    for start in range(0, len(codes), ROWS):
-        stop = min(start + ROWS, len(codes))
-        if bits < 8:
-            put_into_bytes(codes, start, stop, bits, named)
-            there, offset = named, start
-        else:
-            there, offset = codes, 0
-        for query in range(len(products)):
-            for row in range(start, stop):
-                total = np.float32(0.0)
-                for place in range(parts):
-                    total += products[query, place, there[row - offset, place]]
-                out[query, row] = total
+def add_products(codes: NDArray[np.uint8], products: NDArray[np.float32], out: NDArray[np.float32]) -> None:
+    """Write into `out`, of shape (B, n), the sums of the products, of shape (B, M, C), that codes of (n, M) name."""
+    for query in range(len(products)):
+        for row in range(len(codes)):
+            total = np.float32(0.0)
+            for place in range(products.shape[1]):
+                total += products[query, place, codes[row, place]]
+            out[query, row] = total
 
 
 @kernel
-def lay_out(codes: NDArray[np.uint8], words: NDArray[Any], bits: int, out: NDArray[Any]) -> None:
-    """Write the words, of shape (M, 2 ** bits, w), that the codes name side by side into `out`, of shape (n, M · w)."""
+def lay_out(codes: NDArray[np.uint8], words: NDArray[Any], out: NDArray[Any]) -> None:
+    """Write the words, of shape (M, C, w), that codes of shape (n, M) name side by side into `out`, of (n, M · w)."""
     parts, _, width = words.shape
-    named = np.empty((ROWS, parts), np.uint8)
-    for start in range(0, len(codes), ROWS):
-        stop = min(start + ROWS, len(codes))
-        put_into_bytes(codes, start, stop, bits, named)
-        for row in range(start, stop):
-            for place in range(parts):
-                code = named[row - start, place]
-                for column in range(width):
-                    out[row, place * width + column] = words[place, code, column]
-
-
-@kernel
-def add_up(codes: NDArray[np.uint8], words: NDArray[np.float32], bits: int, out: NDArray[np.float32]) -> None:
-    """Write the sums of the words, of shape (M, 2 ** bits, d), that the codes name into `out`, of shape (n, d)."""
-    parts, _, width = words.shape
-    named = np.empty((ROWS, parts), np.uint8)
-    for start in range(0, len(codes), ROWS):
-        stop = min(start + ROWS, len(codes))
-        put_into_bytes(codes, start, stop, bits, named)
-        for row in range(start, stop):
+    for row in range(len(codes)):
+        for place in range(parts):
+            code = codes[row, place]
             for column in range(width):
-                out[row, column] = words[0, named[row - start, 0], column]
-            for place in range(1, parts):
-                code = named[row - start, place]
-                for column in range(width):
-                    out[row, column] += words[place, code, column]
+                out[row, place * width + column] = words[place, code, column]
+
+
+@kernel
+def add_up(codes: NDArray[np.uint8], words: NDArray[np.float32], out: NDArray[np.float32]) -> None:
+    """Write the sums of the words, of shape (M, C, d), that codes of shape (n, M) name into `out`, of shape (n, d)."""
+    parts, _, width = words.shape
+    for row in range(len(codes)):
+        for column in range(width):
+            out[row, column] = words[0, codes[row, 0], column]
+        for place in range(1, parts):
+            code = codes[row, place]
+            for column in range(width):
+                out[row, column] += words[place, code, column]
 
 
 def wide(values: NDArray[np.float32], width: int) -> NDArray[Any]:

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
+
+from recpress.jit import kernel
 
 
 def row_bytes(columns: int, bits: int) -> int:
@@ -39,10 +42,18 @@ def unpack(packed: Tensor, columns: int, bits: int) -> Tensor:
     """Return the codes of packed rows, uint8 of shape (n, columns): the inverse of `pack`."""
     if bits == 8:
         return packed
-    if bits in (1, 2, 4):
-        shifts = torch.arange(0, 8, bits, dtype=torch.uint8)
-        codes: Tensor = (packed[:, :, None] >> shifts) & (2**bits - 1)
-        return codes.flatten(1)[:, :columns]
-    planes = np.unpackbits(packed.numpy(), axis=1, count=columns * bits, bitorder="little")
-    planes = planes.reshape(len(packed), columns, bits)
-    return torch.from_numpy(np.packbits(planes, axis=2, bitorder="little")[:, :, 0])
+    codes = torch.empty(len(packed), columns, dtype=torch.uint8)
+    _put_into_bytes(packed.numpy(), bits, codes.numpy())
+    return codes
+
+
+@kernel
+def _put_into_bytes(packed: NDArray[np.uint8], bits: int, out: NDArray[np.uint8]) -> None:
+    """Write the codes of packed rows into `out`, of shape (n, columns)."""
+    for column in range(out.shape[1]):
+        first, shift = (column * bits) >> 3, (column * bits) & 7
+        for row in range(len(out)):
+            word = np.uint32(packed[row, first])
+            if shift + bits > 8:
+                word |= np.uint32(packed[row, first + 1]) << np.uint32(8)
+            out[row, column] = (word >> np.uint32(shift)) & np.uint32((1 << bits) - 1)

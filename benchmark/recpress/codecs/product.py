@@ -18,7 +18,7 @@ from torch import Tensor
 from recpress.codecs.base import ALL, Codec, Rows, Scorer, nbytes
 from recpress.codecs.fastscan import BITS, FastScanRanker, faiss_threads
 from recpress.codecs.lookup import LookupScorer, add_up, lay_out, wide
-from recpress.codecs.packing import pack, row_bytes
+from recpress.codecs.packing import pack, row_bytes, unpack
 from recpress.codecs.work import Work
 
 # Rows that codebooks are trained on, per codeword: more no longer moves a mean by much (FAISS's own default).
@@ -52,6 +52,10 @@ class Codebooks(Codec):
     def shape(self) -> tuple[int, int]:
         """Rows and columns."""
         return (self.codes.shape[0], self.columns)
+
+    def named(self, rows: Rows) -> Tensor:
+        """Return which word of each codebook the rows name, uint8 of shape (len(rows), M)."""
+        return unpack(self.codes[rows], self.words.shape[0], self.bits)
 
     @cached_property
     def floats(self) -> Tensor:
@@ -148,7 +152,7 @@ class Product(Codebooks):
         """
         padded = pad_columns(table, parts)
         quantizer = faiss.ProductQuantizer(padded.shape[1], parts, bits)
-        _configure(quantizer.cp, seed)
+        configure(quantizer.cp, seed)
         # One thread adds in one order: the same seed gives the same bytes.
         with faiss_threads(1):
             quantizer.train(training_rows(padded, bits, seed))
@@ -162,10 +166,10 @@ class Product(Codebooks):
 
     def decode(self, rows: Rows = ALL) -> Tensor:
         """See `Codec.decode`."""
-        codes = self.codes[rows]
+        codes = self.named(rows)
         parts, _, width = self.words.shape
         table = torch.empty(len(codes), parts * width)
-        lay_out(codes.numpy(), wide(self.floats.numpy(), width), self.bits, wide(table.numpy(), width))
+        lay_out(codes.numpy(), wide(self.floats.numpy(), width), wide(table.numpy(), width))
         return table[:, : self.columns]
 
     def products(self, queries: Tensor) -> Tensor:
@@ -218,7 +222,7 @@ class Residual(Codebooks):
         """
         finite(table)
         quantizer = faiss.ResidualQuantizer(table.shape[1], levels, bits)
-        _configure(quantizer.cp, seed)
+        configure(quantizer.cp, seed)
         quantizer.max_beam_size = BEAM
         quantizer.verbose = False
         with faiss_threads(1):
@@ -232,9 +236,9 @@ class Residual(Codebooks):
 
     def decode(self, rows: Rows = ALL) -> Tensor:
         """See `Codec.decode`."""
-        codes = self.codes[rows]
+        codes = self.named(rows)
         table = torch.empty(len(codes), self.columns)
-        add_up(codes.numpy(), self.floats.numpy(), self.bits, table.numpy())
+        add_up(codes.numpy(), self.floats.numpy(), table.numpy())
         return table
 
     def products(self, queries: Tensor) -> Tensor:
@@ -258,7 +262,7 @@ def optimized_rotation(table: Tensor, parts: int, bits: int, iterations: int, se
     rotation = faiss.OPQMatrix(width, parts)
     rotation.niter, rotation.niter_pq_0, rotation.verbose = iterations, ROUNDS, False
     trainer = faiss.ProductQuantizer(width, parts, bits)
-    _configure(trainer.cp, seed)
+    configure(trainer.cp, seed)
     rotation.pq = trainer
     with faiss_threads(1):
         rotation.train(training_rows(padded, bits, seed))
@@ -289,7 +293,8 @@ def training_rows(table: Tensor, bits: int, seed: int) -> NDArray[np.float32]:
     return rows
 
 
-def _configure(clustering: Any, seed: int) -> None:
+def configure(clustering: Any, seed: int) -> None:
+    """Set the seed, rounds and training rows of one of FAISS's clusterings."""
     clustering.seed, clustering.niter = seed, ROUNDS
     clustering.min_points_per_centroid = 1
     clustering.max_points_per_centroid = POINTS_PER_WORD

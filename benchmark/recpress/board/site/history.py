@@ -81,7 +81,7 @@ def changes(earlier: Earlier | None, runs: Sequence[Run]) -> Context | None:
     order = ("worse", "can't tell", "better")
     shown = sorted((each for each in found if each.verdict in order), key=lambda each: order.index(each.verdict))
     counts = regress.summary(found)
-    updated = max(timestamp(run.record.provenance.started) for run in runs)
+    updated = max((timestamp(run.record.provenance.started) for run in runs), default=timestamp(""))
     return {
         "base": earlier.name,
         "compared": len(found),
