@@ -20,6 +20,7 @@ from recpress.codecs.inverted import Inverted
 from recpress.codecs.layered import LayeredNetwork
 from recpress.codecs.lowrank import LowRank
 from recpress.codecs.mixed import Mixed
+from recpress.codecs.navigable import Navigable
 from recpress.codecs.network import LinearNetwork, Network, restore_parts
 from recpress.codecs.product import Product, Residual
 from recpress.codecs.reranked import Reranked
@@ -45,6 +46,7 @@ __all__ = [
     "Inverted",
     "LowRank",
     "Mixed",
+    "Navigable",
     "Network",
     "Product",
     "Reranked",
@@ -74,6 +76,7 @@ KINDS: dict[str, type[Codec]] = {
         Inverted,
         LowRank,
         Mixed,
+        Navigable,
         Product,
         Reranked,
         Residual,

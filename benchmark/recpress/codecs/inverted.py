@@ -173,13 +173,33 @@ class InvertedScorer(Ranker):
         spans = [slice(self.ends[cell], self.ends[cell + 1]) for cell in cells.tolist()]
         rows = torch.cat([self.rows[span] for span in spans]).numpy()
         scores = torch.cat([self.table[span] @ query for span in spans]).numpy()
-        if np.isnan(scores).any():
-            raise ValueError("a score is NaN, which can't be ranked")
-        scores[np.isin(rows, seen)] = -np.inf
-        if 0 < k < len(rows):
-            # Ties at the end of the list are all looked at, so that the lowest row wins.
-            near = np.flatnonzero(scores >= np.partition(scores, -k)[-k])
-            rows, scores = rows[near], scores[near]
-        order = np.lexsort((rows, -scores))[:k]
-        order = order[scores[order] > -np.inf]
-        return rows[order].astype(np.int32), scores[order]
+        return ranked(rows, scores, seen, k)
+
+
+def ranked(rows: NDArray[np.int64], scores: Scores, left_out: NDArray[np.integer], k: int) -> tuple[Items, Scores]:
+    """Return the k best of some rows, fewer where there are fewer, by score descending, then by row ascending.
+
+    Parameters
+    ----------
+    rows : int64 array of shape (m,)
+    scores : float32 array of shape (m,)
+        Overwritten with -inf where a row is left out.
+    left_out : integer array
+        Rows that are not ranked.
+    k : int
+
+    Raises
+    ------
+    ValueError
+        When a score is NaN.
+    """
+    if np.isnan(scores).any():
+        raise ValueError("a score is NaN, which can't be ranked")
+    scores[np.isin(rows, left_out)] = -np.inf
+    if 0 < k < len(rows):
+        # Ties at the end of the list are all looked at, so that the lowest row wins.
+        near = np.flatnonzero(scores >= np.partition(scores, -k)[-k])
+        rows, scores = rows[near], scores[near]
+    order = np.lexsort((rows, -scores))[:k]
+    order = order[scores[order] > -np.inf]
+    return rows[order].astype(np.int32), scores[order]
