@@ -129,7 +129,25 @@ def test_lists_longer_than_the_catalogue_are_padded(backbone: tuple[Graph, Backb
     for row in range(2):
         assert (items[row, left[row] :] == -1).all()
         assert (items[row, : left[row]] >= 0).all()
-        assert (np.diff(scores[row, : left[row]]) <= 0).all()
+        # Candidates by one score, those after them by another.
+        assert (np.diff(scores[row, :5]) <= 0).all()
+        assert (np.diff(scores[row, 5 : left[row]]) <= 0).all()
+
+
+def test_what_comes_first_does_not_depend_on_how_much_is_asked_for(backbone: tuple[Graph, Backbone]) -> None:
+    graph, frozen = backbone
+    made = reranked(graph, frozen, 30)
+    assert isinstance(made.items, Reranked)
+    served = Recommender(made, graph.user_items)
+    long, scores = served.best(np.arange(40), 300)
+    for k in (0, 1, 20, 30, 100):
+        items, best = served.best(np.arange(40), k)
+        assert (items == long[:, :k]).all()
+        np.testing.assert_allclose(best, scores[:, :k], rtol=1e-6)
+    # Those after the candidates are where the first stage has them.
+    coarse = Recommender(Artefact(made.users, made.items.coarse), graph.user_items).recommend_all(300)
+    assert (long[:, 30:] == coarse[:, 30:]).all()
+    assert (long[:, :30] != coarse[:, :30]).any()
 
 
 def test_what_cannot_be_reranked_is_refused() -> None:

@@ -18,7 +18,7 @@ from recpress.data.interactions import UserItems
 
 @dataclass(frozen=True)
 class Reranked(Codec):
-    """The score of a row is the fine codec's; which rows are scored at all, the coarse one says.
+    """The score of a candidate is the fine codec's; which rows are candidates, the coarse one says.
 
     Both are stored and charged. The table that it decodes to is the fine one.
 
@@ -27,7 +27,8 @@ class Reranked(Codec):
     coarse, fine : Codec of one shape
         The coarse one has a kernel that ranks (`Ranker`).
     count : int
-        Candidates of each query, at least; of longer lists, as many as the list has.
+        Candidates of each query, however long its list; in a longer one the others follow as the coarse codec ranks
+        them.
     """
 
     kind = "reranked"
@@ -93,6 +94,8 @@ class Reranked(Codec):
 class RerankedScorer(Ranker):
     """Take the best rows of the coarse codec's own kernel and score them as the fine codec decodes them.
 
+    What comes first does not depend on how long a list is asked for.
+
     Raises
     ------
     ValueError
@@ -112,14 +115,17 @@ class RerankedScorer(Ranker):
         return self.codec.fine.scorer().scores(queries, out)
 
     def top(self, queries: Tensor, seen: UserItems, users: NDArray[np.int64], k: int) -> tuple[Items, Scores]:
-        """See `Ranker.top`: the best by fine score of the best by coarse score, and not always of all."""
-        found, _ = self.coarse.top(queries, seen, users, max(self.codec.count, k))
-        missing = found < 0
-        rows = torch.from_numpy(np.where(missing, 0, found).astype(np.int64))
+        """See `Ranker.top`: the candidates by fine score, then, where k is larger, the next ones by coarse score."""
+        count = self.codec.count
+        found, scores = self.coarse.top(queries, seen, users, max(count, k))
+        first, missing = found[:, :count], found[:, :count] < 0
+        rows = torch.from_numpy(np.where(missing, 0, first).astype(np.int64))
         vectors = self.codec.fine.decode(rows.flatten()).view(*rows.shape, -1)
-        scores = torch.bmm(vectors, queries[:, :, None])[:, :, 0].numpy()
-        if np.isnan(scores).any():
-            raise ValueError(f"the scores of user {int(users[np.isnan(scores).any(1)][0])} contain NaN")
-        scores[missing] = -np.inf
-        order = np.lexsort((found, -scores))[:, :k]
-        return np.take_along_axis(found, order, 1), np.take_along_axis(scores, order, 1)
+        fine = torch.bmm(vectors, queries[:, :, None])[:, :, 0].numpy()
+        if np.isnan(fine).any():
+            raise ValueError(f"the scores of user {int(users[np.isnan(fine).any(1)][0])} contain NaN")
+        fine[missing] = -np.inf
+        order = np.lexsort((first, -fine))
+        found[:, :count] = np.take_along_axis(first, order, 1)
+        scores[:, :count] = np.take_along_axis(fine, order, 1)
+        return found[:, :k], scores[:, :k]
