@@ -203,3 +203,86 @@ def test_rank_in_two_threads_equals_rank_in_one_and_leaves_torch_as_it_was():
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)
+
+
+def rough_tables(rng, n_users, n_items, columns, kind):
+    """Tables on which rounding to bytes goes wrong in different ways."""
+    users, items = rng.standard_normal((n_users, columns)), rng.standard_normal((n_items, columns))
+    if kind == "uneven columns":
+        scales = 10.0 ** rng.uniform(-6, 6, columns)
+        users, items = users / scales, items * scales
+    elif kind == "heavy tails":
+        items *= 10.0 ** rng.uniform(-3, 3, (n_items, 1))
+        users *= 10.0 ** rng.uniform(-3, 3, (n_users, columns))
+    elif kind == "ties":
+        users, items = np.round(2 * users), np.round(2 * items)
+        items[rng.random(n_items) < 0.3] = 0
+        items[:, 0] = 0
+    elif kind == "near ties":
+        items = items[:1] + 1e-6 * items
+    return users.astype(np.float32), items.astype(np.float32)
+
+
+@pytest.mark.skipif(not topk.has_vnni(), reason="tables are ranked by plain products without AVX-512 VNNI")
+@settings(deadline=None, max_examples=60)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    k=st.integers(1, 20),
+    columns=st.integers(2, 70),
+    kind=st.sampled_from(["plain", "uneven columns", "heavy tails", "ties", "near ties"]),
+    density=st.sampled_from([0.0, 0.1, 0.999, 1.0]),
+)
+def test_bytes_find_what_a_sort_finds(seed, k, columns, kind, density):
+    rng = np.random.default_rng(seed)
+    n_items = int(rng.integers(64 * k, 64 * k + 500))
+    users, items = rough_tables(rng, 5, n_items, columns, kind)
+    seen = random_seen(rng, 5, n_items, density)
+    asked = rng.integers(0, 5, 7)
+    ranked = []
+    products = topk.select_near
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(topk, "select_near", lambda *arguments: ranked.append(1) or products(*arguments))
+        found = topk.rank_tables(lambda block: torch.from_numpy(users[block]), torch.from_numpy(items), asked, seen, k)
+    assert ranked  # by bytes, not by the plain product
+    exact = users[asked].astype(np.float64) @ items.astype(np.float64).T
+    if kind == "ties":  # whole numbers: float32 is exact
+        np.testing.assert_array_equal(found, by_sorting(exact, seen, asked, k))
+        return
+    # Elsewhere a place may go to another item only if float32 can't tell the two apart.
+    expected = by_sorting(exact, seen, asked, k)
+    np.testing.assert_array_equal(found < 0, expected < 0)
+    rounding = columns * 2.0**-23 * (np.abs(users[asked]).astype(np.float64) @ np.abs(items).astype(np.float64).T)
+    for row in range(len(asked)):
+        own, best = (each[row][each[row] >= 0] for each in (found, expected))
+        assert len(set(own.tolist())) == len(own)
+        assert not np.isin(own, seen.of(asked[row])).any()
+        gap = np.abs(exact[row, own] - exact[row, best])
+        assert (gap <= rounding[row, own] + rounding[row, best]).all()
+
+
+@pytest.mark.parametrize("columns", [1, 8])
+def test_what_cant_be_rounded_is_ranked_by_plain_products(columns):
+    rng = np.random.default_rng(0)
+    users, items = (torch.from_numpy(each).abs() for each in rough_tables(rng, 4, 400, columns, "plain"))
+    seen, asked = random_seen(rng, 4, 400, 0.1), np.arange(4)
+
+    def check():
+        found = topk.rank_tables(lambda block: users[torch.from_numpy(block)], items, asked, seen, 5)
+        np.testing.assert_array_equal(found, by_sorting((users @ items.T).numpy(), seen, asked, 5))
+
+    check()
+    items[7] = torch.inf
+    check()
+    items[7] = 1.0
+    users[1] = torch.inf
+    check()
+    users[1] = torch.nan
+    with pytest.raises(ValueError, match="user 1 contain NaN"):
+        check()
+
+
+def test_users_and_items_of_other_tables_are_refused():
+    seen = random_seen(np.random.default_rng(0), 4, 400, 0.1)
+    for users, n_items in ((np.array([4]), 400), (np.array([-1]), 400), (np.array([0]), 401)):
+        with pytest.raises((ValueError, IndexError)):
+            topk.rank_tables(lambda block: torch.ones(len(block), 8), torch.ones(n_items, 8), users, seen, 5)

@@ -88,8 +88,8 @@ class DenseScorer(Scorer):
     kernel = "fp32 GEMM"
 
     def __init__(self, values: Tensor) -> None:
-        self.transposed = values.T
+        self.values = values
 
     def scores(self, queries: Tensor, out: Tensor | None = None) -> Tensor:
         """See `Scorer.scores`."""
-        return torch.mm(queries, self.transposed, out=out)
+        return torch.mm(queries, self.values.T, out=out)

@@ -49,13 +49,8 @@ class Held:
         """Return recall and NDCG on valid, with train masked, means over users with valid items."""
         users, items = tables
         who = evaluable(self.valid)
-        seen = self.graph.user_items
-        lists = topk.rank(
-            lambda chosen, out: torch.mm(users[torch.from_numpy(chosen)], items.T, out=out),
-            who.astype(np.int64),
-            seen,
-            CUT,
-            seen.n_items,
+        lists = topk.rank_tables(
+            lambda chosen: users[torch.from_numpy(chosen)], items, who.astype(np.int64), self.graph.user_items, CUT
         )
         found = means(per_user(lists, who, self.valid, (CUT,)))
         return {name: found[name] for name in METRICS}

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from recpress.codecs.artefact import Artefact
 from recpress.codecs.base import Ranker
+from recpress.codecs.dense import DenseScorer
 from recpress.data.interactions import UserItems
 from recpress.serve import topk
 
@@ -36,7 +37,7 @@ class Recommender:
 
     def score(self, users: NDArray[np.int64], out: Tensor | None = None) -> Tensor:
         """Return the scores of all items for some users, float32 of shape (len(users), n_items)."""
-        return self.scorer.scores(self.users.decode(torch.from_numpy(users)), out)
+        return self.scorer.scores(self._queries(users), out)
 
     def recommend(self, users: NDArray[np.int64], k: int) -> NDArray[np.int32]:
         """Return the k best unseen items of each user, int32 of shape (len(users), k), best first."""
@@ -45,7 +46,7 @@ class Recommender:
     def best(self, users: NDArray[np.int64], k: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         """Return the k best unseen items of each user and their scores; see `recpress.serve.topk.select`."""
         if isinstance(self.scorer, Ranker):
-            return self.scorer.top(self.users.decode(torch.from_numpy(users)), self.seen, users, k)
+            return self.scorer.top(self._queries(users), self.seen, users, k)
         if len(self._buffer) < len(users):
             self._buffer = torch.empty(len(users), self.seen.n_items)
         scores = self.score(users, self._buffer[: len(users)])
@@ -57,4 +58,9 @@ class Recommender:
         if isinstance(self.scorer, Ranker):
             blocks = [users[start : start + topk.ROWS] for start in range(0, len(users), topk.ROWS)]
             return np.concatenate([np.empty((0, k), np.int32), *(self.recommend(block, k) for block in blocks)])
+        if isinstance(self.scorer, DenseScorer):
+            return topk.rank_tables(self._queries, self.scorer.values, users, self.seen, k)
         return topk.rank(self.score, users, self.seen, k, self.seen.n_items)
+
+    def _queries(self, users: NDArray[np.int64]) -> Tensor:
+        return self.users.decode(torch.from_numpy(users))

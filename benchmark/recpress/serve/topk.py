@@ -12,8 +12,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from recpress.codecs.kernels.simd import has_vnni
 from recpress.data.interactions import UserItems
-from recpress.serve._select import mask_rows, select_rows
+from recpress.serve._round import MOST_COLUMNS, Rounded
+from recpress.serve._select import GROUP, SEEN, mask_rows, select_near, select_rows
 
 Items = NDArray[np.int32]
 Scores = NDArray[np.float32]
@@ -23,6 +25,12 @@ EVAL_MEMORY = 128 << 20
 
 ROWS = 256
 """Default number of users that `rank` scores at once."""
+
+_CACHED = 8 << 20  # Bytes of products that stay in the cache until they are looked at.
+
+_FEWEST = 32  # With fewer users at once, products of bytes wait for the table.
+
+_GROUPS_PER_PLACE = 2  # With fewer groups of items for each place of a list, most of a catalogue would be scored.
 
 _CELLS_PER_THREAD = 1 << 18  # Below this, handing work to a thread costs more than it saves.
 
@@ -39,7 +47,7 @@ def mask(scores: Tensor, seen: UserItems, users: NDArray[np.int64]) -> None:
     """
     _check(scores, seen, users)
     if scores.device.type == "cpu":
-        mask_rows(scores.numpy(), seen.indptr, seen.items, users)
+        mask_rows(scores.numpy(), seen.indptr, seen.items, users, -np.inf)
         return
     counts = seen.counts[users]
     rows = np.repeat(np.arange(len(users)), counts)
@@ -116,20 +124,103 @@ def rank(
     int32 array of shape (n, k)
         As `select` gives them.
     """
+
+    def fill(block: NDArray[np.int64], buffer: Tensor, items: Items, best: Scores) -> None:
+        scores = score_block(block, buffer)
+        if scores.shape != (len(block), n_items):
+            raise ValueError(f"scores have shape {tuple(scores.shape)}, not {(len(block), n_items)}")
+        _select_into(scores, seen, block, items, best, k, None)
+
+    return _by_blocks(fill, users, k, n_items, torch.float32, memory_bytes, rows)
+
+
+def rank_tables(
+    queries: Callable[[NDArray[np.int64]], Tensor],
+    table: Tensor,
+    users: NDArray[np.int64],
+    seen: UserItems,
+    k: int,
+    memory_bytes: int = EVAL_MEMORY,
+) -> Items:
+    """Rank the whole catalogue by products with a float32 table, exactly, and sooner than the products take.
+
+    With AVX-512 VNNI and a large catalogue, products of both sides rounded to signed bytes tell each score to within a
+    bound; only the items that may be among the k best by that, some hundreds, are scored in float32. Elsewhere this
+    is `rank`.
+
+    Parameters
+    ----------
+    queries : callable
+        Takes users, int64 of shape (B,), and returns their queries, float32 of shape (B, d). It is called from several
+        threads at once.
+    table : float32 Tensor of shape (n_items, d)
+    users, seen, k, memory_bytes
+        See `rank`.
+
+    Returns
+    -------
+    int32 array of shape (n, k)
+        As `select` gives them.
+
+    Raises
+    ------
+    ValueError
+        See `select`.
+    """
+    n_items, columns = table.shape
+    few = k < 1 or n_items < _GROUPS_PER_PLACE * GROUP * k
+    # torch 2.13's product of bytes is wrong for tables of one column.
+    unfit = not 2 <= columns <= MOST_COLUMNS
+    if few or unfit or table.device.type != "cpu" or not has_vnni() or not torch.isfinite(table).all():
+
+        def score(block: NDArray[np.int64], out: Tensor | None) -> Tensor:
+            made = queries(block)
+            return torch.mm(made, table.T, out=out if made.device.type == "cpu" else None)
+
+        return rank(score, users, seen, k, n_items, memory_bytes)
+    if n_items != seen.n_items or (len(users) and (users.min() < 0 or users.max() >= seen.n_users)):
+        raise ValueError(f"{n_items} items and these users don't fit {seen.n_users} users × {seen.n_items} items")
+    table = table.contiguous()
+    rounded = Rounded.of(table)
+
+    def fill(block: NDArray[np.int64], buffer: Tensor, items: Items, best: Scores) -> None:
+        made = queries(block).contiguous()
+        if not torch.isfinite(made).all():
+            # Whether it has a rank depends on the table.
+            scores = torch.mm(made, table.T)
+            return _select_into(scores, seen, block, items, best, k, None)
+        codes, margins = rounded.queries(made)
+        products = torch._int_mm(codes, rounded.codes.T, out=buffer).numpy()
+        mask_rows(products, seen.indptr, seen.items, block, SEEN)
+        bad = select_near(products, margins, made.numpy(), table.numpy(), items, best)
+        if bad >= 0:
+            raise _not_a_number(block, bad)
+
+    rows = min(ROWS, max(_FEWEST, _CACHED // (4 * n_items)))
+    return _by_blocks(fill, users, k, n_items, torch.int32, memory_bytes, rows)
+
+
+def _by_blocks(
+    fill: Callable[[NDArray[np.int64], Tensor, Items, Scores], None],
+    users: NDArray[np.int64],
+    k: int,
+    n_items: int,
+    dtype: torch.dtype,
+    memory_bytes: int,
+    rows: int,
+) -> Items:
+    """Fill in the lists of some users at a time, in as many threads as torch has, each with a buffer of its own."""
     threads = max(1, min(torch.get_num_threads(), len(users), len(users) * n_items // _CELLS_PER_THREAD))
     rows = max(1, min(rows, -(-len(users) // threads), memory_bytes // max(4 * n_items * threads, 1)))
     items = np.empty((len(users), max(k, 0)), np.int32)
     starts = iter(range(0, len(users), rows))  # Shared: who is done first takes the next block.
 
     def work() -> None:
-        buffer = torch.empty((rows, n_items))
+        buffer = torch.empty((rows, n_items), dtype=dtype)
         best = np.empty((rows, max(k, 0)), np.float32)
         for start in starts:
             block = users[start : start + rows]
-            scores = score_block(block, buffer[: len(block)])
-            if scores.shape != (len(block), n_items):
-                raise ValueError(f"scores have shape {tuple(scores.shape)}, not {(len(block), n_items)}")
-            _select_into(scores, seen, block, items[start : start + rows], best[: len(block)], k, None)
+            fill(block, buffer[: len(block)], items[start : start + rows], best[: len(block)])
 
     if threads == 1:
         work()

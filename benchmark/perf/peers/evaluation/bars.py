@@ -43,8 +43,11 @@ def main() -> None:
     def score(block, out):
         return torch.mm(users[block[0] : block[-1] + 1], items.T, out=out)
 
-    def rank(rows=topk.ROWS):
-        topk.rank(score, everybody, seen, 100, seen.n_items, rows=rows)
+    def rank():
+        topk.rank_tables(lambda block: users[torch.from_numpy(block)], items, everybody, seen, 100)
+
+    def rank_scores():
+        topk.rank(score, everybody, seen, 100, seen.n_items, rows=common.ROWS)
 
     def product(rows):
         buffer = torch.empty((rows, seen.n_items))
@@ -53,23 +56,29 @@ def main() -> None:
             torch.mm(block, items.T, out=buffer[: len(block)])
 
     score(everybody[:8], torch.empty(8, seen.n_items))
+    few = UserItems.from_pairs(np.zeros(1, np.int64), np.zeros(1, np.int64), 2, 4000)
+    topk.rank_tables(lambda block: users[:2], items[:4000], np.arange(2), few, 5)
     topk.select(torch.zeros(2, 40), None, everybody[:2], 5)
     before = peak_mib()
-    ranked = [seconds(rank)]
+    ranked = seconds(rank)
     print(f"peak {peak_mib():,.0f} MiB, of which {peak_mib() - before:,.0f} beyond data, tables and libraries")
     bare: dict[int, list[float]] = {32: [], common.ROWS: [], 256: []}
-    ours: dict[int, list[float]] = {32: [], common.ROWS: [], 256: ranked}
+    tables, scores = [ranked], []
     for turn in range(options.rounds):
         for rows in bare:
             bare[rows].append(seconds(lambda rows=rows: product(rows)))
-            if len(ours[rows]) == turn:
-                ours[rows].append(seconds(lambda rows=rows: rank(rows)))
+        if len(tables) == turn:
+            tables.append(seconds(rank))
+        scores.append(seconds(rank_scores))
     print(f"{seen.n_users} × {seen.n_items}, {torch.get_num_threads()} threads, medians of {options.rounds} rounds")
-    for rows, times in ours.items():
-        ratios = [a / b for a, b in zip(times, bare[rows], strict=True)]
+    for rows, times in bare.items():
+        print(f"bare product, {rows:4} users at once: {common.median(times):.2f} s")
+    best = [min(times) for times in zip(*bare.values(), strict=True)]
+    for what, times in (("of tables", tables), (f"of scores, {common.ROWS} users at once", scores)):
+        ratios = [a / b for a, b in zip(times, best, strict=True)]
         print(
-            f"{rows:4} users at once: bare product {common.median(bare[rows]):.2f} s, "
-            f"rank with mask, top-100 {common.median(times):.2f} s, ratio {common.median(ratios):.2f}"
+            f"rank {what}, with mask, top-100: {common.median(times):.2f} s, "
+            f"{common.median(ratios):.2f} × the fastest bare product"
         )
 
 

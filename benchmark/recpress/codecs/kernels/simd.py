@@ -252,6 +252,38 @@ def reached(context: Any, scores: Any, floor: Any) -> Any:
     return signature, code
 
 
+@_primitive
+def at_least(context: Any, products: Any, floor: Any) -> Any:
+    """Return, a bit for each lane, which of `LANES` whole numbers are at least `floor`."""
+    signature = types.int64(types.CPointer(types.int32), types.int32)
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        products, floor = arguments
+        values = _load(builder, products, _LONG(0), _INTS)
+        return _mask(builder, builder.icmp_signed(">=", values, _splat(builder, floor)))
+
+    return signature, code
+
+
+@_primitive
+def fetch(context: Any, numbers: Any, count: Any) -> Any:
+    """Ask for some numbers to be brought into the cache, without waiting for them."""
+    signature = types.void(_NUMBERS, _SIZE)
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        numbers, count = arguments
+        byte = ir.IntType(8).as_pointer()
+        hint = ir.FunctionType(ir.VoidType(), [byte, _INT, _INT, _INT])
+        prefetch = cgutils.get_or_insert_function(builder.module, hint, "llvm.prefetch.p0i8")
+        with cgutils.for_range(builder, builder.lshr(builder.add(count, _LONG(15)), _LONG(4))) as loop:
+            at = builder.gep(numbers, [builder.shl(loop.index, _LONG(4))])
+            # To be read, once, data.
+            builder.call(prefetch, [builder.bitcast(at, byte), _INT(0), _INT(3), _INT(1)])
+        return context.get_dummy_value()
+
+    return signature, code
+
+
 def _full(builder: Any, values: Any, index: Any) -> Any:
     return _load(builder, values, index, _FLOATS)
 
