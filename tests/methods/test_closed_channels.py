@@ -18,6 +18,7 @@ from recpress.backbones.channels import pruned
 from recpress.backbones.elimination import Regression, eliminate
 from recpress.backbones.recipe import Recipe
 from recpress.backbones.wiring import WIRINGS
+from recpress.codecs.graph_form import encode_base
 from recpress.codecs.layered import LayeredNetwork
 from recpress.codecs.network import Propagated
 from recpress.errors import UserError
@@ -184,6 +185,23 @@ def test_a_first_layer_is_fitted_to_least_error(
         for by in (-1e-2, 1e-2):
             moved = {**small.weights, each: small.weights[each] * (1 + by)}
             assert error(replace(small, weights=moved)) > best
+
+
+@pytest.mark.parametrize("name", ["ngcf", "sage"])
+def test_weights_are_fitted_to_the_base_table_as_it_is_stored(
+    name: str, graph: Graph, networks: dict[str, Backbone]
+) -> None:
+    backbone = networks[name]
+    scores = backbone.users @ backbone.items.T
+
+    def error(users: torch.Tensor, items: torch.Tensor) -> float:
+        return float((users @ items.T - scores).norm())
+
+    made = compress(ChannelParams(keep=0.75, values="int2"), graph, backbone)
+    unaware = narrow(graph, backbone, 12)
+    rounded = [encode_base(each, "int2").decode() for each in (unaware.base_users, unaware.base_items)]
+    blind = final(replace(unaware, base_users=rounded[0], base_items=rounded[1]), graph)
+    assert error(made.users.decode(), made.items.decode()) < error(*blind.split([graph.n_users, graph.n_items]))
 
 
 def test_a_channel_costs_what_fitting_without_it_shows() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Literal
 
@@ -25,6 +26,7 @@ def pruned(
     generator: torch.Generator,
     criterion: Criterion = "reconstruction",
     refit: bool = True,
+    stored: Callable[[Tensor], Tensor] = torch.clone,
 ) -> Backbone:
     """Return a network with fewer channels between all layers, its matrices smaller and not masked.
 
@@ -47,6 +49,8 @@ def pruned(
         magnitude: by the squared norm of the weights that touch them, as a share of each matrix (Li et al. 2017).
     refit : bool
         False: what stays of the weights stays as it was.
+    stored : callable
+        From a base table to what is read back of it, by rows: weights are fitted to that.
 
     Returns
     -------
@@ -79,8 +83,8 @@ def pruned(
         weights = {name: _cut(name, value, places) for name, value in whole.items()}
         base = base[:, places[0]].contiguous()
         if refit:
-            weights = _refitted(wiring, states, base, weights, whole, places)
-            base, weights = wiring.rebased(base, states[0].read, weights, generator)
+            base = wiring.rebased(base, states[0].read, generator)
+            weights = _refitted(wiring, states, stored(base), weights, whole, places)
     users, items = wiring.split(base)
     recipe = backbone.recipe.model_copy(update={"dim": kept})
     return replace(backbone, base_users=users, base_items=items, recipe=recipe, weights=weights)

@@ -93,11 +93,9 @@ class Wiring(ABC):
         """Return weights of a layer, refitted, that its matrices leave open."""
         return {}
 
-    def rebased(
-        self, base: Tensor, whole: Tensor, weights: Weights, generator: torch.Generator
-    ) -> tuple[Tensor, Weights]:
-        """Return the narrow network with another base table that its first layer reads to the same effect."""
-        return base, weights
+    def rebased(self, base: Tensor, whole: Tensor, generator: torch.Generator) -> Tensor:
+        """Return another base table, of the channels that stay, that a first layer can be fitted to as well."""
+        return base
 
     def written(self, layer: int, x: Tensor, weights: Weights) -> Tensor:
         """Return the output of a layer that reads x."""
@@ -155,12 +153,10 @@ class SageWiring(Wiring):
             made[name] = (made[name].double() @ back).float()
         return (base.double() @ turn).float(), made
 
-    def rebased(
-        self, base: Tensor, whole: Tensor, weights: Weights, generator: torch.Generator
-    ) -> tuple[Tensor, Weights]:
+    def rebased(self, base: Tensor, whole: Tensor, generator: torch.Generator) -> Tensor:
         """Turn the base table at random: on its axes a few columns are wide, and a row's grid with them."""
-        turn = torch.linalg.qr(torch.randn(base.shape[1], base.shape[1], generator=generator)).Q
-        return base @ turn, weights | {name: weights[name] @ turn for name in matrices_of(weights, 0)}
+        turn: Tensor = torch.linalg.qr(torch.randn(base.shape[1], base.shape[1], generator=generator)).Q
+        return base @ turn
 
 
 class NGCFWiring(Wiring):
@@ -182,14 +178,9 @@ class NGCFWiring(Wiring):
         """See `Wiring.served`."""
         return F.normalize(tables[place]) if place else tables[0]
 
-    def rebased(
-        self, base: Tensor, whole: Tensor, weights: Weights, generator: torch.Generator
-    ) -> tuple[Tensor, Weights]:
+    def rebased(self, base: Tensor, whole: Tensor, generator: torch.Generator) -> Tensor:
         """Stretch the base table to the whole one's norm: all other blocks of a served row still have length 1."""
-        stretch = float(whole.norm() / base.norm().clamp(min=1e-30))
-        products, sums = matrices_of(weights, 0)
-        # Products of the base table with itself are stretched twice.
-        return base * stretch, weights | {products: weights[products] / stretch**2, sums: weights[sums] / stretch}
+        return base * float(whole.norm() / base.norm().clamp(min=1e-30))
 
 
 class GATWiring(Wiring):

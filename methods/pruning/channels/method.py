@@ -87,7 +87,15 @@ class ChannelPruning(Method[ChannelParams]):
         weight: Encoder = partial(encode_weight, values=params.values)
         kept = channels(params.keep, backbone.base_users.shape[1])
         if backbone.weights:
-            narrow = pruned(backbone, task.graph, kept, task.generator, params.criterion, params.refit)
+            narrow = pruned(
+                backbone,
+                task.graph,
+                kept,
+                task.generator,
+                params.criterion,
+                params.refit,
+                stored=lambda table: encode_base(table, params.values).decode(),
+            )
             network, tables = network_of(narrow, task.graph, weight), (narrow.base_users, narrow.base_items)
             if params.values == "fp32" and isinstance(network, LayeredNetwork):
                 exact: dict[str, Codec] = {
