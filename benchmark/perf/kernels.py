@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from tabulate import tabulate
 
-from recpress.codecs import Binary, Codec, Dense, Uniform
+from recpress.codecs import Binary, Codec, Dense, Product, Uniform
 from recpress.codecs.artefact import Artefact
 from recpress.data.interactions import UserItems
 from recpress.measure.latency import Answer, interleave
@@ -35,6 +35,7 @@ CODECS: dict[str, Callable[[torch.Tensor], Codec]] = {
     "int8 symmetric": partial(Uniform.encode, bits=8, symmetric=True),
     "int4 tensor": partial(Uniform.encode, bits=4, granularity="tensor"),
     "binary": Binary.encode,
+    "product 16 x 4": partial(Product.encode, parts=16, bits=4),
 }
 
 

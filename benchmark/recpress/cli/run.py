@@ -161,8 +161,9 @@ def show_plan(suite: Suite, results: Path, *, force: bool, retry_failed: bool) -
 
     cells = expand(suite)
     fresh = cells if force else without_records(cells, results)
+    absent = set(map(id, fresh))  # `in` would compare every cell with every other.
     # Only a cell with a record at its place needs its identity to tell whether it is done.
-    planned = make([cell for cell in cells if cell not in fresh], _say_read)
+    planned = make([cell for cell in cells if id(cell) not in absent], _say_read)
     todo = [*fresh, *(each.cell for each in unfinished(planned, results, retry_failed))]
     click.echo(f"{len(cells)} cells, {len(cells) - len(todo)} done, {len(todo)} to run.")
     for cell in todo:

@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from recpress.codecs.base import BlockScorer, Items, Ranker, Scores
+from recpress.codecs.kernels import shortlist
 from recpress.data.interactions import UserItems
+from recpress.jit import kernel
 
 if TYPE_CHECKING:
     from recpress.codecs.product import Product
@@ -53,6 +55,7 @@ class FastScanRanker(Ranker):
         # The index in registers' order keeps a copy: the flat one is let go.
         self._index = faiss.IndexPQFastScan(flat)  # type: ignore[arg-type]  # the stub lacks this constructor
         self._codec, self._dense = codec, BlockScorer(codec)
+        self._codes, self._words = codec.codes.numpy(), codec.floats.numpy()
 
     def scores(self, queries: Tensor, out: Tensor | None = None) -> Tensor:
         """See `Scorer.scores`: exact, of all rows."""
@@ -65,20 +68,36 @@ class FastScanRanker(Ranker):
             raise ValueError(f"{len(queries)} queries of {n} items don't fit {len(users)} users, k = {k}")
         if len(users) and (users.min() < 0 or users.max() >= seen.n_users):
             raise ValueError(f"user ids must lie in [0, {seen.n_users})")
-        invalid = ~torch.isfinite(queries).all(1)
-        if invalid.any():
-            raise ValueError(f"the scores of user {int(users[invalid.numpy()][0])} contain NaN, which can't be ranked")
-        items, best = np.full((len(users), k), -1, np.int32), np.full((len(users), k), -np.inf, np.float32)
-        if k == 0:
-            return items, best
-        history = seen.indptr[users + 1] - seen.indptr[users]
-        asked, spare = np.arange(len(users)), SPARE
-        while len(asked):
-            many = k + spare + history[asked] > DENSE_SHARE * n
-            for query in asked[many]:
+        padded = self._pad(queries)
+        # A sum is finite if and only if all values are, or they are too large to be ranked.
+        if not np.isfinite(padded.sum()):
+            row = int(np.argmin(np.isfinite(padded.sum(1))))
+            raise ValueError(f"the scores of user {int(users[row])} contain NaN, which can't be ranked")
+        if k == 0 or not len(users):
+            return np.full((len(users), k), -1, np.int32), np.full((len(users), k), -np.inf, np.float32)
+        longest = int((seen.indptr[users + 1] - seen.indptr[users]).max())
+        if k + SPARE + longest <= DENSE_SHARE * n:
+            items, best, left = self._some(padded, seen, users, k, k + SPARE + longest)
+        else:
+            items, best = np.empty((len(users), k), np.int32), np.empty((len(users), k), np.float32)
+            left = np.arange(len(users))
+        spare = 2 * SPARE
+        while len(left):
+            history = seen.indptr[users[left] + 1] - seen.indptr[users[left]]
+            many = k + spare + history > DENSE_SHARE * n
+            for query in left[many]:
                 items[query], best[query] = self._all(queries[query], seen.of(users[query]), k)
-            asked, spare = self._some(queries, seen, users, asked[~many], k + spare, items, best), 2 * spare
+            left, history = left[~many], history[~many]
+            if len(left):
+                own = self._some(padded[left], seen, users[left], k, k + spare + int(history.max()))
+                items[left], best[left] = own[:2]
+                left, spare = left[own[2]], 2 * spare
         return items, best
+
+    def _pad(self, queries: Tensor) -> NDArray[np.float32]:
+        parts, _, width = self._words.shape
+        missing = parts * width - queries.shape[1]
+        return (F.pad(queries, (0, missing)) if missing else queries).contiguous().numpy()
 
     def _all(self, query: Tensor, seen: NDArray[np.int32], k: int) -> tuple[Items, Scores]:
         """Return the list of one query from the scores of all rows."""
@@ -89,35 +108,60 @@ class FastScanRanker(Ranker):
         return _best(rows, scores[rows], k)
 
     def _some(
-        self,
-        queries: Tensor,
-        seen: UserItems,
-        users: NDArray[np.int64],
-        asked: NDArray[np.int64],
-        wanted: int,
-        items: Items,
-        best: Scores,
-    ) -> NDArray[np.int64]:
-        """Fill in the lists of the queries asked from this many unseen candidates; return those that may be wrong."""
-        if not len(asked):
-            return asked
-        parts, _, width = self._codec.words.shape
-        padded = F.pad(queries[asked], (0, parts * width - queries.shape[1])).contiguous()
-        tables = self._codec.products(queries[asked])
-        spans = (tables.amax(2) - tables.amin(2)).amax(1)
-        slack = ((parts / 2 + 1) * spans / TABLE_LEVELS).numpy()
-        taken = wanted + int((seen.indptr[users[asked] + 1] - seen.indptr[users[asked]]).max())
+        self, padded: NDArray[np.float32], seen: UserItems, users: NDArray[np.int64], k: int, taken: int
+    ) -> tuple[Items, Scores, NDArray[np.int64]]:
+        """Return lists from so many candidates each, and which of them may be wrong."""
         with faiss_threads(torch.get_num_threads()):
-            rough, found = self._index.search(padded.numpy(), taken)
-        failed = []
-        for place, query in enumerate(asked):
-            rows = found[place][~np.isin(found[place], seen.of(users[query]))]
-            exact = (self._codec.decode(torch.from_numpy(rows)) @ queries[query]).numpy()
-            items[query], best[query] = _best(rows, exact, items.shape[1])
-            # A row that isn't a candidate scores at most this, and an equal one could have a lower id.
-            if best[query, -1] <= rough[place, -1] + slack[place]:
-                failed.append(query)
-        return np.array(failed, np.int64)
+            rough, found = self._index.search(padded, taken)
+        keys, counts = np.empty((len(users), taken), np.int64), np.empty(len(users), np.int64)
+        slack = np.empty(len(users), np.float32)
+        _refine(found, self._codes, self._words, padded, seen.indptr, seen.items, users, keys, counts, slack)
+        items, best = np.full((len(users), k), -1, np.int32), np.full((len(users), k), -np.inf, np.float32)
+        shortlist.finish(keys, counts, items, best)
+        # A row that isn't a candidate scores at most this, and an equal one could have a lower id.
+        return items, best, np.flatnonzero(best[:, -1] <= rough[:, -1] + slack)
+
+
+@kernel
+def _refine(
+    found: NDArray[np.int64],
+    codes: NDArray[np.uint8],
+    words: NDArray[np.float32],
+    queries: NDArray[np.float32],
+    indptr: NDArray[np.int64],
+    seen: NDArray[np.int32],
+    users: NDArray[np.int64],
+    keys: NDArray[np.int64],
+    counts: NDArray[np.int64],
+    slack: NDArray[np.float32],
+) -> None:
+    """List each query's unseen candidates with exact scores, sums of look-ups, and say how far a scan errs."""
+    parts, size, width = words.shape
+    table = np.empty((parts, size), np.float32)
+    for query in range(len(found)):
+        widest = np.float32(0)
+        for place in range(parts):
+            low, high = np.float32(np.inf), np.float32(-np.inf)
+            for word in range(size):
+                product = np.float32(0)
+                for column in range(width):
+                    product += queries[query, place * width + column] * words[place, word, column]
+                table[place, word] = product
+                low, high = min(low, product), max(high, product)
+            widest = max(widest, high - low)
+        slack[query] = (parts / 2 + 1) * widest / TABLE_LEVELS
+        own, end = indptr[users[query]], indptr[users[query] + 1]
+        count = 0
+        for at in range(found.shape[1]):
+            row = found[query, at]
+            if row < 0 or shortlist.contains(seen, own, end, row):
+                continue
+            score = np.float32(0)
+            for place in range(parts):
+                score += table[place, codes[row, place >> 1] >> (BITS * (place & 1)) & 15]
+            keys[query, count] = shortlist.key(score, row)
+            count += 1
+        counts[query] = count
 
 
 def _best(rows: NDArray[np.int64], scores: NDArray[np.float32], k: int) -> tuple[Items, Scores]:

@@ -136,30 +136,23 @@ def rank_codes_vnni(
     together = np.empty((steps, LANES), np.uint32)
     values = np.empty((4 * steps, LANES), np.float32)
     scores = np.empty(LANES, np.float32)
-    # For one query codes are multiplied as they lie; for many it pays to put them into bytes first.
-    direct = asked == 1
     bytes_plane = np.empty((1, 4), np.int64)
     bytes_plane[0, 0], bytes_plane[0, 1], bytes_plane[0, 2], bytes_plane[0, 3] = 8, 0, 0, steps
-    looked_in = planes if direct else bytes_plane
     for visit in range(blocks + (blocks + SAMPLE - 1) // SAMPLE):
         block = _block_at(visit, blocks)
         if block < 0:
             continue
         scale = simd.pointer(scales, block * each_scale * LANES)
         offset = simd.pointer(offsets, block * each_offset * LANES)
-        if direct:
-            looked_at = simd.pointer(codes, block * codes.shape[1] * LANES)
-        else:
-            spread(codes, block, planes, together)
-            looked_at = simd.pointer(together, 0)
+        spread(codes, block, planes, together)
         decoded = False
         for row in range(asked):
             at = start + row
             floor = floors[at] - bounds[at, 3]
             mask = simd.reaching(
-                looked_at,
-                simd.pointer(looked_in, 0),
-                len(looked_in),
+                simd.pointer(together, 0),
+                simd.pointer(bytes_plane, 0),
+                1,
                 simd.pointer(words, at * steps),
                 scale,
                 offset,
@@ -172,8 +165,6 @@ def rank_codes_vnni(
                 continue
             if not decoded:
                 decoded = True
-                if direct:
-                    spread(codes, block, planes, together)
                 simd.values_of(simd.pointer(together, 0), steps, zero, scale, offset, simd.pointer(values, 0))
             simd.dot1(
                 simd.pointer(values, 0),
@@ -186,6 +177,91 @@ def rank_codes_vnni(
             own, end = indptr[users[at]], indptr[users[at] + 1]
             if mask and _take(mask, block, n, scores, seen, own, end, keys, counts, floors, at, k):
                 return at
+    return -1
+
+
+@kernel
+def _next_reaching(
+    codes: NDArray[np.uint32],
+    planes: NDArray[np.int64],
+    steps: int,
+    scales: NDArray[np.uint16],
+    offsets: NDArray[np.uint16],
+    words: NDArray[np.int32],
+    bounds: NDArray[np.float32],
+    at: int,
+    floor: np.float32,
+    block: int,
+    every: int,
+) -> int:
+    """Return the next block, of every so many from one on, of which a row's bound reaches the floor.
+
+    Those of the sample are passed over when each is visited. Nothing but this is in the loop: most blocks end here.
+    """
+    each_scale, each_offset = int(len(scales) > 1) * LANES, int(len(offsets) > 1) * LANES
+    stride = codes.shape[1] * LANES
+    step, constant, total = bounds[at, 0], bounds[at, 1], bounds[at, 2]
+    while block < len(codes):
+        if every == 1 and block % SAMPLE == 0:
+            block += 1
+            continue
+        mask = simd.reaching(
+            simd.pointer(codes, block * stride),
+            simd.pointer(planes, 0),
+            len(planes),
+            simd.pointer(words, at * steps),
+            simd.pointer(scales, block * each_scale),
+            simd.pointer(offsets, block * each_offset),
+            step,
+            constant,
+            total,
+            floor,
+        )
+        if mask != 0:
+            break
+        block += every
+    return block
+
+
+@kernel
+def rank_codes_alone(
+    codes: NDArray[np.uint32],
+    planes: NDArray[np.int64],
+    steps: int,
+    zero: float,
+    scales: NDArray[np.uint16],
+    offsets: NDArray[np.uint16],
+    words: NDArray[np.int32],
+    bounds: NDArray[np.float32],
+    n: int,
+    queries: NDArray[np.float32],
+    indptr: NDArray[np.int64],
+    seen: NDArray[np.int32],
+    users: NDArray[np.int64],
+    k: int,
+    keys: NDArray[np.int64],
+    counts: NDArray[np.int64],
+    floors: NDArray[np.float32],
+    at: int,
+) -> int:
+    """Rank rows of codes for one query as `rank_codes_vnni` does, whose codes are multiplied as they lie."""
+    together = np.empty((steps, LANES), np.uint32)
+    values = np.empty((4 * steps, LANES), np.float32)
+    scores = np.empty(LANES, np.float32)
+    own, end = indptr[users[at]], indptr[users[at] + 1]
+    for every in (SAMPLE, 1):
+        block = 0
+        while True:
+            floor = np.float32(floors[at] - bounds[at, 3])
+            block = _next_reaching(codes, planes, steps, scales, offsets, words, bounds, at, floor, block, every)
+            if block >= len(codes):
+                break
+            decode(codes, block, planes, steps, zero, scales, offsets, together, values)
+            multiply(values, queries, at, 1, scores)
+            mask = simd.reached(simd.pointer(scores, 0), floors[at])
+            if mask and _take(mask, block, n, scores, seen, own, end, keys, counts, floors, at, k):
+                return at
+            block += every
     return -1
 
 

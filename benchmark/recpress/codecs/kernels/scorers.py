@@ -145,7 +145,14 @@ class CodeScorer(LaneScorer):
         bounds = np.empty((len(queries), 4), np.float32)
         scan.bound(queries, self.columns, self._levels, self._zero, self._largest_offset, in_bytes, bounds)
         rounded = (in_bytes.view(np.int32), bounds)
-        return partial(scan.rank_codes_vnni, *(*self._table, *rounded, self.n, queries, *lists))
+        arguments = (*self._table, *rounded, self.n, queries, *lists)
+
+        def rank(start: int, stop: int) -> int:
+            if stop - start == 1:
+                return scan.rank_codes_alone(*arguments, start)
+            return scan.rank_codes_vnni(*arguments, start, stop)
+
+        return rank
 
 
 class HalfScorer(LaneScorer):
