@@ -12,7 +12,7 @@ import ranx
 
 from recpress import evaluate
 
-sys.path.insert(0, str(Path(__file__).parents[2]))
+sys.path.insert(0, str(Path(__file__).parents[1]))
 from bench_metrics import lists_and_test
 
 KS = (5, 10, 20, 50, 100)
