@@ -86,6 +86,9 @@ def similar_items(user_items: UserItems, count: int) -> tuple[NDArray[np.int64],
             others = common.indices[place]
             scale = np.sqrt(total[item] / total[others]) / max(total[item] - own[item], 1.0)
             similarity = np.where(others == item, 0.0, common.data[place] * scale)
+            if len(others) > count:  # Those of a popular item are thousands: only what may be among the best is sorted.
+                near = similarity >= np.partition(similarity, -count)[-count]
+                others, similarity = others[near], similarity[near]
             best = np.lexsort((others, -similarity))[:count]
             items[item, : len(best)], weights[item, : len(best)] = others[best], similarity[best]
     return items, weights
