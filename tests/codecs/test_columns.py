@@ -85,6 +85,28 @@ def test_stretched_rows_have_one_length_and_are_scored_so(columns: int, tmp_path
     assert torch.equal(zeros.decode(), torch.zeros(3, columns))
 
 
+@pytest.mark.parametrize("columns", [6, 7])
+def test_rows_of_their_own_lengths_are_scored_and_ranked_so(columns: int, tmp_path: Path) -> None:
+    lengths = torch.rand(200, generator=torch.Generator().manual_seed(4)) * 3
+    lengths[7] = 0
+    made = ColumnUniform.encode(random(200, columns, 1), [2, 2, 1, 1, 1, 1, 1][:columns], own=lengths)
+    torch.testing.assert_close(made.decode().norm(dim=1), lengths, rtol=1e-3, atol=0.5 * 3 / 255)
+    Artefact(Dense.encode(random(4, columns, 0)), made).save(tmp_path / "a")
+    assert folder_ledger(tmp_path / "a").total() == sum(file.stat().st_size for file in (tmp_path / "a").iterdir())
+    loaded = Artefact.load(tmp_path / "a").items
+    assert torch.equal(loaded.decode(), made.decode())
+    assert torch.equal(loaded.decode(torch.tensor([3, 7])), made.decode()[[3, 7]])
+    queries, expected = random(4, columns, 3), random(4, columns, 3) @ made.decode().T
+    torch.testing.assert_close(loaded.scorer().scores(queries), expected, atol=1e-3, rtol=1e-3)
+    seen, users = UserItems.from_pairs(np.array([0, 1, 3]), np.array([5, 7, 9]), 4, 200), np.arange(4)
+    scores = loaded.scorer().top(queries, seen, users, 10)[1]
+    np.testing.assert_allclose(scores, topk.select(expected, seen, users, 10)[1], rtol=1e-3, atol=1e-3)
+    for wrong in (made.lengths[:-1], made.lengths.float()):
+        broken = ColumnUniform(made.codes, made.scale, made.offset, made.bits, made.length, wrong)
+        with pytest.raises(ValueError, match="a byte a row"):
+            ColumnUniform.restore(broken.options(), broken.tensors())
+
+
 def test_degenerate_tables(tmp_path: Path) -> None:
     for table in (torch.zeros(3, 4), torch.full((1, 4), 0.25), torch.full((5, 4), -2.0)):
         assert torch.equal(ColumnUniform.encode(table, [2, 0, 8, 1]).decode(), table)

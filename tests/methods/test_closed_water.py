@@ -7,10 +7,17 @@ from itertools import product
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from recpress.methods.hybrid.water_filling.method import WaterFilling, WaterParams, agreement, allocate, curves
+from recpress.methods.hybrid.water_filling.method import (
+    LENGTHS,
+    WaterFilling,
+    WaterParams,
+    agreement,
+    allocate,
+    curves,
+)
 from torch import Tensor
 
-from recpress.api import Graph, Task, UserItems, make_generator
+from recpress.api import Artefact, Graph, Task, UserItems, make_generator
 from recpress.backbones.base import Backbone
 from recpress.backbones.recipe import Recipe
 from recpress.codecs import Uniform
@@ -51,7 +58,7 @@ def test_columns_of_more_variance_and_tables_of_fewer_rows_get_more_bits_and_sco
     graph = Graph(UserItems.from_pairs(torch.zeros(1).long().numpy(), torch.zeros(1).long().numpy(), 2000, 500))
     backbone = Backbone("given", users, items, users, items, Recipe(dim=16), 0, 0.0)
     task = Task(
-        graph, backbone, WaterParams(bits=2.0, temper=1.0, stretch=False), 0, make_generator(0), lambda share: None
+        graph, backbone, WaterParams(bits=2.0, temper=1.0, lengths="coded"), 0, make_generator(0), lambda share: None
     )
     made = WaterFilling().compress(task)
     for codec in (made.users, made.items):
@@ -77,6 +84,28 @@ def test_settings_are_chosen_by_agreement_with_the_backbone() -> None:
         options = made.items.options()
         return agreement(task, made), options["bits"], options.get("length")
 
-    tried = [compress(WaterParams(bits=1.0, temper=t, stretch=s)) for t, s in product((1.0, 0.5), (False, True))]
+    tried = [compress(WaterParams(bits=1.0, temper=t, lengths=each)) for t, each in product((1.0, 0.5), LENGTHS)]
     assert compress(WaterParams(bits=1.0)) == max(tried, key=lambda entry: entry[0])
     assert 0 < min(tried)[0] < max(tried)[0] < 1
+
+
+def test_where_lengths_say_who_is_popular_they_are_stored() -> None:
+    generator = torch.Generator().manual_seed(5)
+    shapes = torch.nn.functional.normalize(torch.randn(800, 32, generator=generator))
+    lengths = (0.8 * torch.randn(500, 1, generator=generator)).exp()
+    users, items = shapes[:300], shapes[300:] * lengths
+    graph = Graph(UserItems.from_pairs(torch.arange(300).numpy(), torch.arange(300).numpy(), 300, 500))
+    backbone = Backbone("given", users, items, users, items, Recipe(dim=32), 0, 0.0)
+
+    def compress(params: WaterParams) -> tuple[float, Artefact]:
+        task = Task(graph, backbone, params, 0, make_generator(0), lambda share: None)
+        made = WaterFilling().compress(task)
+        assert made.ledger().total() - made.ledger()["metadata"] <= 2.0 / 8 * 32 * 800 + 4 * 2 * 32
+        return agreement(task, made), made
+
+    (coded, _), (own, made) = (compress(WaterParams(bits=2.0, temper=1.0, lengths=each)) for each in ("coded", "own"))
+    assert own > coded + 0.1
+    torch.testing.assert_close(
+        made.items.decode().norm(dim=1), items.norm(dim=1), rtol=1e-3, atol=float(lengths.max()) / 500
+    )
+    assert compress(WaterParams(bits=2.0))[0] >= own

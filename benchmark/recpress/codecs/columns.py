@@ -21,6 +21,7 @@ from recpress.codecs.work import Work
 from recpress.data.interactions import UserItems
 
 MOST_BITS = 8
+MOST_LENGTH = 255
 # Shares of a column's peak that the outermost level is tried at.
 SHARES = torch.logspace(-1.1, 0, 24)
 
@@ -43,6 +44,9 @@ class ColumnUniform(Codec):
     length : float, optional
         Rows are stretched to this length when decoded, which takes no bytes. A coarse grid shortens the rows whose
         energy lies in the columns of few bits; where all rows were of one length, this undoes it.
+    lengths : uint8 Tensor of shape (n,), optional
+        Rows are stretched to lengths of their own, of which 255 is `length`: codes then say only where a row points
+        (gain-shape quantization, Buzo et al. 1980).
     """
 
     kind = "columns"
@@ -51,9 +55,12 @@ class ColumnUniform(Codec):
     offset: Tensor
     bits: tuple[int, ...]
     length: float | None = None
+    lengths: Tensor | None = None
 
     @classmethod
-    def encode(cls, table: Tensor, bits: Sequence[int], length: float | None = None) -> ColumnUniform:
+    def encode(
+        cls, table: Tensor, bits: Sequence[int], length: float | None = None, own: Tensor | None = None
+    ) -> ColumnUniform:
         """Round every column to its own grid around its mean, with the step of least squared error.
 
         Parameters
@@ -62,6 +69,8 @@ class ColumnUniform(Codec):
         bits : sequence of int in [0, 8], of length d, not all 0
         length : float, optional
             To stretch decoded rows to.
+        own : float32 Tensor of shape (n,), optional
+            Lengths to stretch them to, which are stored.
 
         Raises
         ------
@@ -81,7 +90,11 @@ class ColumnUniform(Codec):
                 step = steps(values, count)[0].half()
                 scale[column] = step[0]
                 planes.append(unpack(codes_of(values, step, count), MOST_BITS, 1)[:, :count])
-        return cls(pack(torch.cat(planes, 1), 1), scale, offset, tuple(bits), length)
+        lengths = None
+        if own is not None:
+            length = float(own.max()) if len(own) else 0.0
+            lengths = (own * (MOST_LENGTH / (length or 1.0))).round().byte()
+        return cls(pack(torch.cat(planes, 1), 1), scale, offset, tuple(bits), length, lengths)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -104,7 +117,15 @@ class ColumnUniform(Codec):
     def decode(self, rows: Rows = ALL) -> Tensor:
         """See `Codec.decode`."""
         table = self.on_grid(rows)
-        return table if self.length is None else table * stretch(table, self.length).float()
+        return table if self.length is None else table * self.stretch(table, rows).float()
+
+    def stretch(self, table: Tensor, rows: Rows = ALL) -> Tensor:
+        """Return what rows on the grid are multiplied with to get their lengths, float16 of shape (n, 1)."""
+        norms = table.norm(dim=1, keepdim=True)
+        wanted = torch.full_like(norms, self.length or 0.0)
+        if self.lengths is not None:
+            wanted = wanted * self.lengths[rows][:, None].float() / MOST_LENGTH
+        return torch.where(norms > 0, wanted / norms, 0.0).half()
 
     def on_grid(self, rows: Rows = ALL) -> Tensor:
         """Return rows before they are stretched."""
@@ -113,7 +134,8 @@ class ColumnUniform(Codec):
 
     def tensors(self) -> dict[str, Tensor]:
         """See `Codec.tensors`."""
-        return {"codes": self.codes, "scale": self.scale, "offset": self.offset}
+        lengths = {} if self.lengths is None else {"lengths": self.lengths}
+        return {"codes": self.codes, "scale": self.scale, "offset": self.offset} | lengths
 
     def options(self) -> dict[str, Any]:
         """See `Codec.options`."""
@@ -121,7 +143,8 @@ class ColumnUniform(Codec):
 
     def ledger(self) -> Counter[str]:
         """See `Codec.ledger`."""
-        return Counter(values=nbytes(self.codes), scales=nbytes(self.scale) + nbytes(self.offset))
+        scales = (self.scale, self.offset) if self.lengths is None else (self.scale, self.offset, self.lengths)
+        return Counter(values=nbytes(self.codes), scales=sum(map(nbytes, scales)))
 
     @classmethod
     def restore(cls, options: dict[str, Any], tensors: dict[str, Tensor]) -> ColumnUniform:
@@ -132,6 +155,7 @@ class ColumnUniform(Codec):
             tensors["offset"],
             tuple(map(int, options["bits"])),
             options.get("length"),
+            tensors.get("lengths"),
         )
         if not all(0 <= count <= MOST_BITS for count in codec.bits) or not codec.total:
             raise ValueError("columns have 0 to 8 bits, and not all 0")
@@ -141,6 +165,11 @@ class ColumnUniform(Codec):
             raise ValueError(f"{codec.total} bits don't take {codec.codes.shape[1]} bytes a row")
         if any(tuple(each.shape) != (len(codec.bits),) for each in (codec.scale, codec.offset)):
             raise ValueError("a scale and an offset per column were expected")
+        lengths = codec.lengths
+        if lengths is not None and (
+            codec.length is None or lengths.dtype != torch.uint8 or tuple(lengths.shape) != (codec.shape[0],)
+        ):
+            raise ValueError("lengths must be a byte a row, and the length of 255 be given")
         return codec
 
     def nominal(self) -> int:
@@ -168,7 +197,7 @@ class ColumnRanker(FoldedRanker):
         matrix, offset, codes, total = codec.matrix(), codec.offset.float(), codec.codes, codec.total
         scale = torch.ones(1, 1, dtype=torch.float16)
         if codec.length is not None:
-            parts = [stretch(codec.on_grid(rows), codec.length) for rows in blocks(codec.shape[0])]
+            parts = [codec.stretch(codec.on_grid(rows), rows) for rows in blocks(codec.shape[0])]
             scale, total = torch.cat(parts), total + 1
             codes = pack(F.pad(unpack(codes, codec.total, 1), (0, 1), value=1), 1)
             matrix, offset = torch.cat([matrix, 2 * offset[None]]), torch.zeros_like(offset)
@@ -183,12 +212,6 @@ class ColumnRanker(FoldedRanker):
         """See `Ranker.top`."""
         items, best = super().top(queries, seen, users, k)
         return items, best + (queries @ self.offset).numpy()[:, None]
-
-
-def stretch(table: Tensor, length: float) -> Tensor:
-    """Return what rows are multiplied with to get a length, float16 of shape (n, 1); 0 for rows of zeros."""
-    norms = table.norm(dim=1, keepdim=True)
-    return torch.where(norms > 0, length / norms, 0.0).half()
 
 
 def codes_of(values: Tensor, step: Tensor, bits: int) -> Tensor:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import cache
 from itertools import product
+from typing import Literal
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from recpress.api import Artefact, Field, Method, Params, Shape, Task, largest
@@ -17,6 +21,8 @@ SAMPLE = 8192
 ASKED = 512
 DEPTH = 20
 TEMPERS = (1.0, 0.5)
+Lengths = Literal["coded", "one", "own"]
+LENGTHS: tuple[Lengths, ...] = ("coded", "one", "own")
 # Candidate rates, in hundredths of a bit.
 RATES = range(100 * MOST_BITS, 0, -1)
 
@@ -32,9 +38,11 @@ class WaterParams(Params):
         description="Power of a column's worth: 1 lowers the error of all scores most, 0 gives all columns the same "
         "bits. By default the better of 1 and 0.5, by agreement with the backbone.",
     )
-    stretch: bool | None = Field(
+    lengths: Lengths | None = Field(
         None,
-        description="Whether decoded items are stretched to one length. By default what agrees more with the backbone.",
+        description="coded: decoded items have the lengths that their codes give. one: they are stretched to one. own: "
+        "rows are coded at one length, and items stretched to their own, a byte each. By default what agrees most with "
+        "the backbone.",
     )
 
 
@@ -99,6 +107,22 @@ def allocate(gain: tuple[Tensor, Tensor], rows: tuple[int, int], budget: float) 
     return bits
 
 
+@dataclass(frozen=True)
+class Measured:
+    """Two tables, what their columns lose at each number of bits, and what those errors meet; see `worth`."""
+
+    users: Tensor
+    items: Tensor
+    errors: tuple[Tensor, Tensor]
+    met: tuple[Tensor, Tensor]
+
+    @classmethod
+    def of(cls, users: Tensor, items: Tensor) -> Measured:
+        """Measure two tables on the same axes."""
+        met = ((items - items.mean(0)).double().square().sum(0), users.double().square().sum(0))
+        return cls(users, items, (curves(users), curves(items)), met)
+
+
 def agreement(task: Task[WaterParams], made: Artefact) -> float:
     """Return the share of the backbone's own best unseen items that an artefact finds too, over a sample of users.
 
@@ -127,7 +151,8 @@ class WaterFilling(Method[WaterParams]):
 
     The error of all scores isn't yet that of the best ones. Where much of it lies between groups of users and items
     and lists are told apart by the small columns, it starves them, and items that live there are shortened and never
-    found. So two tempers and two lengths are tried, and the one is kept whose lists agree most with the backbone's.
+    found; and a grid clips long rows, which are the popular items where lengths carry popularity. So two tempers and
+    three ways with lengths are tried, and the one is kept whose lists agree most with the backbone's.
 
     In memory the artefact is what it is on disk, and is ranked as bits. `transform_coding` does with an entropy coder
     what this does with allocation.
@@ -156,21 +181,30 @@ class WaterFilling(Method[WaterParams]):
         centred = items - items.mean(0)
         scaled = [table / (table.norm() or 1.0) for table in (users, centred)]
         axes = principal(torch.cat(scaled), users.shape[1])
-        users, items = users @ axes, items @ axes
-        errors = (curves(users), curves(items))
-        met = ((items - items.mean(0)).double().square().sum(0), users.double().square().sum(0))
-        length = float(items.norm(dim=1).mean())
+        turned = users @ axes, items @ axes
         rows = (len(users), len(items))
-        budget = max(task.params.bits * users.shape[1] / 8, 1) * sum(rows)
+        whole = max(task.params.bits * users.shape[1] / 8, 1) * sum(rows)
 
-        def made(temper: float, stretched: bool) -> Artefact:
-            bits = allocate((worth(errors[0], met[0], temper), worth(errors[1], met[1], temper)), rows, budget)
-            coded = ColumnUniform.encode(items, bits[1], length if stretched else None)
-            return Artefact(ColumnUniform.encode(users, bits[0]), coded)
+        norms = turned[1].norm(dim=1)
+
+        @cache
+        def measured(one_length: bool) -> Measured:
+            # Lists don't depend on the lengths of users: theirs need no byte.
+            return Measured.of(*(F.normalize(t) * t.norm(dim=1).mean() if one_length else t for t in turned))
+
+        def made(temper: float, lengths: Lengths) -> Artefact:
+            own = lengths == "own"
+            tables = measured(own)
+            gains = tuple(worth(*each, temper) for each in zip(tables.errors, tables.met, strict=True))
+            bits = allocate((gains[0], gains[1]), rows, whole - len(items) if own else whole)
+            length = float(norms.mean()) if lengths == "one" else None
+            coded = ColumnUniform.encode(tables.items, bits[1], length, norms if own else None)
+            return Artefact(ColumnUniform.encode(tables.users, bits[0]), coded)
 
         tempers = TEMPERS if task.params.temper is None else (task.params.temper,)
-        lengths = (False, True) if task.params.stretch is None else (task.params.stretch,)
-        settings = list(product(tempers, lengths))
+        # A row takes a byte of codes at least.
+        ways = [each for each in LENGTHS if each != "own" or whole - len(items) >= sum(rows)]
+        settings = list(product(tempers, ways if task.params.lengths is None else [task.params.lengths]))
         if len(settings) == 1:
             return made(*settings[0])
         found = []
