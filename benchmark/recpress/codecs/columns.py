@@ -46,7 +46,7 @@ class ColumnUniform(Codec):
         energy lies in the columns of few bits; where all rows were of one length, this undoes it.
     lengths : uint8 Tensor of shape (n,), optional
         Rows are stretched to lengths of their own, of which 255 is `length`: codes then say only where a row points
-        (gain-shape quantization, Buzo et al. 1980).
+        (gain-shape quantization, Sabin and Gray 1984).
     """
 
     kind = "columns"
