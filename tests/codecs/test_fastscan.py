@@ -80,4 +80,8 @@ def test_what_does_not_fit_is_refused() -> None:
         ranker.top(torch.zeros(3, 8), seen, users + 1, 5)
     with pytest.raises(ValueError, match="NaN"):
         ranker.top(torch.full((3, 8), float("nan")), seen, users, 5)
+    with pytest.raises(ValueError, match="user 2 contain NaN"):
+        ranker.top(torch.tensor([[3e38] * 8, [1.0] * 8, [float("nan")] * 8]), seen, users, 5)
+    # Finite values whose sum isn't are no NaN.
+    ranker.top(torch.tensor([[3e38, 3e38] + [0.0] * 6] * 3) / 4, seen, users, 5)
     assert ranker.top(torch.zeros(3, 8), seen, users, 0)[0].shape == (3, 0)

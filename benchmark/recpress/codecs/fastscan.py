@@ -69,12 +69,13 @@ class FastScanRanker(Ranker):
         if len(users) and (users.min() < 0 or users.max() >= seen.n_users):
             raise ValueError(f"user ids must lie in [0, {seen.n_users})")
         padded = self._pad(queries)
-        # A sum is finite if and only if all values are, or they are too large to be ranked.
-        if not np.isfinite(padded.sum()):
-            row = int(np.argmin(np.isfinite(padded.sum(1))))
+        finite = np.isfinite(padded)
+        if not finite.all():
+            row = int(np.argmin(finite.all(1)))
             raise ValueError(f"the scores of user {int(users[row])} contain NaN, which can't be ranked")
         if k == 0 or not len(users):
             return np.full((len(users), k), -1, np.int32), np.full((len(users), k), -np.inf, np.float32)
+        # All at first, without copies of some: with the caches full of other work, each small step is felt by one user.
         longest = int((seen.indptr[users + 1] - seen.indptr[users]).max())
         if k + SPARE + longest <= DENSE_SHARE * n:
             items, best, left = self._some(padded, seen, users, k, k + SPARE + longest)
