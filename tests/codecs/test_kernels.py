@@ -157,6 +157,7 @@ def test_lanes_hold_the_packed_bits_and_no_more_than_a_blocks_padding(
     assert lanes.codes.nbytes <= -(-rows // simd.LANES) * simd.LANES * (columns * bits / 8 + 3 * 4)
 
 
+@settings(deadline=None)  # The first call compiles.
 @given(st.lists(st.integers(-(2**63), 2**63 - 1), min_size=1, max_size=90, unique=True), st.data())
 def test_thinning_keeps_the_best(entries: list[int], data: st.DataObject) -> None:
     least = data.draw(st.integers(1, len(entries)))

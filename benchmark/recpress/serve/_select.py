@@ -189,8 +189,6 @@ def select_near(
     keys = np.empty((len(products), (_AHEAD + 2) * k + simd.LANES), np.int64)
     counts = np.zeros(len(products), np.int64)
     bad = _score_near(products, margins, queries, table, k, keys, counts)
-    items[:] = -1
-    best[:] = -np.inf
     shortlist.finish(keys, counts, items, best)
     return bad
 

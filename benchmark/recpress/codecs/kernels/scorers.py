@@ -59,12 +59,12 @@ class LaneScorer(Ranker):
         """See `Ranker.top`."""
         if k < 0 or seen.n_items != self.n or users.shape != (len(queries),):
             raise ValueError(f"{len(queries)} queries of {self.n} items don't fit {len(users)} users, k = {k}")
-        if len(users) and (users.min() < 0 or users.max() >= seen.n_users):
+        users = np.ascontiguousarray(users, np.int64)
+        if shortlist.longest_history(seen.indptr, users) < 0:
             raise ValueError(f"user ids must lie in [0, {seen.n_users})")
-        items, best = np.full((len(users), k), -1, np.int32), np.full((len(users), k), -np.inf, np.float32)
+        items, best = np.empty((len(users), k), np.int32), np.empty((len(users), k), np.float32)
         if k == 0:
             return items, best
-        users = np.ascontiguousarray(users, np.int64)
         counts = np.zeros(len(users), np.int64)
         keys = np.empty((len(users), shortlist.room(k)), np.int64)
         floors = np.full(len(users), -np.inf, np.float32)

@@ -17,6 +17,20 @@ _ROWS = 0x7FFFFFFF
 _NONE = -(2**63)
 
 
+@kernel
+def longest_history(indptr: NDArray[np.int64], users: NDArray[np.int64]) -> int:
+    """Return the most items that one of the users has seen, 0 of no user, or -1 where an id is out of range.
+
+    One call of compiled code: a user who asks alone waits longer for NumPy's least, largest and differences.
+    """
+    longest = 0
+    for user in users:
+        if user < 0 or user >= len(indptr) - 1:
+            return -1
+        longest = max(longest, indptr[user + 1] - indptr[user])
+    return longest
+
+
 def room(k: int) -> int:
     """Return the entries that a list of the k best has room for."""
     return k + max(k // 4, LANES) + LANES
@@ -104,17 +118,19 @@ def worst_score(keys: NDArray[np.int64], count: int) -> np.float32:
 def finish(
     keys: NDArray[np.int64], counts: NDArray[np.int64], items: NDArray[np.int32], best: NDArray[np.float32]
 ) -> None:
-    """Write the k best of each list, best first; what is beyond the end of a short one is left as it is."""
-    _blank(keys, counts)
+    """Write the k best of each list, best first; beyond the end of a short one are -1 and -inf."""
     # NumPy sorts integers with vector instructions, several times as fast as a loop of ours.
-    _write(np.sort(keys[:, : counts.max(initial=0)], axis=1), counts, items, best)
+    _write(np.sort(keys[:, : _blank(keys, counts)], axis=1), counts, items, best)
 
 
 @kernel
-def _blank(keys: NDArray[np.int64], counts: NDArray[np.int64]) -> None:
-    """Make what is beyond the end of each list come before all entries."""
+def _blank(keys: NDArray[np.int64], counts: NDArray[np.int64]) -> int:
+    """Make what is beyond the end of each list come before all entries, and return the length of the longest."""
+    longest = 0
     for query in range(len(keys)):
         keys[query, counts[query] :] = _NONE
+        longest = max(longest, counts[query])
+    return longest
 
 
 @kernel
@@ -123,7 +139,10 @@ def _write(
 ) -> None:
     last = ascending.shape[1] - 1
     for query in range(len(ascending)):
-        for at in range(min(counts[query], items.shape[1])):
+        listed = min(counts[query], items.shape[1])
+        for at in range(listed):
             entry = ascending[query, last - at]
             items[query, at] = _ROWS - (entry & _ROWS)
             best[query, at] = simd.score(entry >> 32)
+        items[query, listed:] = -1
+        best[query, listed:] = -np.inf
