@@ -44,10 +44,12 @@ PAGES = [
     "method/uniform.html",
     RUN,
     PAIR,
+    "findings.html",
     "history.html",
     "rules.html",
     "submit.html",
 ]
+VIEW = "#dataset=synthetic-small&q=svd"
 REPEATED = ("synthetic-small", "lightgcn", "uniform", "1/4", 0)
 EXPLORERS = ("index", "dataset", "backbone")
 
@@ -66,6 +68,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     synthetic.repeat(
         results, next(each for each in made if record.path_of(*REPEATED) == record.relative_path(each.identity))
     )
+    (results / "findings.md").write_text(f"# Findings\n\n`{VIEW}`\n\n| kept | at |\n|---|---|\n| 99 % | 1/4 |\n")
     before = Earlier(
         "v0", (*(each.model_copy(update={"status": "failed", "quality": None}) for each in made[:9]), *made[9:])
     )
@@ -299,6 +302,14 @@ def test_the_answer_says_what_fits_and_how_to_run_it(page: Any, site: Path, made
     visit(page, site, "index.html#dataset=synthetic-small&mb=0.000001&kept=99")
     assert "Nothing fits all of that" in page.inner_text("#answer")
     assert "Without the limit on the size" in page.inner_text("#answer")
+
+
+def test_a_finding_leads_to_its_view(page: Any, site: Path) -> None:
+    visit(page, site, "findings.html")
+    page.click("text=See it on the board")
+    drawn(page)
+    shown = page.locator("#table tbody tr")
+    assert 0 < shown.count() == shown.filter(has_text="svd").count()
 
 
 def test_rows_and_runs_show_how_far_they_were_repeated(page: Any, site: Path) -> None:

@@ -26,6 +26,7 @@ def pages(dataset: str, backbone: str, method: str) -> dict[str, str]:
         "method": f"method/{method}.html",
         "run": f"run.html#run={folder}/{method}/1-4",
         "compare": f"compare.html#runs={folder}/{method}/1-8,{folder}/water_filling/1-8,{folder}/deep_compression/1-8",
+        "findings": "findings.html",
         "history": "history.html",
         "rules": "rules.html",
         "submit": "submit.html",

@@ -19,6 +19,7 @@ from recpress.board.collect import Collection, Run, collect
 from recpress.board.columns import TIERS
 from recpress.board.perf import Series
 from recpress.board.site import charts, history, pages, payload
+from recpress.board.site.findings import read as read_findings
 from recpress.board.site.history import Earlier
 from recpress.board.tables import aggregate, frame, render, sort
 from recpress.board.tiers import Standing, standings
@@ -86,7 +87,7 @@ def build(results: Path, out: Path, *, earlier: Earlier | None = None, speeds: S
     Parameters
     ----------
     results : Path
-        Folder with ``records/`` and ``machines/``.
+        Folder with ``records/`` and ``machines/``; a ``findings.md`` in it becomes a page.
     out : Path
         Folder to write; an earlier site in it is replaced, anything else is left alone with an error.
     earlier : Earlier, optional
@@ -120,6 +121,7 @@ def build(results: Path, out: Path, *, earlier: Earlier | None = None, speeds: S
             "columns": pages.GLOSSARY,
             "tiers": TIERS,
             "refused": found.refused,
+            "findings": read_findings(results),
             "counts": {
                 "runs": f"{len(found.runs):,}",
                 "methods": rows["method"].nunique(),
@@ -221,5 +223,6 @@ def _write_pages(site: _Site, rows: pd.DataFrame, found: Collection, cards: dict
         ],
     }
     site.page("index.html", "index.html", index)
-    for name in ("run", "compare", "rules", "submit"):
+    written = ("findings",) if site.templates.globals["findings"] else ()
+    for name in ("run", "compare", "rules", "submit", *written):
         site.page(f"{name}.html", f"{name}.html", {})

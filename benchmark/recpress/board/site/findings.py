@@ -1,0 +1,66 @@
+"""What people found in a board: a Markdown file beside its records, as a page of the site."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+from markupsafe import Markup
+
+FILE = "findings.md"
+# A piece of code that starts so is the address of a view of the overview.
+VIEW = "#dataset="
+WEB = ("https://", "http://", "#")
+
+
+@dataclass(frozen=True)
+class Findings:
+    """The page's title and the rest of it."""
+
+    title: str
+    body: Markup
+
+
+def read(results: Path) -> Findings | None:
+    """Return the findings of a results folder, or None where it has none.
+
+    HTML in the file is shown, not used. Addresses of views become links to them; links to other files, which the site
+    doesn't have, become their words.
+    """
+    path = results / FILE
+    if not path.is_file():
+        return None
+    markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
+    markdown.add_render_rule("table_open", lambda *_: '<div class="scroll" tabindex="0"><table class="board">\n')
+    markdown.add_render_rule("table_close", lambda *_: "</table></div>\n")
+    tokens = markdown.parse(path.read_text(encoding="utf-8"))
+    title = "Findings"
+    if [each.type for each in tokens[:3]] == ["heading_open", "inline", "heading_close"] and tokens[0].tag == "h1":
+        title, tokens = tokens[1].content, tokens[3:]
+    for token in tokens:
+        if token.children:
+            token.children = [new for each in _without_files(token.children) for new in _linked(each)]
+    # Made by the renderer from escaped text.
+    return Findings(title, Markup(markdown.renderer.render(tokens, markdown.options, {})))
+
+
+def _linked(token: Token) -> list[Token]:
+    if token.type != "code_inline" or not token.content.startswith(VIEW):
+        return [token]
+    opening = Token("link_open", "a", 1, attrs={"href": f"index.html{token.content}"})
+    words = Token("text", "", 0, content="See it on the board")
+    return [opening, words, Token("link_close", "a", -1)]
+
+
+def _without_files(tokens: Sequence[Token]) -> list[Token]:
+    """Return tokens without the links whose target isn't on the web or on the page; links don't nest."""
+    kept, dropped = [], False
+    for token in tokens:
+        if token.type == "link_open":
+            dropped = not str(token.attrGet("href")).startswith(WEB)
+        if not (dropped and token.type in ("link_open", "link_close")):
+            kept.append(token)
+    return kept
