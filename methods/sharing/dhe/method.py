@@ -60,10 +60,17 @@ class Dhe(Method[DheParams]):
                 made.append((weight.requires_grad_(), torch.zeros(out, requires_grad=True)))
             return made
 
-        def rows(layers: Layers) -> Rows:
+        def rows(layers: Layers, n: int) -> Rows:
+            # Hashed once: for a million ids and 64 functions that is what a table of 64 columns takes.
+            features = uniforms(torch.arange(n), params.hashes)
+            last: list[Tensor] = []
+
             def of(ids: Tensor) -> Tensor:
-                distinct, places = torch.unique(ids, return_inverse=True)
-                return F.embedding(places, network(uniforms(distinct, params.hashes), layers))
+                # The loss asks twice, for scores and for the penalty, and the network is what a step's time goes to.
+                if not last or last[0] is not ids:
+                    distinct, places = torch.unique(ids, return_inverse=True)
+                    last[:] = ids, F.embedding(places, network(features[distinct], layers))
+                return last[1]
 
             return of
 
@@ -73,7 +80,7 @@ class Dhe(Method[DheParams]):
             task.backbone,
             task.graph,
             task.generator,
-            Embed(rows(users), rows(items)),
+            Embed(rows(users, task.graph.n_users), rows(items, task.graph.n_items)),
             leaves,
             params.epochs,
             task.progress,
