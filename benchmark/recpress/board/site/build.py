@@ -18,8 +18,7 @@ from recpress import __version__
 from recpress.board.collect import Collection, Run, collect
 from recpress.board.columns import TIERS
 from recpress.board.perf import Series
-from recpress.board.site import charts, history, pages, payload
-from recpress.board.site.findings import read as read_findings
+from recpress.board.site import charts, findings, history, pages, payload
 from recpress.board.site.history import Earlier
 from recpress.board.tables import aggregate, frame, render, sort
 from recpress.board.tiers import Standing, standings
@@ -113,6 +112,7 @@ def build(results: Path, out: Path, *, earlier: Earlier | None = None, speeds: S
         "dataset": pages.dataset_cards(rows["dataset"].unique()),
         "method": pages.method_cards(rows["method"].unique()),
     }
+    written = findings.read(results)
     site = _Site(
         out,
         {
@@ -121,7 +121,7 @@ def build(results: Path, out: Path, *, earlier: Earlier | None = None, speeds: S
             "columns": pages.GLOSSARY,
             "tiers": TIERS,
             "refused": found.refused,
-            "findings": read_findings(results),
+            "findings": written,
             "counts": {
                 "runs": f"{len(found.runs):,}",
                 "methods": rows["method"].nunique(),
@@ -133,6 +133,8 @@ def build(results: Path, out: Path, *, earlier: Earlier | None = None, speeds: S
     _write_data(site, rows, found, standing)
     _write_pages(site, rows, found, cards)
     _write_history(site, found, earlier, speeds)
+    if written:
+        site.page("findings.html", "findings.html", {})
     return Built(out / "index.html", len(rows), len(found.runs), len(found.refused))
 
 
@@ -223,6 +225,5 @@ def _write_pages(site: _Site, rows: pd.DataFrame, found: Collection, cards: dict
         ],
     }
     site.page("index.html", "index.html", index)
-    written = ("findings",) if site.templates.globals["findings"] else ()
-    for name in ("run", "compare", "rules", "submit", *written):
+    for name in ("run", "compare", "rules", "submit"):
         site.page(f"{name}.html", f"{name}.html", {})
