@@ -21,6 +21,7 @@ from recpress.api import (
     largest,
     optimise,
 )
+from recpress.backbones.listed import listed_scores
 from recpress.backbones.retrain import teacher_lists
 from recpress.codecs.dense import FLOATS
 
@@ -85,7 +86,7 @@ class Distill(Method[DistillParams]):
             owners = torch.unique(batch.users)
             target = torch.cat([list_scores[owners], teacher.users[owners] @ teacher.items[shared].T], 1) * sharpness
             query = F.embedding(owners, users)
-            own = torch.einsum("bd,bkd->bk", query, F.embedding(lists[owners], items))
+            own = listed_scores(query, items, lists[owners])
             student = torch.cat([own, query @ shared_items.T], 1)
             return (1 - params.alpha) * task_loss + params.alpha * soft_label_loss(target, student, params.temperature)
 

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from recpress.api import Artefact, Batch, Dense, Field, Method, Shape, StudentParams, Task, widest
+from recpress.backbones.listed import listed_scores
 from recpress.backbones.retrain import Student, teacher_lists
 
 
@@ -79,12 +80,10 @@ class PopularityDistill(Method[PopularityDistillParams]):
             drawn = torch.multinomial(places, math.prod(shape), True, generator=task.generator).view(shape)
             first, second = drawn.view(*shape[:2], params.pairs, 2).sort(3).values.unbind(3)
             real = (first < second) & (second < lengths[:, owners, None])
-            mine = lists[:, owners]
+            ids = torch.cat([lists[:, owners].gather(2, place) for place in (first, second)], 2).transpose(0, 1)
             query = F.embedding(owners, users) * student.sharpness
-            better, worse = (
-                torch.einsum("bd,gbpd->gbp", query, F.embedding(mine.gather(2, place), items))
-                for place in (first, second)
-            )
+            scores = listed_scores(query, items, ids.reshape(len(owners), -1)).view_as(ids).transpose(0, 1)
+            better, worse = scores.chunk(2, 2)
             return params.weight * (F.softplus(worse - better) * real).sum() / real.sum().clamp(min=1)
 
         users, items = student.fit(lesson if params.weight else None, params.epochs, params.rate, task.progress)

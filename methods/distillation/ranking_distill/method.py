@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from recpress.api import Artefact, Batch, Dense, Field, Method, Shape, StudentParams, Task, widest
+from recpress.backbones.listed import listed_scores
 from recpress.backbones.retrain import Student, teacher_lists
 
 # A logit that adds nothing to a sum of exponentials; -inf would make gradients NaN.
@@ -66,7 +67,7 @@ class RankingDistill(Method[RankingDistillParams]):
         def lesson(batch: Batch, users: Tensor, items: Tensor) -> Tensor:
             owners = torch.unique(batch.users)
             query = F.embedding(owners, users) * student.sharpness
-            ranked = torch.einsum("bd,bkd->bk", query, F.embedding(lists[owners], items))
+            ranked = listed_scores(query, items, lists[owners])
             others = query @ F.embedding(student.objective.sampler.uniform(params.others), items).T
             return params.weight * relaxed_ranking_loss(ranked.masked_fill(missing[owners], -torch.inf), others)
 

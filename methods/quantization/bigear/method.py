@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from recpress.api import Artefact, Batch, Field, Method, Shape, Task, TrainingParams, largest
+from recpress.backbones.listed import listed_scores
 from recpress.backbones.propagate import Propagation
 from recpress.backbones.retrain import Retraining, spread_directions, teacher_lists
 from recpress.codecs import Binary, Grouped
@@ -33,7 +34,7 @@ class _Sign(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, sharpness: float) -> Tensor:
         ctx.save_for_backward(x)
         ctx.sharpness = sharpness
-        return torch.where(x >= 0, 1.0, -1.0)
+        return (x >= 0).to(x.dtype).mul_(2).sub_(1)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
@@ -114,7 +115,7 @@ class Bigear(Method[BigearParams]):
                 return value
             users, items = objective.split(made)
             owners = torch.unique(batch.users)
-            given = torch.einsum("bd,bkd->bk", F.embedding(owners, users), F.embedding(lists[owners], items))
+            given = listed_scores(F.embedding(owners, users), items, lists[owners])
             weights = places[owners]
             return value + params.weight * (F.softplus(-given) * weights).sum() / weights.sum()
 
