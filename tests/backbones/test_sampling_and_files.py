@@ -10,6 +10,7 @@ import torch
 
 from recpress.backbones import checkpoint
 from recpress.backbones.catalogue import backbone
+from recpress.backbones.objective import Embed, Objective
 from recpress.backbones.propagate import Propagation
 from recpress.backbones.recipe import Recipe
 from recpress.backbones.sampling import Sampler
@@ -48,6 +49,29 @@ def test_negatives_are_never_the_users_own(graph: Graph) -> None:
     negatives = sampler.negatives(users, 3)
     assert not sampler.contains(users[:, None].expand_as(negatives), negatives).any()
     assert sampler.contains(sampler.users, sampler.items).all()
+
+
+def test_a_user_without_negatives_gets_one_of_their_own() -> None:
+    everything = UserItems.from_pairs(np.zeros(5, int), np.arange(5), 1, 5)
+    sampler = Sampler(everything, torch.Generator().manual_seed(0))
+    assert sampler.negatives(torch.zeros(7, dtype=torch.long), 2).shape == (7, 2)
+
+
+@pytest.mark.parametrize("loss", ["bpr", "softmax"])
+def test_vectors_looked_up_once_cost_what_they_cost_looked_up_twice(loss: str, graph: Graph) -> None:
+    found = []
+    for once in (True, False):
+        objective = Objective(
+            graph, Recipe(dim=4, loss=loss, negatives=3, regularisation=0.5), torch.Generator().manual_seed(0)
+        )
+        generator = torch.Generator().manual_seed(1)
+        tables = [torch.randn(size, 4, generator=generator).requires_grad_() for size in (graph.n_users, graph.n_items)]
+        final = Embed.of(*tables)
+        value = objective.loss(next(objective.sampler.epoch(64)), final, final if once else Embed.of(*tables))
+        value.backward()
+        found.append([value, *(table.grad for table in tables)])
+    for one, two in zip(*found, strict=True):
+        torch.testing.assert_close(one, two)
 
 
 def test_a_damaged_checkpoint_is_refused(graph: Graph, tmp_path: Path) -> None:

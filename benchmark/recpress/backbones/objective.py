@@ -70,7 +70,10 @@ class Objective:
         return users, items
 
     def loss(self, batch: Batch, final: Embed, base: Embed) -> Tensor:
-        """Return the recipe's loss on a batch: of scores between final vectors, with base vectors kept small."""
+        """Return the recipe's loss on a batch: of scores between final vectors, with base vectors kept small.
+
+        Where both are the same object, vectors are looked up once.
+        """
         recipe, sampler = self.recipe, self.sampler
         pairwise = recipe.loss == "bpr"
         drawn = sampler.negatives(batch.users, recipe.negatives) if pairwise else sampler.uniform(recipe.negatives)
@@ -98,6 +101,7 @@ class Objective:
                     recipe.negative_weight,
                 )
         if recipe.regularisation:
-            penalty = (base.users(batch.users).square().sum() + base.items(looked_up).square().sum()) / len(batch.users)
+            kept = (users, items, others) if final is base else (base.users(batch.users), base.items(looked_up))
+            penalty = sum((vectors.square().sum() for vectors in kept), torch.zeros(())) / len(batch.users)
             value = value + recipe.regularisation / 2 * penalty
         return value

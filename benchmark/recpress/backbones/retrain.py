@@ -244,7 +244,7 @@ def train_lookups(
         }
     )
     objective = Objective(graph, recipe, generator)
-    final = Embed(lambda ids: objective.scored(embed.users(ids)), embed.items)
+    final = Embed(lambda ids: objective.scored(embed.users(ids)), embed.items) if recipe.cosine else embed
     optimise(
         parameters,
         lambda batch: objective.loss(batch, final, embed),

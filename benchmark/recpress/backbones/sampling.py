@@ -62,12 +62,13 @@ class Sampler:
     def negatives(self, users: Tensor, count: int) -> Tensor:
         """Return items, shape (B, count), that each user has no interaction with."""
         drawn = self.uniform(len(users), count)
-        owners = users[:, None].expand_as(drawn)
+        owners, items = users[:, None].expand_as(drawn).flatten(), drawn.view(-1)
+        hits = self.contains(owners, items).nonzero().squeeze(1)
         for _ in range(MAX_DRAWS):
-            hits = self.contains(owners, drawn)
-            if not (n_hits := int(hits.sum())):
+            if not len(hits):
                 break
-            drawn[hits] = self.uniform(n_hits)
+            items[hits] = self.uniform(len(hits))
+            hits = hits[self.contains(owners[hits], items[hits])]
         return drawn
 
     def contains(self, users: Tensor, items: Tensor) -> Tensor:
