@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import math
-
 import pytest
 import torch
-from recpress.methods.quantization.bigear.method import Bigear, BigearParams, binarise, sign
+from recpress.methods.quantization.bigear.method import Bigear, BigearParams, binarise, binarised
 
 from recpress.api import Graph, Task, make_generator
 from recpress.backbones.base import Backbone
@@ -14,12 +12,22 @@ from recpress.backbones.retrain import Retraining, spread_directions
 from recpress.codecs import Binary, Grouped
 
 
-def test_the_gradient_of_a_sign_is_a_bell() -> None:
-    x = torch.tensor([-2.0, -0.1, 0.0, 0.7], requires_grad=True)
-    sign(x, 1.5).sum().backward()
-    assert sign(x, 1.5).tolist() == [-1, -1, 1, 1]
-    by_hand = [2 * 1.5 / math.sqrt(math.pi) * math.exp(-((1.5 * v) ** 2)) for v in x.tolist()]
-    torch.testing.assert_close(x.grad, torch.tensor(by_hand))
+def test_the_gradient_passes_signs_as_a_bell_and_scales_as_they_are() -> None:
+    generator = make_generator(0)
+    x = torch.randn(6, 5, generator=generator, dtype=torch.float64)
+    x[1], x[2, 0] = 0.0, 0.0
+    weights = torch.randn(6, 5, generator=generator, dtype=torch.float64)
+    x.requires_grad_()
+    rows = binarised(x, 1.5)
+    (rows * weights).sum().backward()
+    found, x.grad = x.grad, None
+    assert torch.equal(rows, torch.where(x >= 0, 1.0, -1.0) * x.abs().mean(1, keepdim=True))
+    # The same with a step whose slope autograd knows, shifted to the value that the sign has.
+    scale = x.abs().mean(1, keepdim=True)
+    steep = torch.erf(1.5 * x / scale.detach().clamp(min=1e-12))
+    (scale * (steep + (torch.where(x >= 0, 1.0, -1.0) - steep).detach()) * weights).sum().backward()
+    torch.testing.assert_close(found, x.grad)
+    assert found[1].eq(0).all()  # a row of zeros has no scale to learn by
 
 
 @pytest.mark.parametrize("layers", [1, 3])
