@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from recpress.measure.latency import batches, interleave, unpack_samples
+from recpress.measure.latency import FEWEST_BLOCKS, batches, interleave, unpack_samples
 from recpress.measure.threads import Pin, ThreadCountChanged
 
 USERS = np.arange(100, 137)
@@ -77,6 +77,17 @@ def test_figures_are_those_of_the_samples_kept() -> None:
 def test_at_least_the_queries_asked_for_are_timed() -> None:
     result = interleave(nothing, nothing, USERS, batch_size=1, scenario="single", seconds=0.0, min_queries=333)
     assert result.queries >= 333
+
+
+def test_a_slow_answer_is_asked_fewer_times_but_often_enough_for_an_interval() -> None:
+    def slow(users: np.ndarray) -> None:
+        spin(0.002)
+
+    result = interleave(
+        slow, nothing, USERS, batch_size=1, scenario="single", seconds=0.0, min_queries=10_000, patience=0.05
+    )
+    assert FEWEST_BLOCKS * result.block <= result.queries < 10_000
+    assert result.ratio_low <= result.ratio <= result.ratio_high
 
 
 def test_the_harness_itself_costs_at_most_five_microseconds_a_query() -> None:

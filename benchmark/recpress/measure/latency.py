@@ -32,6 +32,8 @@ LONGEST_BLOCK = 64
 # holds, so that it doesn't matter who was there before.
 SHORTEST_BLOCK = 4
 FEWEST_BLOCKS = 5
+# Seconds after which a slow side's calls need not become as many as planned: a thousand of two seconds take an hour.
+PATIENCE = 60.0
 WARM_UP_CALLS = 1000
 # CPU time may exceed threads × wall time by this many threads (clock ticks, a progress bar's thread).
 SPARE_THREADS = 0.3
@@ -73,6 +75,7 @@ def interleave(
     threads: int = 1,
     seconds: float = QUICK["single"].seconds,
     min_queries: int = 16,
+    patience: float = PATIENCE,
     seed: int = 0,
 ) -> Latency:
     """Time two ways to answer, in turn.
@@ -92,6 +95,8 @@ def interleave(
         Set in every library before timing, and asserted around every block of calls.
     seconds, min_queries : float, int
         Timing ends when both are reached; `min_queries` counts the calls of one side. See `FULL` and `QUICK`.
+    patience : float
+        Seconds after which timing ends with fewer calls, if there are blocks enough for an interval.
     seed : int
 
     Returns
@@ -117,8 +122,8 @@ def interleave(
         wall, cpu = time.perf_counter(), time.process_time()
         blocks: tuple[list[list[int]], list[list[int]]] = ([], [])
         while (
-            time.perf_counter() - wall < seconds
-            or len(blocks[0]) * length < min_queries
+            (elapsed := time.perf_counter() - wall) < seconds
+            or (len(blocks[0]) * length < min_queries and elapsed < patience)
             or len(blocks[0]) < FEWEST_BLOCKS
         ):
             asked = [next(order) for _ in range(length)]
