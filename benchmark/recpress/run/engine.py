@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from itertools import groupby, zip_longest
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, Generic, TypeVar
@@ -161,7 +162,7 @@ class _Runner:
                 self._pool.shutdown(wait=False, cancel_futures=True)
 
     def run(self) -> None:
-        waiting = list(self.todo)
+        waiting = list(self.todo) if self.options.jobs == 1 else staggered(self.todo)
         errors: dict[str, UserError] = {}
         while waiting:
             futures = {self._pool.submit(self._cell, planned): planned for planned in waiting}
@@ -249,6 +250,18 @@ def _as_they_end(futures: dict[Future[bool], Planned]) -> Iterator[tuple[Future[
     while pending:
         done, pending = wait(pending, timeout=PATIENCE, return_when=FIRST_COMPLETED)
         yield from ((future, futures[future]) for future in done)
+
+
+def staggered(todo: Sequence[Planned]) -> list[Planned]:
+    """Return cells with the first of each backbone before the second of the backbone that came before.
+
+    A backbone is trained for its first cell, and its other cells wait: so the next one is trained beside it.
+    """
+    groups = [list(cells) for _, cells in groupby(todo, lambda planned: planned.backbone_key)]
+    order = groups[0][:1] if groups else []
+    for group, following in zip_longest(groups, groups[1:], fillvalue=[]):
+        order += following[:1] + group[1:]
+    return order
 
 
 def slots(jobs: int) -> list[tuple[int, ...] | None]:
