@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from itertools import groupby, zip_longest
+from itertools import groupby
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, Generic, TypeVar
@@ -258,8 +258,8 @@ def staggered(todo: Sequence[Planned]) -> list[Planned]:
     A backbone is trained for its first cell, and its other cells wait: so the next one is trained beside it.
     """
     groups = [list(cells) for _, cells in groupby(todo, lambda planned: planned.backbone_key)]
-    order = groups[0][:1] if groups else []
-    for group, following in zip_longest(groups, groups[1:], fillvalue=[]):
+    order = list(todo[:1])
+    for group, following in zip(groups, [*groups[1:], []], strict=False):
         order += following[:1] + group[1:]
     return order
 
