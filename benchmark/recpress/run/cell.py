@@ -126,8 +126,15 @@ def _compress_and_serve(
     artefact, lists = scratch / "artefact", scratch / "lists"
     # From LONG_SECONDS on, compressing is metered and timed too.
     metered = cell.timing_seconds >= LONG_SECONDS
-    with cores.alone() if metered else cores.shared():
-        compressed = compress(planned, dataset, trained, artefact, lambda share: progress("compress", share), allowance)
+    with cores.alone() if metered else cores.shared() as slot:
+        compressed = compress(
+            planned,
+            dataset,
+            trained,
+            artefact,
+            lambda share: progress("compress", share),
+            replace(allowance, cores=slot),
+        )
     if isinstance(compressed, str):
         outcome.fail("over-budget", compressed)
         return
@@ -183,7 +190,7 @@ def serve(
     """
     cell = planned.cell
     timed = cell.timing_seconds > 0
-    with cores.alone() if timed else cores.shared():
+    with cores.alone() if timed else cores.shared() as slot:
         served = call(
             worker.serve,
             artefact,
@@ -195,7 +202,7 @@ def serve(
             timeout=SERVE_TIMEOUT,
             progress=lambda share: progress("serve", share),
             writable=(lists,),
-            allowance=replace(allowance, cores=None) if timed else allowance,
+            allowance=replace(allowance, cores=slot),
         )
     return served, _read_lists(lists / worker.TOPK, dataset)
 

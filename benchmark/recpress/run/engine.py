@@ -10,10 +10,9 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
-from queue import SimpleQueue
 from typing import Any, Generic, TypeVar
 
 from recpress import record
@@ -31,7 +30,7 @@ from recpress.run import isolate, trained
 from recpress.run.identity import Planned
 from recpress.run.isolate import Allowance, Stopped, Usage, WorkFailed
 from recpress.run.kept import log_of, per_user_path
-from recpress.run.locks import Cores, claim
+from recpress.run.locks import Cores, Slot, claim
 from recpress.run.plan import is_done, place_of
 from recpress.run.scratch import scratch
 from recpress.run.trained import Trained
@@ -146,15 +145,16 @@ class _Runner:
         self._datasets: Shared[Dataset] = Shared([each.cell.dataset for each in self.todo])
         self._backbones: Shared[Trained | WorkFailed] = Shared([each.backbone_key for each in self.todo])
         self._telling = threading.Lock()
-        self._slots: SimpleQueue[tuple[int, ...] | None] = SimpleQueue()
-        for slot in slots(self.options.jobs):
-            self._slots.put(slot)
-        self._cores = Cores(self._check)
+        jobs = self.options.jobs
+        # Cells that wait to be timed hold no cores, so more of them than jobs are under way. They are what an
+        # interrupted run loses, hence not many.
+        self._waiting = 0 if jobs == 1 else 2 * jobs
+        self._cores = Cores(self._check, slots(jobs), self._waiting or 1)
 
     @contextmanager
     def going(self) -> Iterator[_Runner]:
         """Stop all work in progress when the ``with`` block is left, however that is."""
-        with ThreadPoolExecutor(self.options.jobs, "job") as self._pool:
+        with ThreadPoolExecutor(self.options.jobs + self._waiting, "job") as self._pool:
             try:
                 yield self
             finally:
@@ -198,26 +198,20 @@ class _Runner:
         return True
 
     def _work(self, planned: Planned) -> None:
-        slot = self._slots.get()
-        try:
-            allowance = Allowance(
-                seconds=self.options.seconds,
-                memory=self.options.memory,
-                cores=slot,
-                stop=self.stop,
-                usage=lambda usage: self._tell(self.watcher.usage, planned, usage),
-                scratch=self.scratch,
-            )
-            dataset = self._datasets.get(planned.cell.dataset, lambda: load(planned.cell.dataset))
-            with self._cores.shared():
-                model = self._backbones.get(planned.backbone_key, lambda: self._trained(planned, dataset, allowance))
+        allowance = Allowance(
+            seconds=self.options.seconds,
+            memory=self.options.memory,
+            stop=self.stop,
+            usage=lambda usage: self._tell(self.watcher.usage, planned, usage),
+            scratch=self.scratch,
+        )
+        dataset = self._datasets.get(planned.cell.dataset, lambda: load(planned.cell.dataset))
+        model = self._backbones.get(planned.backbone_key, lambda: self._trained(planned, dataset, allowance))
 
-            def progress(stage: str, share: float) -> None:
-                self._tell(self.watcher.stage, planned, stage, share)
+        def progress(stage: str, share: float) -> None:
+            self._tell(self.watcher.stage, planned, stage, share)
 
-            done, scored, log = cells.run(planned, dataset, model, progress, allowance, self._cores)
-        finally:
-            self._slots.put(slot)
+        done, scored, log = cells.run(planned, dataset, model, progress, allowance, self._cores)
         try:
             keep(self.results, planned, done, scored, log)
         except UserError:
@@ -231,7 +225,8 @@ class _Runner:
 
         try:
             metered = planned.cell.timing_seconds >= LONG_SECONDS
-            return trained.obtain(planned, dataset, progress, allowance, metered=metered)
+            with self._cores.shared() as slot:
+                return trained.obtain(planned, dataset, progress, replace(allowance, cores=slot), metered=metered)
         except WorkFailed as failure:
             return failure
 
@@ -264,7 +259,7 @@ def staggered(todo: Sequence[Planned]) -> list[Planned]:
     return order
 
 
-def slots(jobs: int) -> list[tuple[int, ...] | None]:
+def slots(jobs: int) -> list[Slot]:
     """Return the cores of each job: an equal share, where there are enough to share.
 
     The number of threads that a stage computes with is the machine's all the same, so that figures are those of one

@@ -6,14 +6,17 @@ import fcntl
 import getpass
 import os
 import tempfile
+import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from recpress.hashing import sha256_json
 
 TICK = 0.02
+
+Slot = tuple[int, ...] | None
 
 
 def place() -> Path:
@@ -26,34 +29,72 @@ def place() -> Path:
 class Cores:
     """The machine's cores: shared by work that isn't timed, and one timing's alone.
 
-    A timing that waits holds the gate, so that new work waits behind it and it is never starved.
+    A timing waits for all work beside it, and new work waits for the timing. So as not to idle over each, timings of
+    one run wait for each other, while its other cells go on, and then take turns. Of other runs, a timing that waits
+    holds the gate, so that new work waits behind it and it is never starved.
 
     Parameters
     ----------
     check : callable
         Is called while waiting; it raises to give up.
+    slots : sequence of (tuple of int or None)
+        For each piece of work that this run does at a time, the cores that it may use; None: all.
+    together : int
+        Timings that wait for each other, if the run does anything else meanwhile.
     """
 
-    def __init__(self, check: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self, check: Callable[[], None] = lambda: None, slots: Sequence[Slot] = (None,), together: int = 1
+    ) -> None:
         self._check = check
         self._gate, self._room = place() / "gate.lock", place() / "cores.lock"
+        self._free, self._slots, self._together = list(slots), len(slots), together
+        self._changed = threading.Condition()
+        self._to_time, self._timing = 0, False
 
     @contextmanager
-    def shared(self) -> Iterator[None]:
-        """Use the cores beside others that are not timed."""
-        with locked(self._gate, self._check):
-            room = locked(self._room, self._check, fcntl.LOCK_SH)
-            room.__enter__()
+    def shared(self) -> Iterator[Slot]:
+        """Use the cores given, beside others that are not timed."""
+        with self._changed:
+            self._wait(lambda: bool(self._free) and not self._timing)
+            slot = self._free.pop(0)
         try:
-            yield
+            with locked(self._gate, self._check):
+                room = locked(self._room, self._check, fcntl.LOCK_SH)
+                room.__enter__()
+            try:
+                yield slot
+            finally:
+                room.__exit__(None, None, None)
         finally:
-            room.__exit__(None, None, None)
+            with self._changed:
+                self._free.append(slot)
+                self._changed.notify_all()
 
     @contextmanager
-    def alone(self) -> Iterator[None]:
-        """Use the cores while nobody else of this user's runs does."""
-        with locked(self._gate, self._check), locked(self._room, self._check, fcntl.LOCK_EX):
-            yield
+    def alone(self) -> Iterator[Slot]:
+        """Use all cores while nobody else of this user's runs does."""
+        with self._changed:
+            self._to_time += 1
+        try:
+            with self._changed:
+                self._wait(self._due)
+                self._timing = True
+            with locked(self._gate, self._check), locked(self._room, self._check, fcntl.LOCK_EX):
+                yield None
+        finally:
+            with self._changed:
+                self._to_time -= 1
+                self._timing = self._timing and self._to_time > 0
+                self._changed.notify_all()
+
+    def _due(self) -> bool:
+        return self._timing or self._to_time >= self._together or len(self._free) == self._slots
+
+    def _wait(self, until: Callable[[], bool]) -> None:
+        while not until():
+            self._check()
+            self._changed.wait(TICK)
 
 
 @contextmanager

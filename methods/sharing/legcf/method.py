@@ -24,10 +24,10 @@ CLUSTERING_STEPS = 10
 class LegcfParams(TrainingParams):
     """The codebook and the training."""
 
-    epochs: int = Field(5, ge=1, description="Passes over the interactions in each round.")
+    epochs: int = Field(10, ge=1, description="Passes over the interactions in each round.")
     rate: float = Field(0.2, gt=0, description="Adam's learning rate as a share of the recipe's.")
     share: float = Field(0.1, gt=0, le=1, description="Codewords as a share of the rows that are written with them.")
-    terms: int = Field(2, ge=1, le=8, description="Codewords of a row.")
+    terms: int = Field(4, ge=1, le=8, description="Codewords of a row.")
     rounds: int = Field(2, ge=1, description="Rounds of assigning rows, from the second on by the graph, and training.")
 
 

@@ -1,0 +1,112 @@
+"""Who may use the machine's cores when: work side by side, timings alone."""
+
+from __future__ import annotations
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from recpress.run import locks
+from recpress.run.locks import Cores
+
+
+@pytest.fixture(autouse=True)
+def _own_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(locks, "place", lambda: tmp_path)
+
+
+def test_timings_have_the_machine_and_work_its_own_slot() -> None:
+    cores, seen, now = Cores(slots=((0,), (1,)), together=3), threading.Lock(), {"work": [], "timing": 0}
+    wrong: list[str] = []
+
+    def cell(number: int) -> None:
+        with cores.shared() as slot:
+            with seen:
+                if slot in now["work"] or now["timing"]:
+                    wrong.append(f"{number} works on {slot} beside {now}")
+                now["work"].append(slot)
+            time.sleep(0.002 * (number % 4))
+            with seen:
+                now["work"].remove(slot)
+        with cores.alone() as slot:
+            with seen:
+                if now["work"] or now["timing"] or slot is not None:
+                    wrong.append(f"{number} is timed beside {now}")
+                now["timing"] += 1
+            time.sleep(0.002)
+            with seen:
+                now["timing"] -= 1
+        with cores.shared():
+            pass
+
+    with ThreadPoolExecutor(5) as pool:
+        list(pool.map(cell, range(24)))
+    assert not wrong
+
+
+def test_a_timing_waits_for_others_while_work_goes_on_and_no_longer() -> None:
+    cores, order = Cores(slots=(None, None), together=2), []
+    working, second = threading.Event(), threading.Event()
+
+    def long_work() -> None:
+        with cores.shared():
+            working.set()
+            second.wait(10)
+            order.append("work")
+
+    def timing(name: str) -> None:
+        with cores.alone():
+            order.append(name)
+
+    def more_work() -> None:
+        with cores.shared():  # The first timing waits, and holds nobody up.
+            order.append("more work")
+
+    with ThreadPoolExecutor(4) as pool:
+        pool.submit(long_work)
+        working.wait(10)
+        pool.submit(timing, "first")
+        time.sleep(0.1)
+        pool.submit(more_work).result(10)
+        assert order == ["more work"]
+        last = pool.submit(timing, "second")
+        time.sleep(0.1)
+        late = pool.submit(more_work)  # Two are due: new work waits for them, and they for the work under way.
+        time.sleep(0.1)
+        assert order == ["more work"]
+        second.set()
+        last.result(10)
+        late.result(10)
+    assert order[:2] == ["more work", "work"]
+    assert sorted(order[2:4]) == ["first", "second"]
+    assert order[4] == "more work"
+
+
+def test_a_timing_starts_at_once_where_nothing_else_is_done() -> None:
+    with Cores(slots=(None, None), together=4).alone() as slot:
+        assert slot is None
+
+
+def test_who_gives_up_leaves_nothing_behind() -> None:
+    class Enough(Exception): ...
+
+    def check() -> None:
+        if gives_up.is_set():
+            raise Enough
+
+    gives_up = threading.Event()
+    cores = Cores(check, slots=(None,), together=1)
+    with cores.shared():
+        gives_up.set()
+        with pytest.raises(Enough), cores.alone():
+            pass
+        with pytest.raises(Enough), cores.shared():
+            pass
+        gives_up.clear()
+    with cores.alone():
+        pass
+    with cores.shared():
+        pass
