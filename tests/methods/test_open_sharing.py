@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from recpress.methods.sharing.dhe import method as dhe
 from recpress.methods.sharing.dhe.method import Dhe, DheParams
 from recpress.methods.sharing.hashing.method import Hashing, HashingParams
 from recpress.methods.sharing.legcf.method import Legcf, LegcfParams, cluster, pursue
@@ -156,3 +157,15 @@ def test_mixed_dimensions_at_full_width_start_as_the_backbone(graph: Graph, back
     params = MixedDimParams(dim=16, alpha=0.0, rate=1e-9)
     made = compress(MixedDim(), params, graph, backbone, epochs=1)
     torch.testing.assert_close(made.items.decode(), backbone.items, rtol=1e-2, atol=1e-3)
+
+
+def test_a_network_is_trained_for_a_bounded_number_of_steps(
+    graph: Graph, backbone: Backbone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = Task(graph, backbone, DheParams(), 0, make_generator(0), lambda share: None)
+    steps = -(-len(graph.user_items.items) // backbone.recipe.batch_size)
+    assert dhe.epochs_of(task) == min(backbone.recipe.epochs, dhe.STEPS // steps)
+    monkeypatch.setattr(dhe, "STEPS", 2 * steps + 1)
+    assert dhe.epochs_of(task) == 2
+    monkeypatch.setattr(dhe, "STEPS", 0)
+    assert dhe.epochs_of(task) == 1

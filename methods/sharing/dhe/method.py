@@ -14,6 +14,10 @@ from recpress.backbones.retrain import train_lookups
 from recpress.codecs.function import Layers, network, parameters
 from recpress.codecs.hashed import uniforms
 
+# A step of a network that fills a quarter of ML-1M's tables takes an eighth of a second. Larger batches cost less and
+# teach less: on valid of ml-100k the same epochs keep 69 and 67 % with four and eight times the batch, and 80 % so.
+STEPS = 2500
+
 
 class DheParams(Params):
     """The network and the training."""
@@ -22,12 +26,23 @@ class DheParams(Params):
     width: int = Field(64, ge=1, description="Units of a hidden layer.")
     hidden: int = Field(2, ge=1, le=5, description="Hidden layers.")
     dim: int = Field(32, ge=1, description="Columns.")
-    epochs: int | None = Field(None, ge=1, description="Passes over the interactions; by default the recipe's.")
+    epochs: int | None = Field(
+        None,
+        ge=1,
+        description=f"Passes over the interactions; by default the recipe's, or fewer of no more than {STEPS:,} steps.",
+    )
 
 
 def widths_of(params: DheParams) -> tuple[int, ...]:
     """Return the inputs of the network and the outputs of each layer."""
     return (params.hashes, *[params.width] * params.hidden, params.dim)
+
+
+def epochs_of(task: Task[DheParams]) -> int:
+    """Return the epochs of the backbone's recipe, or as many as `STEPS` are, but one at least."""
+    recipe = task.backbone.recipe
+    steps = -(-len(task.graph.user_items.items) // recipe.batch_size)
+    return min(recipe.epochs, max(1, STEPS // steps))
 
 
 class Dhe(Method[DheParams]):
@@ -82,7 +97,7 @@ class Dhe(Method[DheParams]):
             task.generator,
             Embed(rows(users, task.graph.n_users), rows(items, task.graph.n_items)),
             leaves,
-            params.epochs,
+            params.epochs or epochs_of(task),
             task.progress,
         )
 
