@@ -98,8 +98,10 @@ class Legcf(Method[LegcfParams]):
     Params = LegcfParams
 
     def params_for(self, budget: int, shape: Shape) -> LegcfParams:
-        """See `Method.params_for`: as many codewords as fit beside the assignments."""
-        candidates = [LegcfParams(share=share / 1024) for share in range(512, 0, -1)]
+        """See `Method.params_for`: as many codewords as fit beside the assignments, of four terms if these fit."""
+        candidates = [
+            LegcfParams(share=share / 1024, terms=terms) for terms in (4, 3, 2) for share in range(512, 0, -1)
+        ]
 
         def tensor_bytes(params: LegcfParams) -> int:
             total = MORE_METADATA_BYTES
