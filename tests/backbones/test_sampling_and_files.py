@@ -54,7 +54,10 @@ def test_negatives_are_never_the_users_own(graph: Graph) -> None:
 def test_a_user_without_negatives_gets_one_of_their_own() -> None:
     everything = UserItems.from_pairs(np.zeros(5, int), np.arange(5), 1, 5)
     sampler = Sampler(everything, torch.Generator().manual_seed(0))
-    assert sampler.negatives(torch.zeros(7, dtype=torch.long), 2).shape == (7, 2)
+    users = torch.zeros(7, dtype=torch.long)
+    negatives = sampler.negatives(users, 2)
+    assert negatives.shape == (7, 2)
+    assert sampler.contains(users[:, None].expand_as(negatives), negatives).all()
 
 
 @pytest.mark.parametrize("loss", ["bpr", "softmax"])
