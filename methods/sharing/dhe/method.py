@@ -81,7 +81,7 @@ class Dhe(Method[DheParams]):
             last: list[Tensor] = []
 
             def of(ids: Tensor) -> Tensor:
-                # Where scores are cosines the loss asks twice, for scores and for the penalty, and the network takes most of a step.
+                # The loss of cosines asks twice, for scores and for the penalty, and the network is most of a step.
                 if not last or last[0] is not ids:
                     distinct, places = torch.unique(ids, return_inverse=True)
                     last[:] = ids, F.embedding(places, network(features[distinct], layers))
