@@ -60,6 +60,22 @@ def test_a_user_without_negatives_gets_one_of_their_own() -> None:
     assert sampler.contains(users[:, None].expand_as(negatives), negatives).all()
 
 
+def test_a_negative_is_the_candidate_that_scores_highest(graph: Graph) -> None:
+    table = torch.randn(graph.n_nodes, 4, generator=torch.Generator().manual_seed(2))
+    users, items = torch.split(table, [graph.n_users, graph.n_items])
+    batch = torch.arange(graph.n_users)
+    objectives = [
+        Objective(graph, Recipe(dim=4, negatives=negatives, candidates=candidates), torch.Generator().manual_seed(3))
+        for negatives, candidates in ((2, 5), (10, 1))
+    ]
+    chosen, drawn = (objective.negatives(batch, Embed.of(users, items)) for objective in objectives)
+    assert chosen.shape == (graph.n_users, 2)
+    # The same ten draws, five for each of the two negatives.
+    scores = (users @ items.T).gather(1, drawn).view(-1, 2, 5)
+    torch.testing.assert_close((users @ items.T).gather(1, chosen), scores.amax(2))
+    assert not objectives[0].sampler.contains(batch[:, None].expand_as(chosen), chosen).any()
+
+
 @pytest.mark.parametrize("loss", ["bpr", "softmax"])
 def test_vectors_looked_up_once_cost_what_they_cost_looked_up_twice(loss: str, graph: Graph) -> None:
     found = []

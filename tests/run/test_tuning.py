@@ -59,7 +59,7 @@ def held(split: Split) -> Held:
 
 def run(held: Held, trials: int, folder: Path, **limits: Any) -> list[Row]:
     folder.mkdir(exist_ok=True)
-    return search("mf", held, BASE, Budget(trials, **limits), 0, folder, Silent())
+    return search("mf", held, BASE, Budget(trials, **limits), 0, "cpu", folder, Silent())
 
 
 @pytest.mark.usefixtures("cache")

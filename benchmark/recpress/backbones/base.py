@@ -21,7 +21,8 @@ from recpress.data.graph import Graph
 from recpress.hashing import sha256_json
 
 Tables = tuple[Tensor, Tensor]
-# Called after each epoch with its number, mean loss and a function that makes the final tables; True stops.
+# Called after each epoch with its number, mean loss and a function that makes the final tables, on the device of the
+# training; True stops.
 Watch = Callable[[int, float, Callable[[], Tables]], bool | None]
 
 
@@ -137,7 +138,7 @@ def fit_model(
     def tables() -> Tables:
         net.eval()
         with torch.no_grad():
-            users, items = objective.split(net.final().detach().cpu())
+            users, items = objective.split(net.final().detach())
         net.train()
         return users.clone(), items.clone()
 
@@ -148,7 +149,8 @@ def fit_model(
     state = {key: value.detach().cpu().clone() for key, value in net.state_dict().items()}
     base_users, base_items = (table.clone() for table in objective.split(state.pop("base")))
     seconds = time.perf_counter() - started + (snapshots.earlier if snapshots else 0.0)
-    return Backbone(name, *tables(), base_users, base_items, recipe, seed, seconds, state)
+    users, items = (table.cpu() for table in tables())
+    return Backbone(name, users, items, base_users, base_items, recipe, seed, seconds, state)
 
 
 def fit_embeddings(name: str, graph: Graph, recipe: Recipe, seed: int, watch: Watch | None = None) -> Backbone:

@@ -81,11 +81,11 @@ class Layered(Model):
 
     def initialise(self) -> None:
         """Draw all weights but `base` anew, from the seeded generator: matrices by Glorot and Bengio 2010, biases 0."""
+        self.to(self.generator.device)
         for name, weight in self.named_parameters():
             if name != "base":
                 with torch.no_grad():
                     weight.zero_() if weight.dim() < 2 else nn.init.xavier_uniform_(weight, generator=self.generator)
-        self.to(self.generator.device)
 
     def drop(self, x: Tensor) -> Tensor:
         """Drop entries in training, `recipe.dropout` of them, and scale up what is left."""

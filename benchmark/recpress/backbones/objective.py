@@ -69,6 +69,20 @@ class Objective:
         users, items = torch.split(table, [self.n_users, self.n_items])
         return users, items
 
+    def negatives(self, users: Tensor, final: Embed) -> Tensor:
+        """Draw negatives, shape (B, negatives): each is the one that scores highest of `candidates` uniform draws.
+
+        With more than one candidate this is dynamic negative sampling (Zhang et al. 2013).
+        """
+        count, candidates = self.recipe.negatives, self.recipe.candidates
+        drawn = self.sampler.negatives(users, count * candidates)
+        if candidates == 1:
+            return drawn
+        with torch.no_grad():
+            scores = torch.bmm(final.items(drawn), final.users(users)[:, :, None])
+            best = scores.view(-1, count, candidates).argmax(2, keepdim=True)
+            return drawn.view(-1, count, candidates).gather(2, best).squeeze(2)
+
     def loss(self, batch: Batch, final: Embed, base: Embed) -> Tensor:
         """Return the recipe's loss on a batch: of scores between final vectors, with base vectors kept small.
 
@@ -76,7 +90,7 @@ class Objective:
         """
         recipe, sampler = self.recipe, self.sampler
         pairwise = recipe.loss == "bpr"
-        drawn = sampler.negatives(batch.users, recipe.negatives) if pairwise else sampler.uniform(recipe.negatives)
+        drawn = self.negatives(batch.users, final) if pairwise else sampler.uniform(recipe.negatives)
         negatives = drawn.flatten()
         # One look-up for all items: each costs a table of zeros, for its gradient.
         looked_up = torch.cat([batch.items, negatives])

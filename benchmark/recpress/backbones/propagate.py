@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any, Literal
 
 import numpy as np
@@ -17,9 +18,10 @@ CPU = torch.device("cpu")
 class SparseProduct:
     """``x → M x`` for a matrix with the pattern of a symmetric graph.
 
-    A product is an `embedding_bag`: on a CPU it is the fastest sparse product that torch has, and it is bitwise the
-    same with any number of threads. Since the pattern is symmetric, the transpose has the same pointers and neighbours
-    and other weights, so the backward pass is a product too, and nothing is kept in between.
+    On a CPU a product is an `embedding_bag`: the fastest sparse product that torch has there, and bitwise the same with
+    any number of threads. On other devices it is torch's product with a CSR matrix. Since the pattern is symmetric, the
+    transpose has the same pointers and neighbours and other weights, so the backward pass is a product too, and nothing
+    is kept in between.
 
     Parameters
     ----------
@@ -39,6 +41,8 @@ class SparseProduct:
         """Return ``M x`` or ``Mᵀ x`` for x of shape (n, d), without tracking gradients. Empty rows become 0."""
         weights = self.transposed if transpose else self.weights
         with torch.no_grad():
+            if x.device.type != "cpu":
+                return _csr(self.pointers, self.neighbours, weights.to(x.dtype)) @ x
             return F.embedding_bag(
                 self.neighbours,
                 x,
@@ -52,6 +56,14 @@ class SparseProduct:
         """Return ``M x``, differentiable once."""
         result: Tensor = _Product.apply(x, self)  # type: ignore[no-untyped-call]  # torch leaves it untyped
         return result
+
+
+def _csr(pointers: Tensor, neighbours: Tensor, weights: Tensor) -> Tensor:
+    nodes = len(pointers) - 1
+    with warnings.catch_warnings():
+        # torch says that its CSR is a beta, and older versions that checks are disabled as they are asked to be.
+        warnings.simplefilter("ignore", UserWarning)
+        return torch.sparse_csr_tensor(pointers, neighbours, weights, (nodes, nodes), check_invariants=False)
 
 
 class _Product(torch.autograd.Function):
@@ -120,7 +132,11 @@ class Propagation:
 
     def step(self, x: Tensor) -> Tensor:
         """Return ``Ã x`` for x of shape (n, d), without tracking gradients. Nodes without edges become 0."""
-        return self.product.apply(x.bfloat16()).to(x.dtype) if self.half else self.product.apply(x)
+        return self._read(x).to(x.dtype)
+
+    def _read(self, x: Tensor) -> Tensor:
+        # In the precision of what is read: the next step needs no other.
+        return self.product.apply(x.bfloat16() if self.half else x)
 
     def apply(self, x: Tensor) -> Tensor:
         """Return ``P x`` without tracking gradients."""
@@ -155,17 +171,19 @@ class Propagation:
     ) -> tuple[Tensor, Tensor]:
         """Return the mean of steps and step `layer`, without tracking gradients; see `noisy`."""
         with torch.no_grad():
-            total = x.clone() if self.first == 0 else torch.zeros_like(x)
+            share = 1 / (self.layers + 1 - self.first)
+            total = x * share if self.first == 0 else torch.zeros_like(x)
             power, view = x, x
             for number in range(1, self.layers + 1):
-                power = self.step(power)
+                power = self._read(power)
                 if length and generator is not None:
+                    power = power.to(x.dtype)
                     _perturb(power, length, generator)
                 if number >= self.first:
-                    total += power
+                    total.add_(power, alpha=share)
                 if number == layer:
-                    view = power
-            return total.div_(self.layers + 1 - self.first), view
+                    view = power.to(x.dtype)
+            return total, view
 
     def adjoint(self, mean: Tensor, view: Tensor, layer: int) -> Tensor:
         """Return the gradient by ``x`` from those by the two results of `walk`, by Horner's rule."""

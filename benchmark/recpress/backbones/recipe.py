@@ -29,6 +29,7 @@ class Recipe(Card):
         "contrastive (Mao et al. 2021, SimpleX). bce: binary cross-entropy weighted by degree (Mao et al. 2021).",
     )
     negatives: int = Field(1, ge=1, description="bpr: per positive; other losses: items drawn per batch, shared.")
+    candidates: int = Field(1, ge=1, description="bpr: a negative scores highest of so many draws (Zhang et al. 2013).")
     temperature: float = Field(0.1, gt=0, description="Divides the cosines of the sampled softmax.")
     negative_weight: float = Field(1.0, ge=0, description="ccl, bce: weight of the negatives' mean loss.")
     margin: float = Field(0.9, ge=-1, le=1, description="ccl: cosines of negatives below it cost nothing.")

@@ -20,6 +20,7 @@ from rich.console import Console
     help="CPU seconds of one training, after which it is given up.",
 )
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option("--device", default="cpu", show_default=True, help="Of the trials, as torch names it, e.g. cuda.")
 @click.option("--out", type=click.Path(path_type=Path), help="Recipes' folder.  [default: benchmark/recipes]")
 def command(out: Path | None, **asked: Any) -> None:
     """Search a backbone's declared space for the recipe that ranks best on valid, and write it with the log of trials.
@@ -41,7 +42,7 @@ def command(out: Path | None, **asked: Any) -> None:
     budget = Budget(asked["trials"], asked["timeout"], asked["trial_seconds"])
     dataset, backbone = asked["dataset"], asked["backbone"]
     with one_job(Console(stderr=True), f"{dataset} {backbone}") as (progress, notes):
-        found = tune(dataset, backbone, budget, asked["seed"], progress, notes)
+        found = tune(dataset, backbone, budget, asked["seed"], asked["device"], progress, notes)
     path = (out or resources("recipes")) / dataset / f"{backbone}.toml"
     write_atomic(path, toml(found))
     click.echo(

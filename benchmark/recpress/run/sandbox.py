@@ -117,7 +117,8 @@ def _restrict(bounds: Bounds) -> None:
     ruleset = _syscall(LANDLOCK_CREATE, ctypes.byref(handled), ctypes.c_size_t(8), 0)
     # Python and numba keep what they compiled beside the source.
     caches = (folder for root in (PACKAGE, resources("methods")) for folder in root.rglob("__pycache__"))
-    for path in (bounds.scratch, *bounds.writable, *map(Path, ALSO_WRITABLE), *caches):
+    accelerators = Path("/dev").glob("nvidia*")
+    for path in (bounds.scratch, *bounds.writable, *map(Path, ALSO_WRITABLE), *accelerators, *caches):
         _allow(ruleset, path, READING | writing)
     for path in (*bounds.readable, *visible(bounds.hidden)):
         _allow(ruleset, path, READING)

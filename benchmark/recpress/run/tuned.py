@@ -23,6 +23,7 @@ def tune(
     name: str,
     budget: Budget,
     seed: int,
+    device: str,
     progress: Callable[[float], None],
     notes: Callable[[str], None],
 ) -> RecipeFile:
@@ -40,7 +41,7 @@ def tune(
     loaded = load(dataset)
     if not loaded.split.valid.nnz:
         raise UserError(f"{dataset} has no valid part to choose a recipe on.")
-    folder = cache_dir() / "tuning" / key(name, loaded.split.sha256, base, budget, seed)
+    folder = cache_dir() / "tuning" / key(name, loaded.split.sha256, base, budget, seed, device)
     folder.mkdir(parents=True, exist_ok=True)
     with locked(folder.with_suffix(".lock")), Cores().shared():
         try:
@@ -51,6 +52,7 @@ def tune(
                 base,
                 budget,
                 seed,
+                device,
                 folder,
                 timeout=SEARCH_TIMEOUT,
                 progress=progress,
@@ -59,6 +61,7 @@ def tune(
             )
         except WorkFailed as failure:
             raise UserError(f"The search on {dataset} failed: {failure}. What is tried already is kept.") from failure
+    where = "" if device == "cpu" else f", on {device}"
     return chosen(
-        base, SPACES[name], rows, budget, f"TPE over the space of {name}, trained on train and scored on valid."
+        base, SPACES[name], rows, budget, f"TPE over the space of {name}, trained on train and scored on valid{where}."
     )

@@ -51,7 +51,9 @@ class Budget:
     trial_seconds: float | None = None
 
 
-def search(name: str, held: Held, base: Recipe, budget: Budget, seed: int, folder: Path, report: Report) -> list[Row]:
+def search(
+    name: str, held: Held, base: Recipe, budget: Budget, seed: int, device: str, folder: Path, report: Report
+) -> list[Row]:
     """Try recipes until the budget is used up, going on from the trials in the folder.
 
     Parameters
@@ -64,6 +66,8 @@ def search(name: str, held: Held, base: Recipe, budget: Budget, seed: int, folde
     budget : Budget
     seed : int
         Of the trainings and of the sampler.
+    device : str
+        Of the trainings, as torch names it.
     folder : Path
         Keeps the journal of the study.
 
@@ -92,11 +96,13 @@ def search(name: str, held: Held, base: Recipe, budget: Budget, seed: int, folde
         # A new sampler each time: a study that goes on after a kill draws as one that was never stopped.
         study.sampler = TPESampler(seed=seed * 100_003 + done, n_startup_trials=STARTUP)
         report.send(done / budget.trials)
-        study.optimize(lambda trial: objective(trial, name, held, base, budget, seed, report), n_trials=1)
+        study.optimize(lambda trial: objective(trial, name, held, base, budget, seed, device, report), n_trials=1)
     return [row(trial) for trial in study.get_trials(deepcopy=False, states=COUNTED)]
 
 
-def objective(trial: Trial, name: str, held: Held, base: Recipe, budget: Budget, seed: int, report: Report) -> float:
+def objective(
+    trial: Trial, name: str, held: Held, base: Recipe, budget: Budget, seed: int, device: str, report: Report
+) -> float:
     """Train one setting and return its score on valid."""
     recipe = settled(base, suggest(trial, SPACES[name]), SPACES[name])
     scored: list[float] = []
@@ -114,7 +120,7 @@ def objective(trial: Trial, name: str, held: Held, base: Recipe, budget: Budget,
         return recipe.decay == "constant" and len(scored) - 1 - best >= PATIENCE
 
     try:
-        train(name, held, recipe, seed, on_look)
+        train(name, held, recipe, seed, on_look, device)
     except FloatingPointError as error:
         raise optuna.TrialPruned from error
     return max(scored) if recipe.decay == "constant" else scored[-1]
@@ -215,7 +221,8 @@ def _fields(values: dict[str, Any]) -> list[str]:
     return [f"{name} = {json.dumps(value)}" for name, value in values.items()]
 
 
-def key(name: str, split: str, base: Recipe, budget: Budget, seed: int) -> str:
+def key(name: str, split: str, base: Recipe, budget: Budget, seed: int, device: str) -> str:
     """Return the hash of all that decides the trials but their number: a study goes on only where it is the same."""
     space = [[each.name, repr(each.domain), each.given] for each in SPACES[name]]
-    return sha256_json([name, split, base.model_dump(), budget.trial_seconds, seed, space])
+    where = [] if device == "cpu" else [device]
+    return sha256_json([name, split, base.model_dump(), budget.trial_seconds, seed, space, *where])
