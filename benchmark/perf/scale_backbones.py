@@ -1,10 +1,12 @@
 """How a training's time per epoch and peak memory grow, on synthetic graphs of 10^5 to 10^7.5 interactions.
 
-    python benchmark/perf/scale_backbones.py [--backbone lightgcn] [--from 5 --to 7.5 --step 0.5] [--plot scale.svg]
+    python benchmark/perf/scale_backbones.py [--backbone lightgcn] [--from 5 --to 7.5 --step 0.5] [--batch 65536]
+        [--plot scale.svg]
 
 Each size runs in a process of its own: one step to warm up, then one epoch, or as many of its steps as fill a minute,
-scaled up. Users and items grow with the interactions, 30 to a user and 20 to an item. Printed are the rows and the two
-exponents, the slopes in the log-log plot.
+scaled up. Users and items grow with the interactions, 30 to a user and 20 to an item. Each step propagates over the
+whole graph, so batches grow with it too: an epoch has 16 steps. With `--batch` they keep one size, and an epoch takes
+quadratic time. Printed are the rows and the two exponents, the slopes in the log-log plot.
 """
 
 from __future__ import annotations
@@ -29,16 +31,17 @@ from recpress.data.interactions import UserItems
 from recpress.data.synthetic import generate
 from recpress.measure import memory
 
-BATCH = 65_536
+STEPS = 16  # of an epoch
 LONGEST = 60.0  # seconds of an epoch that is run to its end
 STEPS_OF_A_LONG_ONE = 3
 
 
-def measure(name: str, interactions: int) -> dict[str, float]:
+def measure(name: str, interactions: int, batch: int | None) -> dict[str, float]:
     made = generate(Synthetic(users=interactions // 30, items=interactions // 20, interactions=interactions, seed=0))
     graph = Graph(UserItems.from_pairs(made.users, made.items, made.n_users, made.n_items))
     del made
-    recipe = read_recipe("default", name).recipe.model_copy(update={"batch_size": BATCH})
+    batch = batch or math.ceil(graph.user_items.nnz / STEPS)
+    recipe = read_recipe("default", name).recipe.model_copy(update={"batch_size": batch})
     before = memory.resident()
     assert memory.reset_peak(), "peaks are measured on Linux only"
     model = backbone(name).build(graph, recipe, torch.Generator().manual_seed(0))
@@ -49,10 +52,10 @@ def measure(name: str, interactions: int) -> dict[str, float]:
         model.loss(next(batches)).backward()
         optimiser.step()
 
-    batches = model.objective.sampler.epoch(BATCH)
+    batches = model.objective.sampler.epoch(batch)
     step()
-    steps = math.ceil(graph.user_items.nnz / BATCH)
-    batches = model.objective.sampler.epoch(BATCH)
+    steps = math.ceil(graph.user_items.nnz / batch)
+    batches = model.objective.sampler.epoch(batch)
     start = time.perf_counter()
     done = 0
     while done < steps and (done < STEPS_OF_A_LONG_ONE or time.perf_counter() - start < LONGEST):
@@ -60,6 +63,7 @@ def measure(name: str, interactions: int) -> dict[str, float]:
         done += 1
     return {
         "interactions": graph.user_items.nnz,
+        "batch": batch,
         "epoch_seconds": (time.perf_counter() - start) * steps / done,
         "peak_bytes": memory.peak_resident() - before,
         "predicted_bytes": training_bytes(name, graph, recipe),
@@ -93,15 +97,17 @@ def main() -> None:
     parser.add_argument("--from", dest="first", type=float, default=5, help="power of ten")
     parser.add_argument("--to", type=float, default=7.5)
     parser.add_argument("--step", type=float, default=0.5)
+    parser.add_argument("--batch", type=int, help="positives a step, whatever the size")
     parser.add_argument("--plot", type=Path)
     parser.add_argument("--one", type=int, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.one:
-        print(json.dumps(measure(asked.backbone, asked.one)))
+        print(json.dumps(measure(asked.backbone, asked.one, asked.batch)))
         return
     rows = []
     for power in np.arange(asked.first, asked.to + 1e-9, asked.step):
         command = [sys.executable, __file__, "--backbone", asked.backbone, "--one", str(int(10**power))]
+        command += ["--batch", str(asked.batch)] if asked.batch else []
         rows.append(
             json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()[-1])
         )
