@@ -22,6 +22,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from recpress.backbones.allocator import keep_freed_memory
 from recpress.backbones.catalogue import backbone
 from recpress.backbones.footprint import training_bytes
 from recpress.backbones.recipe import read_recipe
@@ -37,6 +38,7 @@ STEPS_OF_A_LONG_ONE = 3
 
 
 def measure(name: str, interactions: int, batch: int | None) -> dict[str, float]:
+    keep_freed_memory()  # as `recpress train` does
     made = generate(Synthetic(users=interactions // 30, items=interactions // 20, interactions=interactions, seed=0))
     graph = Graph(UserItems.from_pairs(made.users, made.items, made.n_users, made.n_items))
     del made
