@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -85,3 +87,33 @@ def info_nce(first: Tensor, second: Tensor, temperature: float) -> Tensor:
     """
     logits = F.normalize(first) @ (F.normalize(second) / temperature).T
     return F.cross_entropy(logits, torch.arange(len(logits), device=logits.device))
+
+
+def squared_lengths(table: Tensor, ids: Tensor) -> Tensor:
+    """Return the sum of squares of the rows that ids name, each as often as it is named.
+
+    The gradient is ``2 · count · row``: one product over the table, where looking the rows up would fill another table
+    row by row.
+
+    Parameters
+    ----------
+    table : Tensor of shape (n, d)
+    ids : int64 Tensor of any shape
+    """
+    result: Tensor = _SquaredLengths.apply(  # type: ignore[no-untyped-call]  # torch leaves it untyped
+        table, torch.bincount(ids.flatten(), minlength=len(table)).to(table.dtype)
+    )
+    return result
+
+
+class _SquaredLengths(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, table: Tensor, counts: Tensor) -> Tensor:
+        ctx.save_for_backward(table, counts)
+        return torch.dot(torch.linalg.vector_norm(table, dim=1).square(), counts)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        table, counts = ctx.saved_tensors
+        return table * (2 * gradient * counts)[:, None], None

@@ -59,8 +59,8 @@ class Model(nn.Module, ABC):
 
     def ranking_loss(self, final: Tensor, batch: Batch) -> Tensor:
         """Return the recipe's loss of a final table on a batch."""
-        split = self.objective.split
-        return self.objective.loss(batch, Embed.of(*split(final)), Embed.of(*split(self.base)))
+        base = Embed.of(*self.objective.split(self.base))
+        return self.objective.loss(batch, base if final is self.base else Embed.of(*self.objective.split(final)), base)
 
 
 class Layered(Model):

@@ -20,15 +20,23 @@ Rows = Callable[[Tensor], Tensor]
 
 @dataclass(frozen=True)
 class Embed:
-    """From ids to vectors: int64 Tensor of any shape to float32 Tensor of that shape and one more axis, d."""
+    """From ids to vectors: int64 Tensor of any shape to float32 Tensor of that shape and one more axis, d.
+
+    Attributes
+    ----------
+    users, items : callable
+    tables : tuple of Tensor, optional
+        What rows are looked up in, where that is all there is to it.
+    """
 
     users: Rows
     items: Rows
+    tables: tuple[Tensor, Tensor] | None = None
 
     @classmethod
     def of(cls, users: Tensor, items: Tensor) -> Embed:
         """Look ids up in tables; the gradients of repeated rows add up in a fixed order."""
-        return cls(lambda ids: F.embedding(ids, users), lambda ids: F.embedding(ids, items))
+        return cls(lambda ids: F.embedding(ids, users), lambda ids: F.embedding(ids, items), (users, items))
 
 
 class Objective:
@@ -115,7 +123,11 @@ class Objective:
                     recipe.negative_weight,
                 )
         if recipe.regularisation:
-            kept = (users, items, others) if final is base else (base.users(batch.users), base.items(looked_up))
-            penalty = sum((vectors.square().sum() for vectors in kept), torch.zeros(())) / len(batch.users)
-            value = value + recipe.regularisation / 2 * penalty
+            if final is not base and base.tables:
+                ids = (batch.users, looked_up)
+                parts = [losses.squared_lengths(table, each) for table, each in zip(base.tables, ids, strict=True)]
+            else:
+                kept = (users, items, others) if final is base else (base.users(batch.users), base.items(looked_up))
+                parts = [vectors.square().sum() for vectors in kept]
+            value = value + recipe.regularisation / 2 * torch.stack(parts).sum() / len(batch.users)
         return value
