@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from recpress.backbones import checkpoint
+from recpress.backbones import objective as objective_module
 from recpress.backbones.catalogue import backbone
 from recpress.backbones.objective import Embed, Objective
 from recpress.backbones.propagate import Propagation
@@ -60,20 +61,36 @@ def test_a_user_without_negatives_gets_one_of_their_own() -> None:
     assert sampler.contains(users[:, None].expand_as(negatives), negatives).all()
 
 
-def test_a_negative_is_the_candidate_that_scores_highest(graph: Graph) -> None:
+@pytest.mark.parametrize("block", [1, 2**20])
+def test_a_negative_is_the_candidate_that_scores_highest(
+    block: int, graph: Graph, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(objective_module, "BLOCK", block)
     table = torch.randn(graph.n_nodes, 4, generator=torch.Generator().manual_seed(2))
     users, items = torch.split(table, [graph.n_users, graph.n_items])
     batch = torch.arange(graph.n_users)
-    objectives = [
-        Objective(graph, Recipe(dim=4, negatives=negatives, candidates=candidates), torch.Generator().manual_seed(3))
-        for negatives, candidates in ((2, 5), (10, 1))
-    ]
-    chosen, drawn = (objective.negatives(batch, Embed.of(users, items)) for objective in objectives)
+    objective = Objective(graph, Recipe(dim=4, negatives=2, candidates=5), torch.Generator().manual_seed(3))
+    chosen = objective.negatives(batch, Embed.of(users, items))
     assert chosen.shape == (graph.n_users, 2)
-    # The same ten draws, five for each of the two negatives.
-    scores = (users @ items.T).gather(1, drawn).view(-1, 2, 5)
-    torch.testing.assert_close((users @ items.T).gather(1, chosen), scores.amax(2))
-    assert not objectives[0].sampler.contains(batch[:, None].expand_as(chosen), chosen).any()
+    # The same ten draws, five for each of the two negatives, without what the user has.
+    drawn = torch.randint(graph.n_items, (graph.n_users, 10), generator=torch.Generator().manual_seed(3))
+    own = objective.sampler.contains(batch[:, None].expand_as(drawn), drawn)
+    scores = (users @ items.T).gather(1, drawn).masked_fill(own, -torch.inf).view(-1, 2, 5).amax(2)
+    some = scores.isfinite()
+    assert own.any()
+    assert some.any()
+    torch.testing.assert_close((users @ items.T).gather(1, chosen)[some], scores[some])
+    assert not objective.sampler.contains(batch[:, None].expand_as(chosen), chosen).any()
+
+
+def test_a_user_who_has_all_candidates_gets_another_negative() -> None:
+    # The last item alone is no interaction.
+    sampler = Sampler(
+        UserItems.from_pairs(np.zeros(9, np.int64), np.arange(9), 1, 10), torch.Generator().manual_seed(0)
+    )
+    drawn = torch.arange(4).repeat(50, 1)
+    chosen = sampler.best(torch.zeros(50, dtype=torch.long), drawn, torch.rand(50, 4))
+    assert (chosen == 9).float().mean() > 0.7  # MAX_DRAWS tries find one item of ten nearly always
 
 
 @pytest.mark.parametrize("loss", ["bpr", "softmax"])

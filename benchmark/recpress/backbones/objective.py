@@ -17,6 +17,10 @@ from recpress.data.graph import Graph
 
 Rows = Callable[[Tensor], Tensor]
 
+# Numbers of the rows that are scored at a time where negatives are chosen among candidates.
+BLOCK = 2**20
+DEVICE_BLOCK = 2**28
+
 
 @dataclass(frozen=True)
 class Embed:
@@ -83,13 +87,19 @@ class Objective:
         With more than one candidate this is dynamic negative sampling (Zhang et al. 2013).
         """
         count, candidates = self.recipe.negatives, self.recipe.candidates
-        drawn = self.sampler.negatives(users, count * candidates)
         if candidates == 1:
-            return drawn
+            return self.sampler.negatives(users, count)
+        drawn = self.sampler.uniform(len(users), count * candidates)
+        # In blocks, so that the rows that are looked up stay in the caches.
+        block = max(1, (BLOCK if users.device.type == "cpu" else DEVICE_BLOCK) // (drawn.shape[1] * self.recipe.dim))
         with torch.no_grad():
-            scores = torch.bmm(final.items(drawn), final.users(users)[:, :, None])
-            best = scores.view(-1, count, candidates).argmax(2, keepdim=True)
-            return drawn.view(-1, count, candidates).gather(2, best).squeeze(2)
+            scores = [
+                (final.items(some) * final.users(who)[:, None]).sum(2)
+                for some, who in zip(torch.split(drawn, block), torch.split(users, block), strict=True)
+            ]
+        owners = users.repeat_interleave(count)
+        best = self.sampler.best(owners, drawn.view(-1, candidates), torch.cat(scores).view(-1, candidates))
+        return best.view(-1, count)
 
     def loss(self, batch: Batch, final: Embed, base: Embed) -> Tensor:
         """Return the recipe's loss on a batch: of scores between final vectors, with base vectors kept small.

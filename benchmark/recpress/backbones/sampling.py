@@ -71,6 +71,32 @@ class Sampler:
             hits = hits[self.contains(owners[hits], items[hits])]
         return drawn
 
+    def best(self, users: Tensor, drawn: Tensor, scores: Tensor) -> Tensor:
+        """Return the draw that scores highest, for each user the best that it has no interaction with, shape (B,).
+
+        A user who has all its draws gets another one, as good as `negatives`.
+
+        Parameters
+        ----------
+        users : int64 Tensor of shape (B,)
+        drawn : int64 Tensor of shape (B, N)
+            Items.
+        scores : Tensor of shape (B, N)
+            Those of a user's own items are set to -inf where they would be chosen.
+        """
+        place = scores.argmax(1, keepdim=True)
+        items = drawn.gather(1, place).squeeze(1)
+        hits = self.contains(users, items).nonzero().squeeze(1)
+        for _ in range(drawn.shape[1] - 1):
+            if not len(hits):
+                return items
+            scores[hits, place[hits, 0]] = -torch.inf
+            place[hits] = scores[hits].argmax(1, keepdim=True)
+            items[hits] = drawn[hits, place[hits, 0]]
+            hits = hits[self.contains(users[hits], items[hits])]
+        items[hits] = self.negatives(users[hits], 1).squeeze(1)
+        return items
+
     def contains(self, users: Tensor, items: Tensor) -> Tensor:
         """Return whether each pair is an interaction."""
         keys = users * self.n_items + items
