@@ -102,3 +102,10 @@ class Linear(Model):
     def final(self) -> Tensor:
         """See `Model.final`."""
         return self.objective.final(self.base)
+
+    def loss(self, batch: Batch) -> Tensor:
+        """See `Model.loss`. Without propagation only the batch's rows are scaled to length 1."""
+        if self.objective.propagation:
+            return super().loss(batch)
+        base = Embed.of(*self.objective.split(self.base))
+        return self.objective.loss(batch, self.objective.scored_rows(base), base)

@@ -74,6 +74,12 @@ class Objective:
         """Return the table whose inner products are the scores: with rows of length 1 where these are cosines."""
         return F.normalize(table) if self.recipe.cosine else table
 
+    def scored_rows(self, embed: Embed) -> Embed:
+        """Return the vectors whose inner products are the scores, of those of an embedding without propagation."""
+        if not self.recipe.cosine:
+            return embed
+        return Embed(lambda ids: self.scored(embed.users(ids)), lambda ids: self.scored(embed.items(ids)))
+
     def split(self, table: Tensor) -> tuple[Tensor, Tensor]:
         """Return the users' and the items' part of a table of all nodes: twice the whole where they are the same."""
         if not self.bipartite:
