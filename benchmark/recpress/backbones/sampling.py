@@ -50,10 +50,14 @@ class Sampler:
         return (by_user + 1).sqrt() / by_user.clamp(min=1), (by_item + 1).rsqrt()
 
     def epoch(self, batch_size: int, skip: int = 0) -> Iterator[Batch]:
-        """Draw a fresh random order and return its batches, every interaction once, without the first `skip`."""
+        """Draw a fresh random order and return its batches, every interaction once, without the first `skip`.
+
+        Within a batch interactions are in order of users, then items, so that users' rows are read one after another.
+        """
         order = torch.randperm(len(self.users), generator=self.generator, device=self.generator.device)
         chunks = torch.split(order, batch_size)[skip:]
-        return (Batch(self.users[chosen], self.items[chosen]) for chosen in chunks)
+        ordered = (chosen.sort().values for chosen in chunks)
+        return (Batch(self.users[chosen], self.items[chosen]) for chosen in ordered)
 
     def uniform(self, *shape: int) -> Tensor:
         """Return items drawn uniformly, whoever has them."""

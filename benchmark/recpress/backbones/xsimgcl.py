@@ -53,7 +53,9 @@ class XSimGCL(Model):
         return self.propagation.noisy(self.base, layer, self.recipe.contrast_noise, self.generator)
 
     def _contrast(self, first: Tensor, second: Tensor, batch: Batch) -> Tensor:
-        chosen = slice(self.recipe.contrast_ids)
+        # Evenly over the batch, which is in order of users.
+        n = min(self.recipe.contrast_ids, len(batch.users))
+        chosen = torch.arange(n, device=first.device) * len(batch.users) // n
         total = torch.zeros((), device=first.device)
         views = zip(self.objective.split(first), self.objective.split(second), strict=True)
         for ids, (one, other) in zip((batch.users, batch.items), views, strict=True):
