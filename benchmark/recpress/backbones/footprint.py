@@ -13,22 +13,36 @@ BYTES_PER_INTERACTION = 2 * 8 + 3 * 8
 # GAT's loops, ends and reverse places of edges (int64), and what its softmax keeps for the gradient in each head.
 BYTES_PER_ATTENDED = 2 * (3 * 8)
 BYTES_PER_HEAD = 2 * (12 * 4)
-# Tables of the size of the base table that are alive at once, measured at the peak of a step with 90,000 nodes and a
-# million interactions (parameters, gradients, Adam's moments, the final table, products), and more for each layer.
-TABLES = 13
-ROWS_PER_POSITIVE = 12  # rows that a batch looks up, with what the loss keeps of them and their gradients
+# Kernels, threads and what the allocator keeps ahead.
+FIXED_BYTES = 2**26
+# Tables of the size of the base table that are alive at once (parameters, gradients, Adam's moments, the final table,
+# products), and more for each layer; measured at the peak of a step with 90,000 nodes and a million interactions.
+TABLES_WITHOUT_LAYERS, TABLES = 5, 8
 TABLES_PER_LAYER = {"gat": 3, "ngcf": 13, "sage": 5, "xsimgcl": 2}
+# Copies, with their gradients, of each row that a batch looks up, and of the scores of its positives against shared
+# negatives; of a candidate, its id and its score.
+COPIES_OF_A_ROW, COPIES_OF_A_SCORE, NUMBERS_PER_CANDIDATE = 2.5, 9, 3
 
 
 def training_bytes(name: str, graph: Graph, recipe: Recipe) -> int:
     """Return about how many bytes training a backbone takes beside the interactions, on a CPU."""
-    table = 4 * graph.n_nodes * recipe.dim
-    tables = TABLES + TABLES_PER_LAYER.get(name, 0) * recipe.layers
+    tables = TABLES + TABLES_PER_LAYER.get(name, 0) * recipe.layers if recipe.layers else TABLES_WITHOUT_LAYERS
     per_interaction = BYTES_PER_INTERACTION
     if name == "gat":
         per_interaction += BYTES_PER_ATTENDED + BYTES_PER_HEAD * recipe.heads * recipe.layers
-    batch = 4 * recipe.dim * ROWS_PER_POSITIVE * min(recipe.batch_size, graph.user_items.nnz)
-    return tables * table + batch + per_interaction * graph.user_items.nnz
+    batch = 4 * numbers_per_positive(name, recipe) * min(recipe.batch_size, graph.user_items.nnz)
+    table = 4 * graph.n_nodes * recipe.dim
+    return int(FIXED_BYTES + tables * table + batch + per_interaction * graph.user_items.nnz)
+
+
+def numbers_per_positive(name: str, recipe: Recipe) -> float:
+    """Return about how many numbers a step holds for each positive of its batch."""
+    columns = recipe.dim * (recipe.layers + 1) if name == "ngcf" else recipe.dim
+    if recipe.loss == "bpr":
+        drawn = recipe.negatives * recipe.candidates if recipe.candidates > 1 else 0
+        return COPIES_OF_A_ROW * columns * (2 + recipe.negatives) + NUMBERS_PER_CANDIDATE * drawn
+    near = recipe.item_neighbours if name == "ultragcn" and recipe.item_weight else 0
+    return COPIES_OF_A_ROW * columns * (2 + near) + COPIES_OF_A_SCORE * recipe.negatives
 
 
 def require_memory(name: str, graph: Graph, recipe: Recipe, available: int | None = None) -> None:

@@ -16,7 +16,7 @@ from recpress.data.graph import Graph
 from recpress.data.interactions import UserItems
 from recpress.errors import UserError
 
-BLOCK_ITEMS = 1024
+BLOCK_ITEMS = 128
 
 
 class UltraGCN(Model):
