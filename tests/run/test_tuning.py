@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 from importlib.util import find_spec
 from pathlib import Path
@@ -23,7 +24,7 @@ from recpress.data.graph import Graph
 from recpress.data.splits import Split
 from recpress.data.synthetic import generate
 from recpress.errors import UserError
-from recpress.run import tuning
+from recpress.run import tuning, validation
 from recpress.run.identity import Planned
 from recpress.run.plan import make
 from recpress.run.suite import Cell
@@ -112,7 +113,25 @@ def study_in(folder: Path) -> optuna.Study:
     return optuna.load_study(study_name="mf", storage=optuna.storages.JournalStorage(journal))
 
 
-def test_a_trial_that_takes_too_long_is_stopped_and_never_chosen(held: Held, tmp_path: Path) -> None:
+def test_a_schedule_that_takes_too_long_is_shortened_to_fit(
+    held: Held, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = itertools.count()
+    monkeypatch.setattr(validation.time, "process_time", lambda: float(next(clock)))
+    with pytest.raises(validation.TooLongError) as caught:  # an epoch takes one tick
+        train("mf", held, BASE, 0, lambda look: None, allowed=12.5)
+    assert caught.value.epochs == 12
+    train("mf", held, BASE.model_copy(update={"epochs": 12}), 0, lambda look: None, allowed=12.5)
+    rows = run(held, 2, tmp_path / "study", trial_seconds=12.5)
+    assert all(1 <= row.epochs <= 12 for row in rows)
+    # Its end is that of a training of twelve epochs, whatever was tried before.
+    file = chosen(BASE, SPACES["mf"], rows, Budget(2), "")
+    seen: list[Look] = []
+    train("mf", held, file.recipe, 0, seen.append)
+    assert round(seen[-1].scores["ndcg@20"], 4) == file.tuning.value
+
+
+def test_a_trial_of_which_no_epoch_fits_is_never_chosen(held: Held, tmp_path: Path) -> None:
     rows = run(held, 2, tmp_path / "study", trial_seconds=1e-9)
     assert [row.epochs for row in rows] == [0, 0]
     with pytest.raises(UserError, match="--trial-seconds"):

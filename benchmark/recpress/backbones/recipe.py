@@ -75,7 +75,7 @@ class Tuning(Card):
     trials: int = Field(0, ge=0, description="Settings tried.")
     metric: str = Field("ndcg@20", description="What was maximised on valid.")
     value: float | None = Field(None, description="What the chosen setting reached on valid, first seed.")
-    trial_seconds: float | None = Field(None, description="CPU seconds of training after which a trial was given up.")
+    trial_seconds: float | None = Field(None, description="CPU seconds that one training was allowed.")
     note: str = ""
     log: tuple[tuple[dict[str, str | int | float], float, int], ...] = Field(
         (), description="Of each trial: the fields tried, the score on valid, the epochs after which it was reached."

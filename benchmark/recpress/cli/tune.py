@@ -17,7 +17,7 @@ from rich.console import Console
 @click.option(
     "--trial-seconds",
     type=click.FloatRange(min=0, min_open=True),
-    help="CPU seconds of one training, after which it is given up.",
+    help="CPU seconds of one training; a longer schedule is shortened to fit.",
 )
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @click.option("--device", default="cpu", show_default=True, help="Of the trials, as torch names it, e.g. cuda.")

@@ -19,7 +19,7 @@ from recpress.backbones.recipe import Recipe, RecipeFile, Tuning
 from recpress.backbones.spaces import SPACES, Choice, Space
 from recpress.errors import UserError
 from recpress.hashing import sha256_json
-from recpress.run.validation import HEADLINE, Held, Look, described, train
+from recpress.run.validation import HEADLINE, Held, Look, TooLongError, described, train
 from recpress.run.worker import Report
 
 JOURNAL = "study.log"
@@ -43,7 +43,8 @@ class Budget:
     seconds : float or None
         After which no further trial is started.
     trial_seconds : float or None
-        CPU seconds of one training, without its scorings, after which it is stopped and can't be chosen.
+        CPU seconds of the epochs of one training, without its scorings. One that would take longer begins again with as
+        many epochs as fit, so that a schedule is always seen whole.
     """
 
     trials: int
@@ -115,12 +116,19 @@ def objective(
             trial.set_user_attr(EPOCHS, look.epoch)
         report.note(f"trial {trial.number + 1} of {budget.trials}: {described(look, recipe)}")
         trial.report(value, len(scored))
-        if trial.should_prune() or (budget.trial_seconds and look.seconds > budget.trial_seconds):
+        if trial.should_prune():
             raise optuna.TrialPruned
         return recipe.decay == "constant" and len(scored) - 1 - best >= PATIENCE
 
     try:
-        train(name, held, recipe, seed, on_look, device)
+        try:
+            train(name, held, recipe, seed, on_look, device, budget.trial_seconds)
+        except TooLongError as long:
+            if not long.epochs:
+                raise optuna.TrialPruned from long
+            recipe = recipe.model_copy(update={"epochs": long.epochs})
+            scored.clear()
+            train(name, held, recipe, seed, on_look, device)
     except FloatingPointError as error:
         raise optuna.TrialPruned from error
     return max(scored) if recipe.decay == "constant" else scored[-1]
@@ -164,7 +172,7 @@ class Row:
         Score on valid: the best where the rate is constant, since training would end there; else the last.
     epochs : int
         Those after which the score was reached; 0 where the trial was stopped, which can't be chosen: it lost against
-        the median of the others, took too long, or diverged.
+        the median of the others, diverged, or one epoch would have taken too long.
     """
 
     params: dict[str, Any]
@@ -194,7 +202,9 @@ def chosen(base: Recipe, space: Space, rows: list[Row], budget: Budget, note: st
     """
     complete = [each for each in rows if each.epochs]
     if not complete:
-        raise UserError("Every trial was stopped early, so there is nothing to choose from: raise --trial-seconds.")
+        raise UserError(
+            "No trial came to an end, so none can be chosen: raise --trial-seconds or --trials."
+        )
     best = max(complete, key=lambda each: each.value)
     recipe = settled(base, best.params | {"epochs": best.epochs}, space)
     log = tuple((each.params, each.value, each.epochs) for each in rows)
@@ -225,4 +235,4 @@ def key(name: str, split: str, base: Recipe, budget: Budget, seed: int, device: 
     """Return the hash of all that decides the trials but their number: a study goes on only where it is the same."""
     space = [[each.name, repr(each.domain), each.given] for each in SPACES[name]]
     where = [] if device == "cpu" else [device]
-    return sha256_json([name, split, base.model_dump(), budget.trial_seconds, seed, space, *where])
+    return sha256_json([name, split, base.model_dump(), budget.trial_seconds, "shortened to fit", seed, space, *where])

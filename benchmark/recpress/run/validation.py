@@ -68,18 +68,35 @@ class Look:
         Mean of the epoch.
     scores : dict of str to float
         On valid.
-    seconds : float
-        CPU seconds of training so far, without the scorings: what a busy machine doesn't change much.
     """
 
     epoch: int
     loss: float
     scores: dict[str, float]
-    seconds: float
+
+
+class TooLongError(Exception):
+    """A training would take more time than is allowed.
+
+    Attributes
+    ----------
+    epochs : int
+        How many fit, from 0.
+    """
+
+    def __init__(self, epochs: int) -> None:
+        super().__init__(f"{epochs} epochs fit")
+        self.epochs = epochs
 
 
 def train(
-    name: str, held: Held, recipe: Recipe, seed: int, on_look: Callable[[Look], bool | None], device: str = "cpu"
+    name: str,
+    held: Held,
+    recipe: Recipe,
+    seed: int,
+    on_look: Callable[[Look], bool | None],
+    device: str = "cpu",
+    allowed: float | None = None,
 ) -> None:
     """Train a backbone on train and score it about `LOOKS` times on valid, the last time at its end.
 
@@ -87,19 +104,25 @@ def train(
     ----------
     on_look : callable
         Is told each scoring; training ends when it returns True.
+    allowed : float, optional
+        CPU seconds that the epochs may take.
+
+    Raises
+    ------
+    TooLongError
+        After the second epoch, the first that isn't also preparation, when all of its length take more than allowed.
     """
     every = max(1, recipe.epochs // LOOKS)
-    started, scoring = time.process_time(), 0.0
+    since = 0.0
 
     def watch(epoch: int, loss: float, tables: Callable[[], Tables]) -> bool | None:
-        nonlocal scoring
-        if epoch % every and epoch != recipe.epochs:
-            return None
-        now = time.process_time()
-        scores = held.score(tables())
-        look = Look(epoch, loss, scores, now - started - scoring)
-        scoring += time.process_time() - now
-        return on_look(look)
+        nonlocal since
+        if epoch == 2 and allowed and (fit := int(allowed / (time.process_time() - since))) < recipe.epochs:
+            raise TooLongError(fit)
+        looked = epoch % every == 0 or epoch == recipe.epochs
+        end = on_look(Look(epoch, loss, held.score(tables()))) if looked else None
+        since = time.process_time()
+        return end
 
     backbone(name).fit(held.graph, recipe, seed, watch, Session(device=device))
 
