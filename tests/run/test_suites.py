@@ -67,6 +67,7 @@ setting = "1/4"
 
 [[exclude]]
 dataset = "ml-100k"
+method = ["uniform", "s*"]
 seed = "1"
 """,
         )
@@ -110,8 +111,10 @@ def test_mistakes_are_named_by_line_and_key(tmp_path, old, new, line, said) -> N
 
 
 def test_what_has_no_effect_is_a_mistake(tmp_path) -> None:
-    with pytest.raises(UserError, match=r"line 15, exclude\.0 leaves out no cell"):
+    with pytest.raises(UserError, match=r"line 15, exclude\.0 leaves out no cell with method 'sdv'"):
         read(tmp_path, GOOD + '\n[[exclude]]\nmethod = "sdv"\n')
+    with pytest.raises(UserError, match=r"leaves out no cell with setting '1/2'"):
+        read(tmp_path, GOOD + '\n[[exclude]]\nmethod = ["svd", "uni*"]\nsetting = ["1/4", "1/2"]\n')
     with pytest.raises(UserError, match="'ml-20m' is none of the suite's datasets"):
         read(tmp_path, GOOD + '\n[[overrides]]\ndataset = "ml-20m"\n')
 

@@ -23,7 +23,7 @@ class XSimGCL(Model):
     ``contrast_layer = 0`` it is SimGCL: a clean pass ranks, and two more, noisy ones are contrasted. In both papers the
     base table is not in the mean of steps: ``first_layer = 1``.
 
-    The contrast is over the ids of the first `contrast_ids` positives of a batch, each once: its cost is quadratic.
+    The contrast is over the ids of `contrast_ids` positives, evenly over a batch, each id once: its cost is quadratic.
     """
 
     product_kind = "symmetric"

@@ -10,7 +10,7 @@ from itertools import product
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from recpress import registry
 from recpress.backbones.catalogue import backbone
@@ -67,18 +67,24 @@ class Override(Card):
     timing_seconds: float | None = Field(None, ge=0)
 
 
-class Match(Card):
-    """Cells that have all of these; each is a pattern (``amazon-*``)."""
+Patterns = Annotated[tuple[str, ...], BeforeValidator(lambda value: (value,) if isinstance(value, str) else value)]
 
-    dataset: str = "*"
-    backbone: str = "*"
-    method: str = "*"
-    setting: str = Field("*", description="A budget ('1/8'), or parameters ('bits=4').")
-    seed: str = "*"
+
+class Match(Card):
+    """Cells that have all of these; each is a pattern (``amazon-*``), or a list of which one is enough."""
+
+    dataset: Patterns = ("*",)
+    backbone: Patterns = ("*",)
+    method: Patterns = ("*",)
+    setting: Patterns = Field(("*",), description="A budget ('1/8'), or parameters ('bits=4').")
+    seed: Patterns = ("*",)
 
     def fits(self, cell: Cell) -> bool:
         """Return whether a cell is meant."""
-        return all(fnmatchcase(str(getattr(cell, name)), pattern) for name, pattern in self.model_dump().items())
+        return all(
+            any(fnmatchcase(str(getattr(cell, name)), pattern) for pattern in getattr(self, name))
+            for name in type(self).model_fields
+        )
 
 
 class Extra(MethodRuns):
@@ -201,9 +207,14 @@ def _check_matches(path: Path, suite: Suite) -> None:
         raise UserError(f"{path}: overrides.dataset {strangers[0]!r} is none of the suite's datasets.")
     cells = expand(suite.model_copy(update={"exclude": ()}))
     for number, match in enumerate(suite.exclude):
-        if not any(match.fits(cell) for cell in cells):
-            line = line_of(path.read_text(encoding="utf-8"), ("exclude", number))
-            raise UserError(f"{path}: line {line}, exclude.{number} leaves out no cell: {match!r}.")
+        for name in match.model_fields_set:
+            for pattern in getattr(match, name):
+                one = match.model_copy(update={name: (pattern,)})
+                if not any(one.fits(cell) for cell in cells):
+                    line = line_of(path.read_text(encoding="utf-8"), ("exclude", number))
+                    raise UserError(
+                        f"{path}: line {line}, exclude.{number} leaves out no cell with {name} {pattern!r}."
+                    )
 
 
 def expand(suite: Suite) -> list[Cell]:

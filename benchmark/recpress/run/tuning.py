@@ -202,9 +202,7 @@ def chosen(base: Recipe, space: Space, rows: list[Row], budget: Budget, note: st
     """
     complete = [each for each in rows if each.epochs]
     if not complete:
-        raise UserError(
-            "No trial came to an end, so none can be chosen: raise --trial-seconds or --trials."
-        )
+        raise UserError("No trial came to an end, so none can be chosen: raise --trial-seconds or --trials.")
     best = max(complete, key=lambda each: each.value)
     recipe = settled(base, best.params | {"epochs": best.epochs}, space)
     log = tuple((each.params, each.value, each.epochs) for each in rows)
