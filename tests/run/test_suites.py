@@ -114,6 +114,8 @@ def test_what_has_no_effect_is_a_mistake(tmp_path) -> None:
     with pytest.raises(UserError, match=r"line 15, exclude\.0 leaves out no cell with method 'sdv'"):
         read(tmp_path, GOOD + '\n[[exclude]]\nmethod = "sdv"\n')
     with pytest.raises(UserError, match=r"leaves out no cell with setting '1/2'"):
+        read(tmp_path, GOOD + '\n[[exclude]]\nmethod = ["svd", "s*"]\nsetting = ["1/4", "1/2"]\n')
+    with pytest.raises(UserError, match=r"leaves out no cell with method 'uni\*'"):
         read(tmp_path, GOOD + '\n[[exclude]]\nmethod = ["svd", "uni*"]\nsetting = ["1/4", "1/2"]\n')
     with pytest.raises(UserError, match="'ml-20m' is none of the suite's datasets"):
         read(tmp_path, GOOD + '\n[[overrides]]\ndataset = "ml-20m"\n')

@@ -83,7 +83,7 @@ class Match(Card):
         """Return whether a cell is meant."""
         return all(
             any(fnmatchcase(str(getattr(cell, name)), pattern) for pattern in getattr(self, name))
-            for name in type(self).model_fields
+            for name in Match.model_fields
         )
 
 
@@ -207,7 +207,7 @@ def _check_matches(path: Path, suite: Suite) -> None:
         raise UserError(f"{path}: overrides.dataset {strangers[0]!r} is none of the suite's datasets.")
     cells = expand(suite.model_copy(update={"exclude": ()}))
     for number, match in enumerate(suite.exclude):
-        for name in match.model_fields_set:
+        for name in Match.model_fields:
             for pattern in getattr(match, name):
                 one = match.model_copy(update={name: (pattern,)})
                 if not any(one.fits(cell) for cell in cells):

@@ -104,34 +104,36 @@ def search(
 def objective(
     trial: Trial, name: str, held: Held, base: Recipe, budget: Budget, seed: int, device: str, report: Report
 ) -> float:
-    """Train one setting and return its score on valid."""
-    recipe = settled(base, suggest(trial, SPACES[name]), SPACES[name])
-    scored: list[float] = []
+    """Train one setting, with as many of its epochs as may take the time, and return its score on valid."""
 
-    def on_look(look: Look) -> bool:
-        value = look.scores[HEADLINE]
-        scored.append(value)
-        best = max(range(len(scored)), key=scored.__getitem__)
-        if recipe.decay == "cosine" or best == len(scored) - 1:
-            trial.set_user_attr(EPOCHS, look.epoch)
-        report.note(f"trial {trial.number + 1} of {budget.trials}: {described(look, recipe)}")
-        trial.report(value, len(scored))
-        if trial.should_prune():
-            raise optuna.TrialPruned
-        return recipe.decay == "constant" and len(scored) - 1 - best >= PATIENCE
+    def score_of(recipe: Recipe, allowed: float | None) -> float:
+        scored: list[float] = []
 
-    try:
+        def on_look(look: Look) -> bool:
+            value = look.scores[HEADLINE]
+            scored.append(value)
+            best = max(range(len(scored)), key=scored.__getitem__)
+            if recipe.decay == "cosine" or best == len(scored) - 1:
+                trial.set_user_attr(EPOCHS, look.epoch)
+            report.note(f"trial {trial.number + 1} of {budget.trials}: {described(look, recipe)}")
+            trial.report(value, len(scored))
+            if trial.should_prune():
+                raise optuna.TrialPruned
+            return recipe.decay == "constant" and len(scored) - 1 - best >= PATIENCE
+
         try:
-            train(name, held, recipe, seed, on_look, device, budget.trial_seconds)
-        except TooLongError as long:
-            if not long.epochs:
-                raise optuna.TrialPruned from long
-            recipe = recipe.model_copy(update={"epochs": long.epochs})
-            scored.clear()
-            train(name, held, recipe, seed, on_look, device)
-    except FloatingPointError as error:
-        raise optuna.TrialPruned from error
-    return max(scored) if recipe.decay == "constant" else scored[-1]
+            train(name, held, recipe, seed, on_look, device, allowed)
+        except FloatingPointError as error:
+            raise optuna.TrialPruned from error
+        return max(scored) if recipe.decay == "constant" else scored[-1]
+
+    recipe = settled(base, suggest(trial, SPACES[name]), SPACES[name])
+    try:
+        return score_of(recipe, budget.trial_seconds)
+    except TooLongError as long:
+        if not long.epochs:
+            raise optuna.TrialPruned from long
+        return score_of(recipe.model_copy(update={"epochs": long.epochs}), None)
 
 
 def suggest(trial: Trial, space: Space) -> dict[str, Any]:
@@ -233,4 +235,6 @@ def key(name: str, split: str, base: Recipe, budget: Budget, seed: int, device: 
     """Return the hash of all that decides the trials but their number: a study goes on only where it is the same."""
     space = [[each.name, repr(each.domain), each.given] for each in SPACES[name]]
     where = [] if device == "cpu" else [device]
-    return sha256_json([name, split, base.model_dump(), budget.trial_seconds, "shortened to fit", seed, space, *where])
+    # What the limit does is part of it: trials that were given up don't mix with such as were shortened.
+    limit = [budget.trial_seconds, "shortened to fit"]
+    return sha256_json([name, split, base.model_dump(), *limit, seed, space, *where])
