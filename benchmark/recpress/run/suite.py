@@ -207,8 +207,8 @@ def _check_matches(path: Path, suite: Suite) -> None:
         raise UserError(f"{path}: overrides.dataset {strangers[0]!r} is none of the suite's datasets.")
     cells = expand(suite.model_copy(update={"exclude": ()}))
     for number, match in enumerate(suite.exclude):
-        for name in Match.model_fields:
-            for pattern in getattr(match, name):
+        for name, patterns in match.model_dump(exclude_unset=True).items():
+            for pattern in patterns:
                 one = match.model_copy(update={name: (pattern,)})
                 if not any(one.fits(cell) for cell in cells):
                     line = line_of(path.read_text(encoding="utf-8"), ("exclude", number))
