@@ -97,8 +97,9 @@ def test_bf16_propagation_is_near_fp32(graph: Graph) -> None:
 def test_losses_by_hand() -> None:
     users, items = torch.tensor([[1.0, 0.0]]), torch.tensor([[0.6, 0.8]])
     negatives = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
-    # 1 - 0.6 + 4/2 (max(0, 1 - 0.9) + max(0, 0 - 0.9))
-    assert cosine_contrastive(users, items, negatives, 0.9, 4.0).item() == pytest.approx(0.4 + 0.2)
+    # 1 - 0.6 + 2 (max(0, 1 - 0.9) + max(0, 0 - 0.9))
+    owners = users.expand(2, 2)
+    assert cosine_contrastive(users, items, owners, negatives, 0.9, 2.0).item() == pytest.approx(0.4 + 0.2)
     zero = torch.zeros(1)
     # 3 ln 2 + 5/2 (1 ln 2 + 2 ln 2)
     found = weighted_bce(zero, torch.zeros(1, 2), torch.tensor([3.0]), torch.tensor([[1.0, 2.0]]), 5.0)

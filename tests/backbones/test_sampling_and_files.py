@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 
 from recpress.backbones import checkpoint
-from recpress.backbones import objective as objective_module
 from recpress.backbones.catalogue import backbone
 from recpress.backbones.objective import Embed, Objective
 from recpress.backbones.propagate import Propagation
@@ -61,11 +61,7 @@ def test_a_user_without_negatives_gets_one_of_their_own() -> None:
     assert sampler.contains(users[:, None].expand_as(negatives), negatives).all()
 
 
-@pytest.mark.parametrize("block", [1, 2**20])
-def test_a_negative_is_the_candidate_that_scores_highest(
-    block: int, graph: Graph, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(objective_module, "BLOCK", block)
+def test_a_negative_is_the_candidate_that_scores_highest(graph: Graph) -> None:
     table = torch.randn(graph.n_nodes, 4, generator=torch.Generator().manual_seed(2))
     users, items = torch.split(table, [graph.n_users, graph.n_items])
     batch = torch.arange(graph.n_users)
@@ -81,6 +77,48 @@ def test_a_negative_is_the_candidate_that_scores_highest(
     assert some.any()
     torch.testing.assert_close((users @ items.T).gather(1, chosen)[some], scores[some])
     assert not objective.sampler.contains(batch[:, None].expand_as(chosen), chosen).any()
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("drawn_for_each", [0, 1, 7])
+def test_scores_of_drawn_items_are_products_of_rows(drawn_for_each: int, threads: int, graph: Graph) -> None:
+    generator = torch.Generator().manual_seed(0)
+    users, items = (torch.randn(size, 5, generator=generator) for size in (graph.n_users, graph.n_items))
+    drawn = torch.randint(graph.n_items, (graph.n_users, drawn_for_each), generator=generator)
+    objective = Objective(graph, Recipe(dim=5), generator)
+    expected = (users @ items.T).gather(1, drawn)
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        # Looked up in tables, and by functions: fewer items than there are, or more.
+        for embed in (Embed.of(users, items), Embed(lambda ids: users[ids], lambda ids: items[ids])):
+            for some in (3, graph.n_users):
+                torch.testing.assert_close(objective.scores(users[:some], drawn[:some], embed), expected[:some])
+    finally:
+        torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.5])
+def test_the_contrastive_loss_is_that_of_all_negatives(dropout: float, graph: Graph) -> None:
+    recipe = Recipe(dim=4, loss="ccl", negatives=9, negative_weight=3.0, margin=0.3, dropout=dropout)
+    objective = Objective(graph, recipe, torch.Generator().manual_seed(0))
+    generator = torch.Generator().manual_seed(1)
+    tables = [torch.randn(size, 4, generator=generator).requires_grad_() for size in (graph.n_users, graph.n_items)]
+    batch = next(objective.sampler.epoch(32))
+    replay = torch.Generator()
+    replay.set_state(objective.sampler.generator.get_state())
+    base = Embed.of(*tables)
+    found = objective.loss(batch, objective.scored_rows(base), base)
+    users, items = (F.normalize(table) for table in tables)
+    users = users[batch.users]
+    if dropout:
+        users = users * (torch.rand(users.shape, generator=replay) >= dropout) / (1 - dropout)
+    drawn = torch.randint(graph.n_items, (32, 9), generator=replay)
+    cosines = torch.einsum("bd,bnd->bn", users, items[drawn])
+    expected = 1 - (users * items[batch.items]).sum(1).mean() + 3.0 * (cosines - 0.3).relu().mean()
+    torch.testing.assert_close(found, expected)
+    one, two = (torch.autograd.grad(value, tables) for value in (found, expected))
+    torch.testing.assert_close(one, two)
 
 
 def test_a_user_who_has_all_candidates_gets_another_negative() -> None:

@@ -115,7 +115,8 @@ def test_a_recipe_that_makes_no_sense_is_refused(name: str, changes: dict[str, o
 @pytest.mark.parametrize(
     ("name", "changes"),
     [
-        ("mf", {"loss": "ccl", "negative_weight": 20.0, "margin": 0.4}),
+        ("mf", {"loss": "ccl", "negatives": 20, "negative_weight": 20.0, "margin": 0.4, "dropout": 0.1}),
+        ("lightgcn", {"loss": "ccl", "negatives": 20, "negative_weight": 20.0, "margin": 0.4}),
         ("mf", {"loss": "softmax"}),
         ("mf", {"loss": "bpr", "negatives": 2}),
         ("lightgcn", {"precision": "bf16"}),

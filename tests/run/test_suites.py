@@ -110,6 +110,15 @@ def test_mistakes_are_named_by_line_and_key(tmp_path, old, new, line, said) -> N
     assert "\n" not in str(caught.value)
 
 
+def test_an_exclude_may_name_a_division(tmp_path) -> None:
+    suite = GOOD + '\n[[methods]]\nname = "qat"\n\n[[exclude]]\ndivision = "open"\nseed = "1"\n'
+    cells = expand(read(tmp_path, suite))
+    assert {cell.seed for cell in cells if cell.method == "qat"} == {0}
+    assert {cell.seed for cell in cells if cell.method == "svd"} == {0, 1}
+    with pytest.raises(UserError, match="no cell with division 'opne'"):
+        read(tmp_path, suite.replace('"open"', '"opne"'))
+
+
 def test_what_has_no_effect_is_a_mistake(tmp_path) -> None:
     with pytest.raises(UserError, match=r"line 15, exclude\.0 leaves out no cell with method 'sdv'"):
         read(tmp_path, GOOD + '\n[[exclude]]\nmethod = "sdv"\n')

@@ -20,8 +20,10 @@ FIXED_BYTES = 2**26
 TABLES_WITHOUT_LAYERS, TABLES = 5, 8
 TABLES_PER_LAYER = {"gat": 3, "ngcf": 13, "sage": 5, "xsimgcl": 2}
 # Copies, with their gradients, of each row that a batch looks up, and of the scores of its positives against shared
-# negatives; of a candidate, its id and its score.
-COPIES_OF_A_ROW, COPIES_OF_A_SCORE, NUMBERS_PER_CANDIDATE = 2.5, 9, 3
+# negatives; of an item that is drawn for a positive alone, its id and its score.
+COPIES_OF_A_ROW, COPIES_OF_A_SCORE, NUMBERS_PER_DRAW = 2.5, 9, 3
+# Share of a cosine contrastive loss's draws that are looked up: with margins of 0.9 it is below 0.01.
+NEAR = 0.1
 
 
 def training_bytes(name: str, graph: Graph, recipe: Recipe) -> int:
@@ -40,7 +42,9 @@ def numbers_per_positive(name: str, recipe: Recipe) -> float:
     columns = recipe.dim * (recipe.layers + 1) if name == "ngcf" else recipe.dim
     if recipe.loss == "bpr":
         drawn = recipe.negatives * recipe.candidates if recipe.candidates > 1 else 0
-        return COPIES_OF_A_ROW * columns * (2 + recipe.negatives) + NUMBERS_PER_CANDIDATE * drawn
+        return COPIES_OF_A_ROW * columns * (2 + recipe.negatives) + NUMBERS_PER_DRAW * drawn
+    if recipe.loss == "ccl":
+        return COPIES_OF_A_ROW * columns * (2 + NEAR * recipe.negatives) + NUMBERS_PER_DRAW * recipe.negatives
     near = recipe.item_neighbours if name == "ultragcn" and recipe.item_weight else 0
     return COPIES_OF_A_ROW * columns * (2 + near) + COPIES_OF_A_SCORE * recipe.negatives
 

@@ -38,21 +38,21 @@ def sampled_softmax(users: Tensor, positives: Tensor, negatives: Tensor, tempera
 
 
 def cosine_contrastive(
-    users: Tensor, positives: Tensor, negatives: Tensor, margin: float, negative_weight: float
+    users: Tensor, positives: Tensor, owners: Tensor, negatives: Tensor, margin: float, weight: float
 ) -> Tensor:
-    """Return the mean of ``1 - cos(u, i) + w/N Σ_j max(0, cos(u, j) - m)`` (SimpleX, Mao et al. 2021, equation 2).
+    """Return the mean of ``1 - cos(u, i) + w Σ_j max(0, cos(u, j) - m)`` (SimpleX, Mao et al. 2021, equation 2).
 
     Parameters
     ----------
     users, positives : Tensor of shape (B, d)
         Rows of length 1.
-    negatives : Tensor of shape (N, d)
-        Rows of length 1, shared by the batch.
-    margin, negative_weight : float
-        ``m`` and ``w``.
+    owners, negatives : Tensor of shape (n, d)
+        A user's row for each of its negatives. Those below the margin may be missing: they cost nothing.
+    margin, weight : float
+        ``m`` and ``w``, the weight of one negative.
     """
     attracted = 1 - (users * positives).sum(1).mean()
-    return attracted + negative_weight * (users @ negatives.T - margin).relu().mean()
+    return attracted + weight / len(users) * ((owners * negatives).sum(1) - margin).relu().sum()
 
 
 def weighted_bce(

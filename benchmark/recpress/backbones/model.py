@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from recpress.backbones.objective import Embed, Objective
+from recpress.backbones.objective import Embed, Objective, drop
 from recpress.backbones.propagate import SparseProduct
 from recpress.backbones.recipe import Recipe
 from recpress.backbones.sampling import Batch
@@ -89,11 +89,7 @@ class Layered(Model):
 
     def drop(self, x: Tensor) -> Tensor:
         """Drop entries in training, `recipe.dropout` of them, and scale up what is left."""
-        share = self.recipe.dropout
-        if not (self.training and share):
-            return x
-        kept = torch.rand(x.shape, generator=self.generator, device=x.device) >= share
-        return x * kept / (1 - share)
+        return drop(x, self.recipe.dropout, self.generator) if self.training else x
 
 
 class Linear(Model):

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from recpress.backbones import losses
+from recpress.backbones.pairs import pair_scores
 from recpress.backbones.propagate import Propagation
 from recpress.backbones.recipe import Recipe
 from recpress.backbones.sampling import Batch, Sampler
@@ -17,8 +18,7 @@ from recpress.data.graph import Graph
 
 Rows = Callable[[Tensor], Tensor]
 
-# Numbers of the rows that are scored at a time where negatives are chosen among candidates.
-BLOCK = 2**20
+# Numbers of the rows that are scored at a time on a device.
 DEVICE_BLOCK = 2**28
 
 
@@ -96,16 +96,44 @@ class Objective:
         if candidates == 1:
             return self.sampler.negatives(users, count)
         drawn = self.sampler.uniform(len(users), count * candidates)
-        # In blocks, so that the rows that are looked up stay in the caches.
-        block = max(1, (BLOCK if users.device.type == "cpu" else DEVICE_BLOCK) // (drawn.shape[1] * self.recipe.dim))
-        with torch.no_grad():
-            scores = [
-                (final.items(some) * final.users(who)[:, None]).sum(2)
-                for some, who in zip(torch.split(drawn, block), torch.split(users, block), strict=True)
-            ]
+        scores = self.scores(final.users(users), drawn, final)
         owners = users.repeat_interleave(count)
-        best = self.sampler.best(owners, drawn.view(-1, candidates), torch.cat(scores).view(-1, candidates))
+        best = self.sampler.best(owners, drawn.view(-1, candidates), scores.view(-1, candidates))
         return best.view(-1, count)
+
+    def near(self, users: Tensor, final: Embed) -> tuple[Tensor, Tensor]:
+        """Draw `negatives` items for each row, and return those whose cosine with it is above the margin.
+
+        As in SimpleX, an item that the user has may be among them.
+
+        Parameters
+        ----------
+        users : Tensor of shape (B, d)
+        final : Embed
+
+        Returns
+        -------
+        rows, items : int64 Tensor of shape (n,)
+            Row of `users`, ascending, and item.
+        """
+        drawn = self.sampler.uniform(len(users), self.recipe.negatives)
+        rows, places = (self.scores(users, drawn, final) > self.recipe.margin).nonzero(as_tuple=True)
+        return rows, drawn[rows, places]
+
+    @torch.no_grad()
+    def scores(self, users: Tensor, drawn: Tensor, final: Embed) -> Tensor:
+        """Return the score of each row of `users`, shape (B, d), with each of the items drawn for it, shape (B, N)."""
+        if users.device.type == "cpu":
+            if final.tables:
+                return pair_scores(users, final.tables[1], drawn)
+            # No more rows than were drawn: there may be millions.
+            if drawn.numel() < self.n_items:
+                places = torch.arange(drawn.numel()).view_as(drawn)
+                return pair_scores(users, final.items(drawn.flatten()), places)
+            return pair_scores(users, final.items(torch.arange(self.n_items)), drawn)
+        block = max(1, DEVICE_BLOCK // (drawn.shape[1] * users.shape[1]))
+        parts = zip(torch.split(drawn, block), torch.split(users, block), strict=True)
+        return torch.cat([(final.items(some) * who[:, None]).sum(2) for some, who in parts])
 
     def loss(self, batch: Batch, final: Embed, base: Embed) -> Tensor:
         """Return the recipe's loss on a batch: of scores between final vectors, with base vectors kept small.
@@ -113,31 +141,34 @@ class Objective:
         Where both are the same object, vectors are looked up once.
         """
         recipe, sampler = self.recipe, self.sampler
-        pairwise = recipe.loss == "bpr"
-        drawn = self.negatives(batch.users, final) if pairwise else sampler.uniform(recipe.negatives)
+        users = final.users(batch.users)
+        if recipe.loss == "ccl":
+            users = drop(users, recipe.dropout, sampler.generator)
+            owners, drawn = self.near(users, final)
+        else:
+            drawn = self.negatives(batch.users, final) if recipe.loss == "bpr" else sampler.uniform(recipe.negatives)
         negatives = drawn.flatten()
         # One look-up for all items: each costs a table of zeros, for its gradient.
         looked_up = torch.cat([batch.items, negatives])
-        users = final.users(batch.users)
         items, others = torch.split(final.items(looked_up), [len(batch.items), len(negatives)])
-        if pairwise:
+        if recipe.loss == "bpr":
             value = losses.bpr(users, items, others.view(*drawn.shape, -1))
+        elif recipe.loss == "softmax":
+            value = losses.sampled_softmax(users, items, others, recipe.temperature)
+        elif recipe.loss == "ccl":
+            weight = recipe.negative_weight / recipe.negatives
+            value = losses.cosine_contrastive(users, items, F.embedding(owners, users), others, recipe.margin, weight)
         else:
-            if recipe.loss == "softmax":
-                value = losses.sampled_softmax(users, items, others, recipe.temperature)
-            elif recipe.loss == "ccl":
-                value = losses.cosine_contrastive(users, items, others, recipe.margin, recipe.negative_weight)
-            else:
-                by_user, by_item = sampler.degree_weights
-                own = by_user[batch.users]
-                weights = own[:, None] * by_item[negatives] if recipe.negative_scaling == "degree" else torch.ones(())
-                value = losses.weighted_bce(
-                    (users * items).sum(1),
-                    users @ others.T,
-                    own * by_item[batch.items],
-                    weights,
-                    recipe.negative_weight,
-                )
+            by_user, by_item = sampler.degree_weights
+            own = by_user[batch.users]
+            weights = own[:, None] * by_item[negatives] if recipe.negative_scaling == "degree" else torch.ones(())
+            value = losses.weighted_bce(
+                (users * items).sum(1),
+                users @ others.T,
+                own * by_item[batch.items],
+                weights,
+                recipe.negative_weight,
+            )
         if recipe.regularisation:
             if final is not base and base.tables:
                 ids = (batch.users, looked_up)
@@ -147,3 +178,11 @@ class Objective:
                 parts = [vectors.square().sum() for vectors in kept]
             value = value + recipe.regularisation / 2 * torch.stack(parts).sum() / len(batch.users)
         return value
+
+
+def drop(x: Tensor, share: float, generator: torch.Generator) -> Tensor:
+    """Set a share of the entries, drawn at random, to 0, and scale up what is left (Srivastava et al. 2014)."""
+    if not share:
+        return x
+    kept = torch.rand(x.shape, generator=generator, device=x.device) >= share
+    return x * kept / (1 - share)

@@ -28,7 +28,7 @@ class Recipe(Card):
         description="bpr: pairwise (Rendle et al. 2009). softmax: sampled softmax over cosines. ccl: cosine "
         "contrastive (Mao et al. 2021, SimpleX). bce: binary cross-entropy weighted by degree (Mao et al. 2021).",
     )
-    negatives: int = Field(1, ge=1, description="bpr: per positive; other losses: items drawn per batch, shared.")
+    negatives: int = Field(1, ge=1, description="bpr, ccl: per positive; other losses: drawn per batch, shared.")
     candidates: int = Field(1, ge=1, description="bpr: a negative scores highest of so many draws (Zhang et al. 2013).")
     temperature: float = Field(0.1, gt=0, description="Divides the cosines of the sampled softmax.")
     negative_weight: float = Field(1.0, ge=0, description="ccl, bce: weight of the negatives' mean loss.")
@@ -57,7 +57,9 @@ class Recipe(Card):
     item_weight: float = Field(0.0, ge=0, description="ultragcn: weight of the item-item loss.")
     item_neighbours: int = Field(10, ge=1, description="ultragcn: most similar items of each item in that loss.")
 
-    dropout: float = Field(0.0, ge=0, lt=1, description="ngcf, sage, gat: share of a layer's entries dropped.")
+    dropout: float = Field(
+        0.0, ge=0, lt=1, description="ngcf, sage, gat: share of a layer's entries dropped; ccl: of the users' rows."
+    )
     heads: int = Field(1, ge=1, description="gat: attention heads; they divide dim.")
     inputs: Literal["ids", "items"] = Field(
         "ids", description="sage: whether users have base rows too, or are functions of their items alone."

@@ -6,6 +6,7 @@ import json
 import shlex
 from fnmatch import fnmatchcase
 from fractions import Fraction
+from functools import cache
 from itertools import product
 from pathlib import Path
 from typing import Annotated, Any
@@ -76,6 +77,7 @@ class Match(Card):
     dataset: Patterns = ("*",)
     backbone: Patterns = ("*",)
     method: Patterns = ("*",)
+    division: Patterns = Field(("*",), description="Of the method: closed, open or reference.")
     setting: Patterns = Field(("*",), description="A budget ('1/8'), or parameters ('bits=4').")
     seed: Patterns = ("*",)
 
@@ -128,6 +130,11 @@ class Cell(Card):
         return ",".join(part for part in (self.budget, explicit) if part) or "default"
 
     @property
+    def division(self) -> str:
+        """The division of the method."""
+        return _division(self.method)
+
+    @property
     def label(self) -> str:
         """How the cell is called in progress and logs."""
         return f"{self.dataset} {self.backbone} {self.method} {self.setting} seed {self.seed}"
@@ -140,6 +147,11 @@ class Cell(Card):
         for name, value in sorted(self.params.items()):
             words += ["--param", f"{name}={_as_typed(value)}"]
         return shlex.join([*words, "--seed", str(self.seed), "--timing-seconds", f"{self.timing_seconds:g}"])
+
+
+@cache
+def _division(method: str) -> str:
+    return registry.method(method).card.division
 
 
 def cell_of_command(command: str) -> Cell:

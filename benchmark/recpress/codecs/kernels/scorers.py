@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import TypeVar
 
 import numpy as np
 import torch
@@ -17,6 +15,7 @@ from recpress.codecs.base import Items, Ranker, Scores
 from recpress.codecs.kernels import blocks, scan, shortlist, simd
 from recpress.codecs.kernels.lanes import lay_codes, lay_halves, lay_scales
 from recpress.data.interactions import UserItems
+from recpress.jit import in_threads
 
 # Where seen items of each user begin, all of them, the users; k, and the short lists with their counts and floors.
 Lists = tuple[
@@ -28,7 +27,6 @@ Lists = tuple[
     NDArray[np.int64],
     NDArray[np.float32],
 ]
-Result = TypeVar("Result")
 
 # Below this many products of a query and a row, handing work to a second thread costs more than it saves.
 PRODUCTS_PER_THREAD = 1 << 20
@@ -52,7 +50,8 @@ class LaneScorer(Ranker):
         """See `Scorer.scores`."""
         if out is None:
             out = torch.empty(len(queries), self.n)
-        _in_threads(partial(self._score, self._pad(queries), out.numpy()), len(queries), self.n)
+        work = partial(self._score, self._pad(queries), out.numpy())
+        in_threads(work, len(queries), _threads(len(queries), self.n))
         return out
 
     def top(self, queries: Tensor, seen: UserItems, users: NDArray[np.int64], k: int) -> tuple[Items, Scores]:
@@ -69,7 +68,7 @@ class LaneScorer(Ranker):
         keys = np.empty((len(users), shortlist.room(k)), np.int64)
         floors = np.full(len(users), -np.inf, np.float32)
         rank = self._ranking(self._pad(queries), (seen.indptr, seen.items, users, k, keys, counts, floors))
-        for bad in _in_threads(rank, len(users), self.n):
+        for bad in in_threads(rank, len(users), _threads(len(users), self.n)):
             if bad >= 0:
                 raise ValueError(f"the scores of user {int(users[bad])} contain NaN, which can't be ranked")
         shortlist.finish(keys, counts, items, best)
@@ -181,11 +180,6 @@ def _bits(values: Tensor) -> NDArray[np.uint16]:
     return values.contiguous().view(torch.int16).numpy().view(np.uint16)
 
 
-def _in_threads(work: Callable[[int, int], Result], queries: int, rows: int) -> list[Result]:
-    """Call ``work(start, stop)`` for as many ranges of queries as torch has threads, and return what it returned."""
-    threads = min(torch.get_num_threads(), queries, queries * rows // PRODUCTS_PER_THREAD)
-    if threads <= 1:
-        return [work(0, queries)]
-    bounds = [queries * part // threads for part in range(threads + 1)]
-    with ThreadPoolExecutor(threads) as pool:
-        return list(pool.map(work, bounds[:-1], bounds[1:]))
+def _threads(queries: int, rows: int) -> int:
+    """Return into how many ranges queries are split: as many as torch has threads, fewer where there is little work."""
+    return min(torch.get_num_threads(), queries, queries * rows // PRODUCTS_PER_THREAD)
