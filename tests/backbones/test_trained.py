@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -12,8 +14,12 @@ from recpress.backbones import checkpoint
 from recpress.backbones.base import Backbone
 from recpress.backbones.catalogue import BACKBONES, backbone
 from recpress.backbones.model import Model
+from recpress.backbones.propagate import Propagation
 from recpress.backbones.recipe import Recipe, read_recipe
-from recpress.data.graph import Graph
+from recpress.backbones.retrain import linear_recipe
+from recpress.codecs.dense import Dense
+from recpress.codecs.graph_form import network_of
+from recpress.data.graph import Graph, Links
 from recpress.errors import UserError
 
 TRAINED = sorted(name for name, entry in BACKBONES.items() if entry.model)
@@ -109,6 +115,44 @@ def test_its_gradient_is_that_of_finite_differences(name: str, small: Graph) -> 
 def test_a_recipe_that_makes_no_sense_is_refused(name: str, changes: dict[str, object], small: Graph) -> None:
     with pytest.raises(UserError, match=name):
         model_of(name, small, recipe_of(name).model_copy(update=changes))
+
+
+@pytest.fixture(scope="module")
+def social(small: Graph) -> Graph:
+    """The small graph with friends of users and genres of items."""
+    rng = np.random.default_rng(0)
+    friends = rng.integers(small.n_users, size=(2, 200))
+    n = small.n_users + small.n_items
+    genres = np.stack([np.arange(small.n_users, n), rng.integers(n, n + 5, small.n_items)])
+    return replace(small, links=Links(np.concatenate([friends, genres], axis=1), n_added=5))
+
+
+@pytest.mark.usefixtures("one_thread")
+@pytest.mark.parametrize("name", TRAINED)
+def test_links_take_part_in_propagation_and_are_never_served(name: str, social: Graph, small: Graph) -> None:
+    if not recipe_of(name).layers:
+        with pytest.raises(UserError, match="relations have no part"):
+            losses_and_backbone(name, social)
+        return
+    losses, made = losses_and_backbone(name, social, epochs=10, relations=("trusts",))
+    assert losses[-1] < losses[0]
+    assert (len(made.users), len(made.items)) == (social.n_users, social.n_items)
+    assert (len(made.base_users), len(made.base_items)) == (social.n_users, social.n_items)
+    # Methods see the interactions: they take such tables as they are, and store no graph.
+    assert linear_recipe(made, small) is None
+    with pytest.raises(UserError, match="more edges than the interactions, trusts"):
+        network_of(made, small, Dense.encode)
+
+
+def test_propagation_with_links_is_pygs(social: Graph) -> None:
+    from torch_geometric.nn.models import LightGCN
+
+    adjacency = social.adjacency()
+    theirs = LightGCN(social.n_nodes, 8, num_layers=2)
+    rows = torch.arange(social.n_nodes).repeat_interleave(torch.from_numpy(np.diff(adjacency.indptr)).long())
+    edges = torch.stack([rows, torch.from_numpy(adjacency.indices).long()])
+    base = theirs.embedding.weight.detach()
+    torch.testing.assert_close(Propagation(adjacency, 2).apply(base), theirs.get_embedding(edges), atol=1e-6, rtol=1e-5)
 
 
 @pytest.mark.usefixtures("one_thread")

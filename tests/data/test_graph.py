@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from recpress.data import convert
 from recpress.data.describe import gini
-from recpress.data.graph import Graph
+from recpress.data.graph import Graph, Links
 from recpress.data.interactions import UserItems, sorted_unique
 from recpress.data.relations import Relation
 
@@ -46,6 +46,25 @@ def test_adjacency_of_an_item_item_graph_is_symmetric(rows) -> None:
     for user, item in rows:
         a[user, item] = a[item, user] = 1
     assert convert.adjacency_to_scipy(found).toarray() == pytest.approx(dense_normalised(a))
+
+
+@settings(deadline=None)
+@given(rows=pairs, ends=st.lists(st.tuples(st.integers(0, 16), st.integers(0, 16)), max_size=20))
+def test_links_are_edges_like_interactions(rows, ends) -> None:
+    links = Links(np.array(ends, np.int64).reshape(-1, 2).T, n_added=3)
+    graph = Graph(user_items(rows), links=links)
+    assert (graph.n_nodes, graph.n_users, graph.n_items) == (17, 6, 8)
+    a = np.zeros((17, 17))
+    for first, second in [(user, 6 + item) for user, item in rows] + ends:
+        a[first, second] = a[second, first] = 1
+    found = graph.adjacency()
+    assert convert.adjacency_to_scipy(found).toarray() == pytest.approx(dense_normalised(a))
+    assert (found.indptr.dtype, found.indices.dtype) == (np.int32, np.int32)
+
+
+def test_an_item_item_graph_has_no_links() -> None:
+    with pytest.raises(ValueError, match="no other edges"):
+        Graph(user_items([], 8, 8), bipartite=False, links=Links(np.zeros((2, 0), np.int64)))
 
 
 def test_an_item_item_graph_has_one_set_of_nodes() -> None:

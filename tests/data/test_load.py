@@ -74,13 +74,21 @@ def test_counts_and_split_hash_are_checked(sample: Path) -> None:
 
 
 def test_social_edges_are_there_once_their_file_is(sample: Path) -> None:
-    from recpress.data.relations import relations
+    from recpress.data.relations import linked, relations
 
     loaded = data.load("sample")
     assert relations(loaded) == []
+    with pytest.raises(
+        UserError, match=r"sample has no relation 'trusts': none is at hand \(`recpress fetch sample`\)"
+    ):
+        linked(loaded.graph(), loaded, ["trusts"])
     assert CliRunner().invoke(fetch.command, ["sample"]).exit_code == 0
     (found,) = relations(loaded)
     assert found.edges.tolist() == [[0], [2]]  # 3 trusts 8; user 9 has no interactions
+    graph = linked(loaded.graph(), loaded, ["trusts"])
+    assert graph.links is not None
+    assert graph.links.ends.tolist() == [[0], [2]]
+    assert linked(loaded.graph(), loaded, []).links is None
 
 
 def test_fetch_fills_a_folder_that_recpress_data_can_name(sample: Path, tmp_path: Path, server) -> None:

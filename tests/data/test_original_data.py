@@ -14,7 +14,8 @@ from recpress import data
 from recpress.cli import info
 from recpress.data import sources
 from recpress.data.card import dataset_card
-from recpress.data.relations import relations
+from recpress.data.relations import linked, relations
+from recpress.errors import UserError
 
 pytestmark = pytest.mark.data
 
@@ -74,6 +75,14 @@ def test_side_information() -> None:
     assert found["has_occupation"].edges.shape == (2, 943)
     (trust,) = relations(data.load("lastfm"))
     assert trust.edges.shape[1] == 25_434
+    # Each friendship is in the file both ways; genres are nodes after users and items.
+    for name, relation, added, edges in (("lastfm", "trusts", 0, 25_434 // 2), ("ml-100k", "has_genre", 19, 2893)):
+        plain = data.load(name).graph()
+        graph = linked(plain, data.load(name), [relation])
+        assert graph.n_nodes == plain.n_nodes + added
+        assert len(graph.adjacency().indices) == 2 * (plain.user_items.nnz + edges)
+    with pytest.raises(UserError, match="lastfm has no relation 'has_genre': there are trusts"):
+        linked(data.load("lastfm").graph(), data.load("lastfm"), ["has_genre"])
 
 
 @pytest.mark.parametrize(("name", "seconds"), [("ml-1m", 1.0), ("gowalla", 1.5)])

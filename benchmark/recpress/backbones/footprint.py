@@ -34,7 +34,8 @@ def training_bytes(name: str, graph: Graph, recipe: Recipe) -> int:
         per_interaction += BYTES_PER_ATTENDED + BYTES_PER_HEAD * recipe.heads * recipe.layers
     batch = 4 * numbers_per_positive(name, recipe) * min(recipe.batch_size, graph.user_items.nnz)
     table = 4 * graph.n_nodes * recipe.dim
-    return int(FIXED_BYTES + tables * table + batch + per_interaction * graph.user_items.nnz)
+    edges = graph.user_items.nnz + (graph.links.ends.shape[1] if graph.links else 0)
+    return int(FIXED_BYTES + tables * table + batch + per_interaction * edges)
 
 
 def numbers_per_positive(name: str, recipe: Recipe) -> float:

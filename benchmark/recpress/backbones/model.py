@@ -37,6 +37,8 @@ class Model(nn.Module, ABC):
     product_kind: ClassVar[Literal["symmetric", "mean"] | None] = None
 
     def __init__(self, graph: Graph, recipe: Recipe, generator: torch.Generator) -> None:
+        if graph.links and not recipe.layers:
+            raise UserError("Without propagation relations have no part in it: leave them out of the recipe.")
         super().__init__()
         self.recipe = recipe
         self.generator = generator

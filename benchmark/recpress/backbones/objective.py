@@ -84,7 +84,7 @@ class Objective:
         """Return the users' and the items' part of a table of all nodes: twice the whole where they are the same."""
         if not self.bipartite:
             return table, table
-        users, items = torch.split(table, [self.n_users, self.n_items])
+        users, items, _ = torch.split(table, [self.n_users, self.n_items, self.n_nodes - self.n_users - self.n_items])
         return users, items
 
     def negatives(self, users: Tensor, final: Embed) -> Tensor:

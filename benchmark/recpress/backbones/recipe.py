@@ -23,6 +23,10 @@ class Recipe(Card):
     first_layer: int = Field(0, ge=0, description="First step that is in the mean of steps, the final table.")
     init_std: float = Field(0.1, gt=0, description="Standard deviation of the initial embeddings.")
 
+    relations: tuple[str, ...] = Field(
+        (), description="Relations of the data set whose edges join the interactions in propagation, such as trusts."
+    )
+
     loss: Literal["bpr", "softmax", "ccl", "bce"] = Field(
         "bpr",
         description="bpr: pairwise (Rendle et al. 2009). softmax: sampled softmax over cosines. ccl: cosine "

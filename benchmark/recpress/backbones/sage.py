@@ -35,8 +35,8 @@ class Sage(Layered):
         """Return what the first layer reads, shape (n_nodes, dim)."""
         if self.recipe.inputs == "ids":
             return self.base
-        users, items = self.objective.split(self.base)
-        return torch.cat([torch.zeros_like(users), items])
+        users, _ = self.objective.split(self.base)
+        return torch.cat([torch.zeros_like(users), self.base[len(users) :]])
 
     def use(self, product: SparseProduct) -> None:
         """See `Model.use`."""

@@ -161,8 +161,13 @@ def network_of(backbone: Backbone, graph: Graph, weight: Encoder, activations: A
     Raises
     ------
     UserError
-        When its final tables don't come of a graph.
+        When its final tables don't come of a graph, or of one with more than the interactions.
     """
+    if backbone.recipe.relations:
+        raise UserError(
+            f"{backbone.name} was trained on more edges than the interactions, {', '.join(backbone.recipe.relations)}, "
+            "which the serve form graph does not store: choose a method that stores tables."
+        )
     edges = encode_edges(graph.user_items)
     if not backbone.weights:
         recipe = propagating_recipe(backbone, graph)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from recpress.data.interactions import UserItems
+from recpress.data.interactions import UserItems, sorted_unique
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,22 @@ class Adjacency:
 
 
 @dataclass(frozen=True)
+class Links:
+    """Edges beside the interactions, such as a social graph: they take part in propagation and are never ranked.
+
+    Attributes
+    ----------
+    ends : int64 array of shape (2, n)
+        Both nodes of each edge. Either may come first.
+    n_added : int
+        Nodes that are neither users nor items, such as genres. They are numbered after both.
+    """
+
+    ends: NDArray[np.int64]
+    n_added: int = 0
+
+
+@dataclass(frozen=True)
 class Graph:
     """The interactions as a graph.
 
@@ -49,14 +65,19 @@ class Graph:
     bipartite : bool
         Users are nodes 0 … n_users - 1 and the items follow them. False for item-item sets, where users and items are
         the same nodes.
+    links : Links, optional
+        More edges; of user-item sets only.
     """
 
     user_items: UserItems
     bipartite: bool = True
+    links: Links | None = None
 
     def __post_init__(self) -> None:
         if not self.bipartite and self.user_items.n_users != self.user_items.n_items:
             raise ValueError("an item-item graph has as many users as items")
+        if self.links and not self.bipartite:
+            raise ValueError("an item-item graph has no other edges")
 
     @property
     def n_users(self) -> int:
@@ -71,7 +92,8 @@ class Graph:
     @property
     def n_nodes(self) -> int:
         """Number of nodes."""
-        return self.n_users + self.n_items if self.bipartite else self.n_items
+        added = self.links.n_added if self.links else 0
+        return self.n_users + self.n_items + added if self.bipartite else self.n_items
 
     def item_users(self) -> UserItems:
         """Return the users of each item (the CSR of the other direction)."""
@@ -94,7 +116,21 @@ class Graph:
         else:
             both = rows.union(columns)
             indptr, indices = both.indptr.astype(np.int32), both.items
+        if self.links:
+            indptr, indices = self._joined(indptr, indices, self.links)
         return Adjacency(indptr, indices, symmetric_weights(indptr, indices))
+
+    def _joined(
+        self, indptr: NDArray[np.int32], indices: NDArray[np.int32], links: Links
+    ) -> tuple[NDArray[np.int32], ...]:
+        """Return a symmetric CSR graph with the links in it, each edge once."""
+        n = self.n_nodes
+        rows = np.repeat(np.arange(len(indptr) - 1), np.diff(indptr))
+        keys = [rows * n + indices, links.ends[0] * n + links.ends[1], links.ends[1] * n + links.ends[0]]
+        rows, columns = np.divmod(sorted_unique(np.concatenate(keys)), n)
+        if len(columns) > np.iinfo(np.int32).max:
+            raise ValueError("the graph has more directed edges than int32 indices can count")
+        return np.searchsorted(rows, np.arange(n + 1)).astype(np.int32), columns.astype(np.int32)
 
 
 def transpose(user_items: UserItems) -> UserItems:

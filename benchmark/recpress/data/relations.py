@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,10 @@ from recpress.data import formats, sources
 from recpress.data.card import DatasetCard, Role
 from recpress.data.dataset import Dataset
 from recpress.data.formats import attributes
+from recpress.data.graph import Graph, Links
 from recpress.data.interactions import Interactions
 from recpress.data.sources import Obtained
+from recpress.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,42 @@ def relations(dataset: Dataset, data_dir: Path | None = None) -> list[Relation]:
             read = _social if role == "social" else _attributes
             found.append(read(file, dataset.interactions))
     return found
+
+
+def linked(graph: Graph, dataset: Dataset, names: Sequence[str], data_dir: Path | None = None) -> Graph:
+    """Return a graph of a data set's interactions with the edges of some of its relations.
+
+    Parameters
+    ----------
+    graph : Graph
+        Of user-item interactions.
+    dataset : Dataset
+    names : sequence of str
+        Of relations, such as "trusts". Without any, the graph is returned as it is.
+    data_dir : Path, optional
+        Folder of raw files; default ``RECPRESS_DATA``.
+
+    Raises
+    ------
+    UserError
+        When the data set has no such relation, or its file is not at hand.
+    """
+    if not names:
+        return graph
+    known = {each.name: each for each in relations(dataset, data_dir)}
+    ends, nodes = [], {"user": 0, "item": graph.n_users}
+    n = graph.n_users + graph.n_items
+    for name in names:
+        if name not in known:
+            there = f"there are {', '.join(sorted(known))}" if known else "none is at hand"
+            raise UserError(f"{dataset.name} has no relation {name!r}: {there} (`recpress fetch {dataset.name}`).")
+        relation = known[name]
+        if relation.target_type not in nodes:
+            nodes[relation.target_type] = n
+            n += len(relation.labels) if relation.labels is not None else 0
+        first, second = nodes[relation.source_type], nodes[relation.target_type]
+        ends.append(relation.edges + np.array([[first], [second]]))
+    return replace(graph, links=Links(np.concatenate(ends, axis=1), n - graph.n_users - graph.n_items))
 
 
 def _at_hand(name: str, card: DatasetCard, role: Role, data_dir: Path | None) -> Obtained | None:

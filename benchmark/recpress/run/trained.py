@@ -13,6 +13,7 @@ import numpy as np
 from recpress.atomic import creating
 from recpress.backbones import checkpoint
 from recpress.data.dataset import Dataset
+from recpress.data.relations import linked
 from recpress.evaluate.store import PerUser
 from recpress.hashing import sha256_json
 from recpress.record import Energy
@@ -84,7 +85,7 @@ def obtain(
             with creating(folder) as unfinished:
                 call(
                     worker.train,
-                    aim.graph,
+                    linked(aim.graph, dataset, planned.recipe.recipe.relations),
                     planned.cell.backbone,
                     planned.recipe.recipe,
                     planned.cell.seed,

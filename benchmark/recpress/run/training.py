@@ -121,7 +121,7 @@ def _follow(
     scores = call(
         follow,
         cell.backbone,
-        Held.out_of(dataset),
+        Held.out_of(dataset, planned.recipe.recipe.relations),
         planned.recipe.recipe,
         cell.seed,
         device,

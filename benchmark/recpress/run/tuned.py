@@ -48,7 +48,7 @@ def tune(
             rows = call(
                 search,
                 name,
-                Held.out_of(loaded),
+                Held.out_of(loaded, base.relations),
                 base,
                 budget,
                 seed,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +15,7 @@ from recpress.backbones.recipe import Recipe
 from recpress.data.dataset import Dataset
 from recpress.data.graph import Graph
 from recpress.data.interactions import UserItems
+from recpress.data.relations import linked
 from recpress.evaluate import evaluable, means, per_user
 from recpress.run.worker import Report
 from recpress.serve import topk
@@ -41,9 +42,10 @@ class Held:
     valid: UserItems
 
     @classmethod
-    def out_of(cls, dataset: Dataset) -> Held:
-        """Take train and valid out of a data set."""
-        return cls(Graph(dataset.split.train, dataset.card.task == "user-item"), dataset.split.valid)
+    def out_of(cls, dataset: Dataset, relations: Sequence[str] = ()) -> Held:
+        """Take train, with the edges of some relations, and valid out of a data set."""
+        graph = Graph(dataset.split.train, dataset.card.task == "user-item")
+        return cls(linked(graph, dataset, relations), dataset.split.valid)
 
     def score(self, tables: Tables) -> dict[str, float]:
         """Return recall and NDCG on valid, with train masked, means over users with valid items."""
