@@ -14,7 +14,7 @@ from recpress.errors import UserError
 from recpress.paths import PACKAGE
 from recpress.schema.upgrade import upgraded
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 SCHEMA_FILE: Final = PACKAGE / "schema" / f"record.v{SCHEMA_VERSION}.json"
 Status = Literal["ok", "failed", "timeout", "over-budget", "out-of-memory"]
 # What another try may mend. A budget that can't be met stays so.
@@ -126,7 +126,9 @@ class Latency(Part):
     )
     ratio_low: Finite = Field(description="Lower end of the 95 % bootstrap interval of the ratio.")
     ratio_high: Finite
-    samples: str = Field(description="Raw times in ns, candidate then reference: base64 of zlib of int64.")
+    samples: str = Field(
+        description="Raw times, candidate then reference: base64 of zlib of byte planes of int64 ticks of 100 ns."
+    )
     block: Count = Field(1, description="Consecutive samples that were timed before the other side's turn came.")
     overhead_ms: Finite | None = Field(None, description="Median time of an empty call: the harness itself.")
     stages_ms: dict[str, Finite] = Field(
@@ -189,7 +191,7 @@ class Provenance(Part):
 class Record(Part):
     """One cell of the benchmark. A failed cell has a status and a reason and lacks what it did not reach."""
 
-    schema_version: Literal[1] = SCHEMA_VERSION
+    schema_version: Literal[2] = SCHEMA_VERSION
     status: Status
     reason: str | None = None
     identity: Identity

@@ -6,11 +6,9 @@
 from __future__ import annotations
 
 import argparse
-import base64
 import hashlib
 import json
 import math
-import zlib
 from collections.abc import Sequence
 from itertools import islice, product
 from pathlib import Path
@@ -31,6 +29,7 @@ from recpress.record import (
     relative_path,
 )
 from recpress.run.attest import Attestation, Ratio, place
+from recpress.schema.samples import pack
 
 DATASETS = {"synthetic-small": (943, 1682), "synthetic-mid": (6040, 3706), "synthetic-large": (29858, 40981)}
 BACKBONES = {"lightgcn": 1.0, "mf": 0.93}
@@ -67,7 +66,7 @@ def _latency(scenario: str, batch: int, base_ms: float, ratio: float, rng: np.ra
         ratio=p50 / reference,
         ratio_low=0.96 * p50 / reference,
         ratio_high=1.05 * p50 / reference,
-        samples=base64.b64encode(zlib.compress(raw.tobytes(), 1)).decode(),
+        samples=pack(*raw),
     )
 
 

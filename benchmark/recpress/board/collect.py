@@ -19,6 +19,7 @@ from recpress.hashing import sha256_file
 from recpress.record import SCHEMA_VERSION, Record, relative_path
 from recpress.run import attest
 from recpress.run.attest import Attestation
+from recpress.schema.upgrade import upgraded
 
 MAX_BYTES = 4_000_000
 # Names become file names and links, so nothing else may be in them.
@@ -75,10 +76,11 @@ def _read_run(results: Path, path: Path) -> Run:
         raise ValueError(f"it is not JSON: {error}") from error
     if not isinstance(raw, dict):
         raise ValueError("it is not a JSON object")
-    version = raw.get("schema_version", SCHEMA_VERSION)
-    if version != SCHEMA_VERSION:
-        raise ValueError(f"its schema version is {str(version)[:20]}; this RecPress reads {SCHEMA_VERSION}")
-    record = Record.model_validate_json(text)
+    try:
+        raw = upgraded(raw, SCHEMA_VERSION)
+    except UserError as error:
+        raise ValueError(str(error)) from error
+    record = Record.model_validate(raw)
     who = record.identity
     for field in ("dataset", "backbone", "family", "method"):
         value = getattr(who, field)

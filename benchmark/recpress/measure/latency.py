@@ -6,10 +6,8 @@ the ratio of the two is what rankings use; milliseconds are reported beside it.
 
 from __future__ import annotations
 
-import base64
 import gc
 import time
-import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +19,7 @@ from recpress.measure.load import NOISY, LoadMeter, load_average
 from recpress.measure.ratio import paired_ratio
 from recpress.measure.threads import Pin, ThreadCountChanged
 from recpress.record import Latency, Scenario
+from recpress.schema.samples import pack
 
 Users = NDArray[np.int64]
 Answer = Callable[[Users], object]
@@ -157,26 +156,13 @@ def interleave(
         ratio=ratio.value,
         ratio_low=ratio.low,
         ratio_high=ratio.high,
-        samples=pack_samples(ours, theirs),
+        samples=pack(ours, theirs),
         block=length,
         overhead_ms=overhead / 1e6,
         load_average=average,
         others_load=others,
         noisy=others > NOISY,
     )
-
-
-def pack_samples(candidate: NDArray[np.int64], reference: NDArray[np.int64]) -> str:
-    """Return the times of both sides as text: base64 of zlib of little-endian int64, candidate first."""
-    raw = np.concatenate([candidate.ravel(), reference.ravel()]).astype("<i8").tobytes()
-    return base64.b64encode(zlib.compress(raw, 9)).decode("ascii")
-
-
-def unpack_samples(samples: str, block: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the times in ns that `pack_samples` packed, each of shape (n_blocks, block)."""
-    raw = np.frombuffer(zlib.decompress(base64.b64decode(samples)), "<i8").astype(np.int64)
-    candidate, reference = raw.reshape(2, -1, block)
-    return candidate, reference
 
 
 def batches(users: Users, size: int, seed: int) -> Iterator[Users]:

@@ -12,8 +12,26 @@ from typing import Any
 from recpress.errors import UserError
 
 Json = dict[str, Any]
+
+
+def _ticks(raw: Json) -> Json:
+    """Version 2 keeps raw times in ticks, by byte planes. What is ill-formed stays: the model says what is wrong."""
+    from recpress.schema.samples import repack  # NumPy: what reads no record does without it.
+
+    timed = raw.get("latency")
+    if not isinstance(timed, list):
+        return raw
+    texts = [each.get("samples") if isinstance(each, dict) else None for each in timed]
+    return raw | {
+        "latency": [
+            each | {"samples": repack(text)} if isinstance(text, str) else each
+            for each, text in zip(timed, texts, strict=True)
+        ]
+    }
+
+
 # Version n: the function that turns a record of version n into one of version n + 1. Version 1 is the first.
-UPGRADERS: Mapping[int, Callable[[Json], Json]] = {}
+UPGRADERS: Mapping[int, Callable[[Json], Json]] = {1: _ticks}
 
 
 def upgraded(raw: Json, current: int, upgraders: Mapping[int, Callable[[Json], Json]] = UPGRADERS) -> Json:

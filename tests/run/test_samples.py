@@ -1,0 +1,56 @@
+"""Raw times of a record: both sides come back, in order, to half a tick."""
+
+from __future__ import annotations
+
+import base64
+import json
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recpress import record
+from recpress.schema.samples import TICK_NS, pack, repack, unpack
+
+FIRST = Path(__file__).parent / "historic" / "v1-first" / "ok.json"
+PAIRS = st.lists(st.tuples(*[st.integers(0, 2**48)] * 2), min_size=1, max_size=40).map(lambda all: np.array(all).T)
+
+
+@given(PAIRS)
+def test_times_come_back_to_half_a_tick(times: np.ndarray) -> None:
+    back = unpack(pack(*times))
+    assert back.shape == times.shape
+    assert np.abs(back - times).max() <= TICK_NS / 2
+    assert pack(*back) == pack(*times)
+
+
+@given(PAIRS)
+def test_version_1_is_repacked(times: np.ndarray) -> None:
+    first = base64.b64encode(zlib.compress(times.astype("<i8").tobytes(), 9)).decode()
+    assert repack(first) == pack(*times)
+
+
+def test_a_record_of_version_1_keeps_its_medians() -> None:
+    then = json.loads(FIRST.read_text())["latency"]
+    now = record.read(FIRST).latency
+    assert len(then) == len(now) > 0
+    for timed in now:
+        medians = np.median(unpack(timed.samples), axis=1) / 1e6
+        assert medians == pytest.approx((timed.p50_ms, timed.reference_p50_ms), abs=TICK_NS / 2e6)
+
+
+@pytest.mark.parametrize("text", ["", "=", "é", "eA==", base64.b64encode(zlib.compress(b"123")).decode()])
+@pytest.mark.parametrize("read", [unpack, repack])
+def test_what_is_no_packing_is_a_value_error(read, text: str) -> None:
+    with pytest.raises(ValueError):
+        read(text)
+
+
+@pytest.mark.parametrize("latency", [None, 5, [5], [{"samples": 5}], [{"samples": "="}], [{}]])
+def test_an_ill_formed_record_of_version_1_is_refused_in_a_sentence(latency, tmp_path: Path) -> None:
+    (tmp_path / "bad.json").write_text(json.dumps(json.loads(FIRST.read_text()) | {"latency": latency}))
+    with pytest.raises(record.UserError, match=r"bad\.json is not a record"):
+        record.read(tmp_path / "bad.json")
