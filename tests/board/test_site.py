@@ -97,6 +97,20 @@ def test_the_pages_name_what_was_left_out(tmp_path: Path) -> None:
     assert "records/&lt;b&gt;bad.json" in text
 
 
+def test_published_figures_stand_beside_the_board_s_own(tmp_path: Path) -> None:
+    fp32 = synthetic.make("synthetic-small", "lightgcn", "reference", "none", "default", 0)
+    raw = changed(**{f"identity__{name}": value for name, value in fp32.identity.model_dump().items()})
+    raw["identity"]["dataset"] = "gowalla"
+    raw["quality"]["metrics"]["recall@20"] = 0.1830 * 0.99
+    place(tmp_path / "results", raw, Path("records/gowalla/lightgcn/none/default.seed0.json"))
+    build(tmp_path / "results", tmp_path / "site")
+    page = (tmp_path / "site" / "dataset" / "gowalla.html").read_text(encoding="utf-8")
+    _, _, section = page.partition('id="published"')
+    assert "0.1830" in section
+    assert "0.1812 (-1.0 %)" in section
+    assert "gfcf" in section.partition("</table>")[0], "what has no run yet is shown with a dash"
+
+
 def test_a_folder_that_is_no_site_is_left_alone(tmp_path: Path) -> None:
     place(tmp_path / "results", changed())
     (tmp_path / "mine").mkdir()

@@ -60,6 +60,7 @@ def fields(**changes: object) -> dict[str, object]:
         ({"split": {"protocol": "official"}}, "needs files with the roles"),
         ({"split": {"protocol": "random-per-user", "valid": 1.0}}, "valid"),
         ({"archives": {"https://x/y.zip": "sha1:00"}}, "archives"),
+        ({"published": [{"recall": 0.1, "ndcg": 0.1, "by": "a", "url": "https://x"}]}, "official"),
         ({"files": [{"role": "interactions", "name": "../x", "format": "f"}]}, "name"),
         ({"files": [{"role": "interactions", "name": "x", "format": "f", "sources": ["ftp://x/y"]}]}, "sources"),
     ],

@@ -90,6 +90,17 @@ class Statistics(Card):
     test: int | None = Field(default=None, ge=1, description="Official splits: test.")
 
 
+class Published(Card):
+    """A figure that others print for this set and split: what the board's own is held against."""
+
+    backbone: str | None = Field(default=None, description="Whose fp32 tables these are; None: of a reference method.")
+    method: str = Field(default="none", description="The method whose uncompressed run it is.")
+    recall: float = Field(gt=0, lt=1, description="Recall@20 on test.")
+    ndcg: float = Field(gt=0, lt=1, description="NDCG@20 on test.")
+    by: str = Field(description="Who prints it, and where.")
+    url: str = Field(pattern="^https?://")
+
+
 class DatasetCard(Card):
     """What a data set is, where it comes from and what is done to it."""
 
@@ -116,6 +127,7 @@ class DatasetCard(Card):
     preprocess: Preprocess = Preprocess()
     split: SplitSpec
     statistics: Statistics | None = Field(default=None, description="Left out where no sound figure is known.")
+    published: tuple[Published, ...] = Field(default=(), description="By training on the whole published train part.")
 
     @model_validator(mode="after")
     def _roles_fit_the_protocol(self) -> DatasetCard:
@@ -125,6 +137,8 @@ class DatasetCard(Card):
         wanted = {"train", "test"} if self.split.protocol == "official" else {"interactions"}
         if self.loader == "files" and not wanted <= roles:
             raise ValueError(f"a {self.split.protocol} split needs files with the roles {sorted(wanted)}")
+        if self.published and self.split.protocol != "official":
+            raise ValueError("published figures are of official splits: nobody else has this one")
         return self
 
     def alternatives(self, role: Role) -> tuple[RawFile, ...]:

@@ -131,8 +131,33 @@ def dataset_page(rows: pd.DataFrame, name: str, card: Any, root: str) -> Context
         "splits": sorted(mine["split"].unique()),
         "backbones": sorted(mine["backbone"].unique()),
         "total": len(mine),
+        "published": published_figures(rows, name, card, root),
         "table": static_table(mine, root, ("dataset",)),
     }
+
+
+def published_figures(rows: pd.DataFrame, name: str, card: Any, root: str) -> list[Context]:
+    """Return the figures that others print for a data set, each with the board's own of the same model beside it."""
+    found = []
+    for figure in card.published if card else ():
+        mine = rows[(rows["dataset"] == name) & (rows["method"] == figure.method) & (rows["setting"] == "default")]
+        mine = mine[mine["status"] == "ok"]
+        if figure.backbone is not None:
+            mine = mine[mine["backbone"] == figure.backbone]
+        own = None if mine.empty else mine.iloc[0]
+        found.append(
+            {
+                "model": figure.backbone or figure.method,
+                "by": figure.by,
+                "url": figure.url,
+                "href": None if own is None else run_link(own, root),
+                "figures": [
+                    (printed, None if own is None else own[key])
+                    for key, printed in (("recall20", figure.recall), ("ndcg20", figure.ndcg))
+                ],
+            }
+        )
+    return found
 
 
 def backbone_page(rows: pd.DataFrame, name: str, root: str) -> Context:
