@@ -78,8 +78,16 @@ def test_nothing_is_lost_without_a_word(folder: Path) -> None:
     name = record(folder).relative_to(folder).as_posix()
     earlier = {name: json.loads(record(folder).read_text(encoding="utf-8")), "records/a/b/c/d.seed0.json": {}}
     assert "removed" in only(check(folder, earlier), "nothing-lost").fix
-    (folder / "CHANGES.md").write_text("records/a/b/c/: the method was withdrawn.\n", encoding="utf-8")
-    assert check(folder, earlier) == []
+    for named in (
+        "records/a/b/c/: the method was withdrawn.",
+        "- `records/a/`: run again.",
+        "records/a/b/c/d.seed0.json",
+    ):
+        (folder / "CHANGES.md").write_text(f"# Changes\n\n{named}\n", encoding="utf-8")
+        assert check(folder, earlier) == []
+    (folder / "CHANGES.md").write_text("records/a/b/c/e.seed0.json: another one.\n", encoding="utf-8")
+    assert "removed" in only(check(folder, earlier), "nothing-lost").fix
+    (folder / "CHANGES.md").write_text("records/a/b/: the method was withdrawn.\n", encoding="utf-8")
     earlier[name] = {"other": 1}
     assert "changed" in only(check(folder, earlier), "nothing-lost").fix
 

@@ -128,11 +128,13 @@ def _tables(folder: Folder) -> Iterator[Finding]:
 def _kept(folder: Folder) -> Iterator[Finding]:
     now = {run.file: run.raw for run in folder.found.runs}
     changes = folder.path / CHANGES
-    named = changes.read_text(encoding="utf-8") if changes.is_file() else ""
+    text = changes.read_text(encoding="utf-8") if changes.is_file() else ""
+    named = {word.strip("`:,;") for word in text.split()}
     for file, record in sorted(folder.earlier.items()):
-        if now.get(file) != record and file not in named and f"{Path(file).parent.as_posix()}/" not in named:
+        places = {file, *(f"{folder.as_posix()}/" for folder in Path(file).parents)}
+        if now.get(file) != record and not places & named:
             what = "changed" if file in now else "removed"
-            yield Finding(file, "nothing-lost", f"it was {what}: name it, or its folder, in {CHANGES} with the reason.")
+            yield Finding(file, "nothing-lost", f"it was {what}: name it, or a folder, in {CHANGES} with the reason.")
 
 
 # What is asked of each record by itself: None, or what to do.
