@@ -13,6 +13,7 @@ from recpress import record
 from recpress.cli import cli
 from recpress.errors import UserError
 from recpress.evaluate import compare_columns, compare_groups
+from recpress.run.pairing import Setting, short_names
 
 SUITE = """
 title = "three methods"
@@ -113,6 +114,15 @@ def test_results_of_another_machine_name_the_command_that_makes_them(
     monkeypatch.setenv("RECPRESS_CACHE", str(tmp_path))
     with pytest.raises(UserError, match=r"not on this machine: `recpress run --dataset synthetic-tiny .* --force`"):
         recpress(results, "none", "uniform/1/4")
+
+
+def test_what_differs_from_the_baseline_is_in_the_name() -> None:
+    baseline, near, other, far = (
+        Setting(name, {}) for name in ("a/mf/none/x", "a/mf/svd/y", "a/gcn/svd/y", "b/mf/svd/y")
+    )
+    assert short_names(baseline, [near]) == ["svd/y"]
+    assert short_names(baseline, [near, other]) == ["mf/svd/y", "gcn/svd/y"]
+    assert short_names(baseline, [near, far]) == ["a/mf/svd/y", "b/mf/svd/y"]
 
 
 def test_slices_take_seeds_as_the_whole_does() -> None:

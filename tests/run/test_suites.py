@@ -69,6 +69,10 @@ setting = "1/4"
 dataset = "ml-100k"
 method = ["uniform", "s*"]
 seed = "1"
+
+[[exclude]]
+dataset = "ml-1m"
+backbone = "mf"
 """,
         )
     )
@@ -79,8 +83,6 @@ seed = "1"
         ("ml-100k", "mf", "svd", "1/8", 0, 1),
         ("ml-100k", "lightgcn", "uniform", "bits=4", 0, 1),
         ("ml-100k", "lightgcn", "svd", "1/8", 0, 1),
-        ("ml-1m", "mf", "uniform", "bits=4", 7, 0),
-        ("ml-1m", "mf", "svd", "1/16", 7, 0),
         ("ml-1m", "lightgcn", "uniform", "bits=4", 7, 0),
         ("ml-1m", "lightgcn", "svd", "1/16", 7, 0),
         ("ml-1m", "mf", "none", "default", 7, 0),

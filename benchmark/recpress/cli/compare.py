@@ -48,10 +48,11 @@ def command(
       recpress compare ml-100k/lightgcn/uniform/1-4 ml-100k/lightgcn/svd/1-4
       recpress compare lightgcn/none lightgcn/uniform/1/8 lightgcn/magnitude/1/8 --slices
     """
-    from recpress.run.pairing import compare_all, compare_slices, find, pair, read_settings
+    from recpress.run.pairing import compare_all, compare_slices, find, pair, read_settings, short_names
 
     known = read_settings(results)
     first, *others = (find(name, known) for name in (baseline, *runs))
+    shown = short_names(first, others)
     pairs = [pair(first, other) for other in others]
     told = compare_all(pairs, metrics)
     dataset = next(iter(first.records.values())).identity.dataset
@@ -67,17 +68,17 @@ def command(
     users, seeds = told[0][0].n_users, ", ".join(sorted({str(list(each.seeds)) for each in pairs}))
     click.echo(f"Baseline {first.name}: {users:,} users, seeds {seeds}.\n")
     rows = [
-        [other.short if place == 0 else "", *_cells(one)]
-        for other, row in zip(others, told, strict=True)
+        [name if place == 0 else "", *_cells(one)]
+        for name, row in zip(shown, told, strict=True)
         for place, one in enumerate(row)
     ]
     align = ["left", "left", *["right"] * (len(HEADINGS) - 2)]
     click.echo(tabulate(rows, headers=[*HEADINGS.values()], tablefmt=style, disable_numparse=True, colalign=align))
-    for other, row in zip(others, told, strict=True):
-        click.echo(f"\n{other.short}: {row[0].verdict()}.")
-    for other, part in zip(others, parts, strict=True):
+    for name, row in zip(shown, told, strict=True):
+        click.echo(f"\n{name}: {row[0].verdict()}.")
+    for name, part in zip(shown, parts, strict=True):
         if part:
-            click.echo(f"\nWho pays, {other.short}:\n\n{_slice_table(part, style)}")
+            click.echo(f"\nWho pays, {name}:\n\n{_slice_table(part, style)}")
 
 
 def _cells(one: Comparison) -> list[str]:

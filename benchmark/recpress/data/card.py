@@ -94,7 +94,8 @@ class Published(Card):
     """A figure that others print for this set and split: what the board's own is held against."""
 
     backbone: str | None = Field(default=None, description="Whose fp32 tables these are; None: of a reference method.")
-    method: str = Field(default="none", description="The method whose uncompressed run it is.")
+    method: str = Field(default="none", description="The method whose run it is.")
+    setting: str = Field(default="default", description="That run's setting, as records name it.")
     recall: float = Field(gt=0, lt=1, description="Recall@20 on test.")
     ndcg: float = Field(gt=0, lt=1, description="NDCG@20 on test.")
     by: str = Field(description="Who prints it, and where.")

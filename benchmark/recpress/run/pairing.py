@@ -46,11 +46,6 @@ class Setting:
     name: str
     records: Mapping[int, Record]
 
-    @property
-    def short(self) -> str:
-        """Method and setting."""
-        return self.name.split("/", 2)[2]
-
 
 def setting_name(identity: Identity) -> str:
     """Return the name of the setting that a run belongs to: the path of its record without the seed."""
@@ -65,6 +60,14 @@ def read_settings(results: Path) -> dict[str, Setting]:
         if each.quality is not None:
             seeds.setdefault(setting_name(each.identity), {})[each.identity.seed] = each
     return {name: Setting(name, found) for name, found in seeds.items()}
+
+
+def short_names(baseline: Setting, others: Sequence[Setting]) -> list[str]:
+    """Return method and setting of each, after the data set and the backbone where these are not the baseline's too."""
+    names = [each.name.split("/", 2) for each in (baseline, *others)]
+    same = [len({parts[place] for parts in names}) == 1 for place in (0, 1)]
+    told = 2 if all(same) else 1 if same[0] else 0
+    return ["/".join(parts[told:]) for parts in names[1:]]
 
 
 def find(asked: str, known: Mapping[str, Setting]) -> Setting:

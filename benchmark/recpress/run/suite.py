@@ -217,7 +217,7 @@ def _check_matches(path: Path, suite: Suite) -> None:
     strangers = [each.dataset for each in suite.overrides if each.dataset not in suite.datasets]
     if strangers:
         raise UserError(f"{path}: overrides.dataset {strangers[0]!r} is none of the suite's datasets.")
-    cells = expand(suite.model_copy(update={"exclude": ()}))
+    cells = expand(suite.model_copy(update={"exclude": (), "include": ()}))
     for number, match in enumerate(suite.exclude):
         for name, patterns in match.model_dump(exclude_unset=True).items():
             for pattern in patterns:
@@ -248,14 +248,14 @@ def expand(suite: Suite) -> list[Cell]:
         here = suite.model_copy(update=overrides.get(dataset, {}))
         for trained, seed, runs in product(here.backbones, here.seeds, here.methods):
             cells += _cells(here, dataset, trained, seed, runs)
+    cells = [cell for cell in cells if not any(match.fits(cell) for match in suite.exclude)]
     for extra in suite.include:
         here = suite.model_copy(update=overrides.get(extra.dataset, {}))
         for seed in extra.seeds or here.seeds:
             cells += _cells(here, extra.dataset, extra.backbone, seed, extra)
     for name in dict.fromkeys(cell.backbone for cell in cells):
         backbone(name)
-    kept = [cell for cell in cells if not any(match.fits(cell) for match in suite.exclude)]
-    return _distinct(kept)
+    return _distinct(cells)
 
 
 def _cells(suite: Suite, dataset: str, trained: str, seed: int, runs: MethodRuns) -> list[Cell]:

@@ -140,7 +140,7 @@ def published_figures(rows: pd.DataFrame, name: str, card: Any, root: str) -> li
     """Return the figures that others print for a data set, each with the board's own of the same model beside it."""
     found = []
     for figure in card.published if card else ():
-        mine = rows[(rows["dataset"] == name) & (rows["method"] == figure.method) & (rows["setting"] == "default")]
+        mine = rows[(rows["dataset"] == name) & (rows["method"] == figure.method) & (rows["setting"] == figure.setting)]
         mine = mine[mine["status"] == "ok"]
         if figure.backbone is not None:
             mine = mine[mine["backbone"] == figure.backbone]
