@@ -18,7 +18,8 @@ ROOT = Path(__file__).resolve().parents[2]
 def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("across")
     for dataset in ("synthetic-small", "synthetic-mid"):
-        write(folder, synthetic.make(dataset, "mf", "quantization", "uniform", "1/8", 0))
+        for budget in ("1/4", "1/8"):
+            write(folder, synthetic.make(dataset, "mf", "quantization", "uniform", budget, 0))
     write(folder, synthetic.make("synthetic-small", "lightgcn", "low_rank", "svd", "rank=8,values=int8", 0))
     return folder
 
@@ -29,14 +30,19 @@ def test_findings_show_the_committed_records() -> None:
 
 
 def test_a_line_is_a_run_and_a_column_a_data_set(results: Path) -> None:
-    lines = markdown(results, ["kept", "mf/uniform/1-8", "lightgcn/svd/rank=8,values=int8"]).splitlines()
+    names = ["mf/uniform/1-4", "mf/uniform/1-8", "lightgcn/svd/rank=8,values=int8"]
+    lines = markdown(results, ["kept", *names]).splitlines()
     headings, _, *rows = ([cell.strip() for cell in line.split("|")[1:-1]] for line in lines)
     assert headings[0] == "Kept [%]"
     assert headings[1:] == ["synthetic-small", "synthetic-mid"]
-    assert [row[0] for row in rows] == ["mf uniform 1/8", "lightgcn svd rank=8,values=int8"]
-    assert rows[1][headings.index("synthetic-mid")] == "–"
-    assert "–" in rows[0][1], "with its interval"
-    assert rows[0][1] != "–"
+    assert [row[0] for row in rows] == ["mf uniform 1/4", "mf uniform 1/8", "lightgcn svd rank=8,values=int8"]
+    assert rows[2][headings.index("synthetic-mid")] == "–"
+    assert rows[0][1] not in ("", "–")
+
+
+def test_a_data_set_with_one_of_several_runs_has_no_column(results: Path) -> None:
+    assert "synthetic-mid" not in markdown(results, ["kept", "mf/uniform/1-8", "lightgcn/svd/rank=8,values=int8"])
+    assert "synthetic-mid" in markdown(results, ["kept", "mf/uniform/1-8"])
 
 
 def test_the_backbone_is_named_where_there_are_several(results: Path) -> None:

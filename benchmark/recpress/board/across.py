@@ -57,14 +57,16 @@ def markdown(results: Path, arguments: Sequence[str]) -> str:
             raise unknown("run", name, rows["run"])
     fp32 = (rows["mb"] * rows["smaller"]).groupby(rows["dataset"]).median()
     rows = rows[rows["run"].isin(names)]
-    datasets = sorted(rows["dataset"].unique(), key=fp32.__getitem__)
+    counts = rows["dataset"].value_counts()
+    # One run alone is beside nothing.
+    datasets = sorted(counts[counts >= min(2, len(names))].index, key=fp32.__getitem__)
     _, cells = texts(rows, (), (figure,))
     told = {key: cell for key, (cell, *_) in zip(zip(rows["run"], rows["dataset"], strict=True), cells, strict=True)}
     apart = len({name.split("/")[0] for name in names}) > 1
     lines = [[_label(name, apart), *(told.get((name, each), "–") for each in datasets)] for name in names]
     align = ("left", *["right"] * len(datasets))
     headings = [COLUMNS[figure].heading, *datasets]
-    return tabulate(lines, headings, tablefmt="github", disable_numparse=True, colalign=align)
+    return tabulate(lines, headings, tablefmt="pipe", disable_numparse=True, colalign=align)
 
 
 def _label(name: str, apart: bool) -> str:
