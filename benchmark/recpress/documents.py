@@ -1,29 +1,37 @@
-"""Documents of which a part is generated."""
+"""Documents of which parts are generated."""
 
 from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Callable, Sequence
 
 END = "<!-- end -->"
 
 
-def generated(text: str, module: str, part: str) -> str:
+def generated(text: str, module: str, part: Callable[[Sequence[str]], str]) -> str:
     """Return a document with what a module writes into it between the module's marks.
 
     Parameters
     ----------
     text : str
-        With a line ``<!-- begin: python -m MODULE -->`` and, after it, a line ``<!-- end -->``.
+        With lines ``<!-- begin: python -m MODULE ARGUMENTS -->`` and, after each, a line ``<!-- end -->``.
     module : str
-    part : str
-        Markdown.
+    part : callable
+        Gives Markdown for a mark's arguments.
 
     Raises
     ------
     ValueError
         When the marks aren't there.
     """
-    begin = f"<!-- begin: python -m {module} -->"
-    before, _, rest = text.partition(begin)
-    _, end, after = rest.partition(END)
-    if not end:
-        raise ValueError(f"the document has no lines {begin!r} and {END!r}")
-    return f"{before}{begin}\n\n{part}\n\n{END}{after}"
+    begin = rf"<!-- begin: python -m {re.escape(module)}(?P<arguments>(?: [^\n]*)?) -->"
+
+    def replaced(block: re.Match[str]) -> str:
+        mark = block[0].partition("\n")[0]
+        return f"{mark}\n\n{part(shlex.split(block['arguments']))}\n\n{END}"
+
+    written, count = re.subn(rf"{begin}\n.*?{END}", replaced, text, flags=re.DOTALL)
+    if not count:
+        raise ValueError(f"the document has no lines '<!-- begin: python -m {module} -->' and {END!r}")
+    return written

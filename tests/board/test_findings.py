@@ -18,6 +18,9 @@ Grids [cost](kernels.md) nothing; see [the paper](https://example.org/a?b=1&c=2)
 |---|---|
 | four bits | 99 % |
 
+<!-- begin: python -m some.module kept a/b/c -->
+<!-- end -->
+
 <script>alert(1)</script> [x](javascript:alert(1))
 """
 
@@ -47,6 +50,7 @@ def test_html_and_scripts_are_text(results: Path) -> None:
     body = written(results, TEXT).body
     assert "<script" not in body
     assert "&lt;script&gt;" in body
+    assert "some.module" not in body, "marks of generated tables aren't for readers"
     assert 'href="javascript' not in body
 
 

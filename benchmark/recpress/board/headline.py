@@ -55,7 +55,7 @@ def _chosen(rows: pd.DataFrame) -> Iterator[tuple[int, pd.DataFrame]]:
 
 def written(page: str, results: Path) -> str:
     """Return a page with the table of a results folder between its marks."""
-    return generated(page, "recpress.board.headline", markdown(results))
+    return generated(page, "recpress.board.headline", lambda _: markdown(results))
 
 
 if __name__ == "__main__":

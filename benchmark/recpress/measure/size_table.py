@@ -119,7 +119,7 @@ def markdown(table: Iterator[Row]) -> str:
 
 def written(page: str, table: Iterator[Row]) -> str:
     """Return a page with a table between its marks."""
-    return generated(page, "recpress.measure.size_table", markdown(table))
+    return generated(page, "recpress.measure.size_table", lambda _: markdown(table))
 
 
 def main() -> None:

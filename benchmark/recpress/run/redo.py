@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,7 @@ from recpress.data import load
 from recpress.data.dataset import Dataset
 from recpress.errors import UserError
 from recpress.evaluate import evaluable, store
-from recpress.record import Record, Status
+from recpress.record import Record
 from recpress.run import plan, worker
 from recpress.run.attest import attest
 from recpress.run.engine import write_machine
@@ -22,8 +22,8 @@ from recpress.run.quality import assess, score, score_lists
 from recpress.run.suite import Cell, cell_of_command
 
 
-def cells_of(records: Iterable[Record], statuses: Sequence[Status]) -> list[Cell]:
-    """Return the cells whose records have one of these statuses.
+def cells_of(records: Iterable[Record]) -> list[Cell]:
+    """Return the cells that left these records.
 
     Raises
     ------
@@ -32,11 +32,10 @@ def cells_of(records: Iterable[Record], statuses: Sequence[Status]) -> list[Cell
     """
     cells = []
     for made in records:
-        if made.status in statuses:
-            try:
-                cells.append(cell_of_command(made.provenance.command))
-            except ValueError as error:
-                raise UserError(f"A record of {made.identity.method} can't be run again: {error}.") from error
+        try:
+            cells.append(cell_of_command(made.provenance.command))
+        except ValueError as error:
+            raise UserError(f"A record of {made.identity.method} can't be run again: {error}.") from error
     return cells
 
 
@@ -61,7 +60,7 @@ def rescore(results: Path, told: Callable[[Record, str | None], None]) -> None:
         if earlier.quality is None:
             continue
         try:
-            (planned,) = plan.make(cells_of([earlier], [earlier.status]))
+            (planned,) = plan.make(cells_of([earlier]))
             name = planned.cell.dataset
             loaded = loaded if name in loaded else {name: load(name)}
             made = _rescored(earlier, planned, loaded[name])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,8 @@ FILE = "findings.md"
 # A piece of code that starts so is the address of a view of the overview.
 VIEW = "#dataset="
 WEB = ("https://", "http://", "#")
+# Lines around generated tables (`recpress.documents`).
+MARK = re.compile(r"^<!-- (begin: .*|end) -->$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -27,8 +30,8 @@ class Findings:
 def read(results: Path) -> Findings | None:
     """Return the findings of a results folder, or None where it has none.
 
-    HTML in the file is shown, not used. Addresses of views become links to them; links to other files, which the site
-    doesn't have, become their words.
+    HTML in the file is shown, not used; the marks of generated tables are left out. Addresses of views become links to
+    them; links to other files, which the site doesn't have, become their words.
     """
     path = results / FILE
     if not path.is_file():
@@ -36,7 +39,7 @@ def read(results: Path) -> Findings | None:
     markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
     markdown.add_render_rule("table_open", lambda *_: '<div class="scroll" tabindex="0"><table class="board">\n')
     markdown.add_render_rule("table_close", lambda *_: "</table></div>\n")
-    tokens = markdown.parse(path.read_text(encoding="utf-8"))
+    tokens = markdown.parse(MARK.sub("", path.read_text(encoding="utf-8")))
     title = "Findings"
     if [each.type for each in tokens[:3]] == ["heading_open", "inline", "heading_close"] and tokens[0].tag == "h1":
         title, tokens = tokens[1].content, tokens[3:]

@@ -1,0 +1,96 @@
+"""Tables of findings: one figure of some runs over the data sets, from the committed records.
+
+A table stands between ``<!-- begin: python -m recpress.board.across FIGURE BACKBONE/METHOD/SETTING… -->`` and
+``<!-- end -->``, a run's name as `recpress compare` has it. ``python -m recpress.board.across`` writes all of them
+anew, and with a figure and runs it prints one.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+import pandas as pd
+from tabulate import tabulate
+
+from recpress.board.collect import collect
+from recpress.board.columns import COLUMNS
+from recpress.board.tables import aggregate, frame, texts
+from recpress.documents import generated
+from recpress.errors import UserError, unknown
+from recpress.paths import checkout_root
+
+DOCUMENT = Path("benchmark") / "docs" / "findings.md"
+
+
+@cache
+def rows_of(results: Path) -> pd.DataFrame:
+    """Return the rows that ended well, with their names in the column ``run``."""
+    rows = aggregate(frame(run.record for run in collect(results).runs))
+    rows = rows[rows["status"] == "ok"]
+    return rows.assign(run=rows["backbone"] + "/" + rows["method"] + "/" + rows["setting"].str.replace("/", "-"))
+
+
+def markdown(results: Path, arguments: Sequence[str]) -> str:
+    """Return a table: a line a run, a column a data set, from the smallest fp32 tables to the largest.
+
+    Parameters
+    ----------
+    results : Path
+    arguments : sequence of str
+        The key of a figure (`recpress.board.columns`), then runs.
+
+    Raises
+    ------
+    UserError
+        When there is no such figure, or no data set has a run of one of the names.
+    """
+    figure, *names = arguments
+    if figure not in COLUMNS or COLUMNS[figure].decimals is None:
+        raise unknown("figure", figure, [key for key, column in COLUMNS.items() if column.decimals is not None])
+    rows = rows_of(results)
+    for name in names:
+        if name not in set(rows["run"]):
+            raise unknown("run", name, rows["run"])
+    fp32 = (rows["mb"] * rows["smaller"]).groupby(rows["dataset"]).median()
+    rows = rows[rows["run"].isin(names)]
+    counts = rows["dataset"].value_counts()
+    # One run alone is beside nothing.
+    datasets = sorted(counts[counts >= min(2, len(names))].index, key=fp32.__getitem__)
+    _, cells = texts(rows, (), (figure,))
+    told = {key: cell for key, (cell, *_) in zip(zip(rows["run"], rows["dataset"], strict=True), cells, strict=True)}
+    apart = len({name.split("/")[0] for name in names}) > 1
+    lines = [[_label(name, apart), *(told.get((name, each), "–") for each in datasets)] for name in names]
+    align = ("left", *["right"] * len(datasets))
+    headings = [COLUMNS[figure].heading, *datasets]
+    return tabulate(lines, headings, tablefmt="pipe", disable_numparse=True, colalign=align)
+
+
+def _label(name: str, apart: bool) -> str:
+    backbone, method, setting = name.split("/")
+    budget = re.sub(r"^1-(?=\d+$)", "1/", setting)
+    return " ".join([*([backbone] if apart else []), method, *([] if setting == "default" else [budget])])
+
+
+def written(page: str, results: Path) -> str:
+    """Return a page with its tables from a results folder."""
+    return generated(page, "recpress.board.across", lambda arguments: markdown(results, arguments))
+
+
+def main() -> None:
+    """Write the tables of findings, or print one."""
+    root = checkout_root()
+    if root is None:
+        raise UserError("findings belong to a checkout, and there is none.")
+    if len(sys.argv) > 1:
+        print(markdown(root / "results", sys.argv[1:]))
+        return
+    page = root / DOCUMENT
+    page.write_text(written(page.read_text(encoding="utf-8"), root / "results"), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
