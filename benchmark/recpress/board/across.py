@@ -7,7 +7,6 @@ anew, and with a figure and runs it prints one.
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Sequence
 from functools import cache
@@ -52,9 +51,10 @@ def markdown(results: Path, arguments: Sequence[str]) -> str:
     if figure not in COLUMNS or COLUMNS[figure].decimals is None:
         raise unknown("figure", figure, [key for key, column in COLUMNS.items() if column.decimals is not None])
     rows = rows_of(results)
+    settings = dict(zip(rows["run"], rows["setting"], strict=True))
     for name in names:
-        if name not in set(rows["run"]):
-            raise unknown("run", name, rows["run"])
+        if name not in settings:
+            raise unknown("run", name, settings)
     fp32 = (rows["mb"] * rows["smaller"]).groupby(rows["dataset"]).median()
     rows = rows[rows["run"].isin(names)]
     counts = rows["dataset"].value_counts()
@@ -63,16 +63,17 @@ def markdown(results: Path, arguments: Sequence[str]) -> str:
     _, cells = texts(rows, (), (figure,))
     told = {key: cell for key, (cell, *_) in zip(zip(rows["run"], rows["dataset"], strict=True), cells, strict=True)}
     apart = len({name.split("/")[0] for name in names}) > 1
-    lines = [[_label(name, apart), *(told.get((name, each), "–") for each in datasets)] for name in names]
+    lines = [
+        [_label(name, settings[name], apart), *(told.get((name, each), "–") for each in datasets)] for name in names
+    ]
     align = ("left", *["right"] * len(datasets))
     headings = [COLUMNS[figure].heading, *datasets]
     return tabulate(lines, headings, tablefmt="pipe", disable_numparse=True, colalign=align)
 
 
-def _label(name: str, apart: bool) -> str:
-    backbone, method, setting = name.split("/")
-    budget = re.sub(r"^1-(?=\d+$)", "1/", setting)
-    return " ".join([*([backbone] if apart else []), method, *([] if setting == "default" else [budget])])
+def _label(name: str, setting: str, apart: bool) -> str:
+    backbone, method, _ = name.split("/")
+    return " ".join([*([backbone] if apart else []), method, *([] if setting == "default" else [setting])])
 
 
 def written(page: str, results: Path) -> str:
