@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -129,12 +130,18 @@ def test_a_killed_stage_is_a_record_and_the_others_go_on(checkout, suite, whole,
     assert "SIGKILL" in (made.reason or "")
 
 
+@pytest.mark.parametrize("everyone", [False, True], ids=["program", "everyone"])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_stops_a_run_cleanly(checkout, suite, whole, tmp_path, number) -> None:
+def test_a_signal_stops_a_run_cleanly(checkout, suite, whole, tmp_path, number, everyone) -> None:
     never = '[[methods]]\nname = "faulty"\nparams = [{ fault = "hangs" }]\n'  # so that there is something to stop
     (checkout.root / "endless.toml").write_text((checkout.root / suite).read_text() + never)
     process = checkout.start("run", "--suite", "endless.toml", "--results", str(tmp_path), "--jobs", "2")
     wait_for_record(tmp_path, process)
+    # A batch system sends it to all processes of a job; here the program is the last to get it.
+    for each in processes_of(checkout.root) if everyone else []:
+        if each.pid != process.pid:
+            with suppress(psutil.NoSuchProcess):
+                each.send_signal(number)
     process.send_signal(number)
     said, _ = process.communicate(timeout=60)
     assert process.returncode == 128 + number, said

@@ -43,6 +43,9 @@ LARGEST_REASON = 400
 LARGEST_LOG = 100_000
 # How often a process is looked at, in seconds.
 TICK = 0.5
+# How long after a process has ended without an answer the run may still be told to stop, in seconds: a signal to the
+# whole group, as batch systems send it, reaches the stages and the server too, in any order.
+GRACE = 1.0
 # A result that is an array comes as this file.
 ARRAY = "result.npy"
 
@@ -254,6 +257,8 @@ def _run(
         answered = True
         return answer
     except (EOFError, ConnectionResetError):
+        if allowance.stop.wait(GRACE):
+            raise Stopped from None
         process.join()
         raise WorkFailed("failed", _how_it_ended(process.exitcode or 0)) from None
     finally:
