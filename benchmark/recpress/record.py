@@ -208,9 +208,14 @@ def relative_path(identity: Identity) -> Path:
     return path_of(identity.dataset, identity.backbone, identity.method, identity.setting, identity.seed)
 
 
+def in_a_name(setting: str) -> str:
+    """Return a setting as the names of files and runs hold it: 1-4 for the budget 1/4."""
+    return setting.replace("/", "-")
+
+
 def path_of(dataset: str, backbone: str, method: str, setting: str, seed: int) -> Path:
     """Return where the record of such a run lies in a results folder."""
-    return Path("records") / dataset / backbone / method / f"{setting.replace('/', '-')}.seed{seed}.json"
+    return Path("records") / dataset / backbone / method / f"{in_a_name(setting)}.seed{seed}.json"
 
 
 def write(results: Path, record: Record) -> Path:

@@ -267,7 +267,7 @@ def repeated(of: Record, sha256: str, **update: object) -> Attestation:
 
 def put(results: Path, made: Attestation) -> Path:
     """Write an attestation where it belongs."""
-    path = results / place(made)
+    path = results / place(made.record, made.event, made.machine)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(made.model_dump_json(), encoding="utf-8")
     return path

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -74,8 +76,12 @@ def assert_all_gone(root: Path, seconds: float = 20) -> None:
 
 
 def wait_for_record(results: Path, process: subprocess.Popen[str]) -> None:
+    wait_for(lambda: list(results.glob("records/**/*.json")), process)
+
+
+def wait_for(found: Callable[[], list[Path]], process: subprocess.Popen[str]) -> None:
     deadline = time.monotonic() + 120
-    while not list(results.rglob("records/**/*.json")):
+    while not found():
         assert process.poll() is None
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -149,6 +155,24 @@ def test_a_signal_stops_a_run_cleanly(checkout, suite, whole, tmp_path, number, 
     assert_all_gone(checkout.root)
     assert not checkout.leftovers()
     assert {name: whole[name] for name in figures(tmp_path)} == figures(tmp_path) != {}
+
+
+def test_a_stopped_rerun_goes_on_where_it_was(checkout, suite, whole, tmp_path) -> None:
+    results = tmp_path / "results"
+    shutil.copytree(checkout.root / "whole", results)
+    words = ("rerun", "--sample", str(CELLS), "--results", str(results))
+    process = checkout.start(*words)
+    wait_for(lambda: list(results.glob("attestations/**/*.json")), process)
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=60)
+    assert_all_gone(checkout.root)
+    assert not checkout.leftovers()
+    before = {path: path.read_bytes() for path in results.glob("attestations/**/*.json")}
+    said = checkout.recpress(*words)
+    assert f"{CELLS} cells, {len(before)} done, {CELLS - len(before)} to run" in said
+    assert f"{CELLS} of {CELLS} agree" in said
+    assert {path: path.read_bytes() for path in before} == before
+    assert figures(results) == whole
 
 
 def test_two_runs_on_one_folder_share_the_work(checkout, suite, whole, tmp_path) -> None:

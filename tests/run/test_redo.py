@@ -99,6 +99,10 @@ def test_drawn_cells_run_again_and_what_differs_is_said(checkout, results) -> No
     (repeated,) = (each for each in standing_of(results, path).repetitions if each.attestation.event == "rerun")
     assert repeated.attestation.trained
     assert standing_of(results, path).tier == "re-run"
+    for again, todo in (((), 0), (("--reuse-backbones",), 0), (("--reuse-backbones", "--force"), 1), ((), 1)):
+        said = checkout.recpress(*words, *again)
+        assert f"1 cells, {1 - todo} done, {todo} to run" in said
+        assert "1 of 1 agree" in said
     raw = json.loads(right)
     raw["quality"]["metrics"]["ndcg@20"] += 1e-12
     raw["bytes"]["file"] += 1

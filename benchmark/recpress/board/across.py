@@ -21,6 +21,7 @@ from recpress.board.tables import aggregate, frame, texts
 from recpress.documents import generated
 from recpress.errors import UserError, unknown
 from recpress.paths import checkout_root
+from recpress.record import in_a_name
 
 DOCUMENT = Path("benchmark") / "docs" / "findings.md"
 
@@ -30,7 +31,7 @@ def rows_of(results: Path) -> pd.DataFrame:
     """Return the rows that ended well, with their names in the column ``run``."""
     rows = aggregate(frame(run.record for run in collect(results).runs))
     rows = rows[rows["status"] == "ok"]
-    return rows.assign(run=rows["backbone"] + "/" + rows["method"] + "/" + rows["setting"].str.replace("/", "-"))
+    return rows.assign(run=rows["backbone"] + "/" + rows["method"] + "/" + rows["setting"].map(in_a_name))
 
 
 def markdown(results: Path, arguments: Sequence[str]) -> str:

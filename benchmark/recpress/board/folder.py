@@ -109,7 +109,7 @@ def _adds_up(run: Run, found: Collection) -> str | None:
 def _attested(folder: Folder) -> Iterator[Finding]:
     runs = {run.file for run in folder.found.runs}
     for each in folder.found.attestations:
-        file = attest.place(each).as_posix()
+        file = attest.place(each.record, each.event, each.machine).as_posix()
         if each.record not in runs:
             yield Finding(file, "attested", f"it speaks of {each.record}, which isn't here: remove it.")
         elif each.machine not in folder.found.machines:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -15,6 +15,7 @@ import click
 from recpress.errors import UserError
 
 if TYPE_CHECKING:
+    from recpress.record import Record
     from recpress.run.identity import Planned
 
 F = TypeVar("F", bound=Callable[..., object])
@@ -58,8 +59,9 @@ def launch(
     done: int = 0,
     force: bool = False,
     retry_failed: bool = False,
+    finished: Callable[[Planned, Record], None] = lambda planned, made: None,
 ) -> None:
-    """Run cells, show how it goes, and say how it ended.
+    """Run cells, show how it goes, and say how it ended; `finished` is told of each with its record.
 
     Raises
     ------
@@ -84,10 +86,16 @@ def launch(
     memory = None if running.memory_gb is None else int(running.memory_gb * 1e9)
     options = Options(running.jobs, memory, running.timeout, force, retry_failed)
     with watcher(todo, results, done, as_json=running.json_log) as shown, _stopped_by_signals():
+
+        def ended(planned: Planned, made: Record) -> None:
+            finished(planned, made)
+            shown.watcher.finished(planned, made)
+
+        told = replace(shown.watcher, finished=ended)
         if running.engine == "ray":
-            ray_engine.run(todo, results, shown.watcher, options, running.address)
+            ray_engine.run(todo, results, told, options, running.address)
         else:
-            engine.run(todo, results, shown.watcher, options)
+            engine.run(todo, results, told, options)
     if shown.went_wrong:
         raise SystemExit(1)
 

@@ -5,12 +5,16 @@ from __future__ import annotations
 import tempfile
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from tabulate import tabulate
 
 from recpress.cli.launch import Running, launch, running_options
+
+if TYPE_CHECKING:
+    from recpress.record import Record
+    from recpress.run.identity import Planned
 
 
 @click.command("rerun")
@@ -18,14 +22,17 @@ from recpress.cli.launch import Running, launch, running_options
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the draw.")
 @click.option("--results", type=click.Path(path_type=Path), default="results", show_default=True, help="Folder.")
 @click.option("--reuse-backbones", is_flag=True, help="Take trained backbones from the cache; else train them anew.")
+@click.option("--force", is_flag=True, help="Also those that this machine has run again before, by the same code.")
 @click.option("--dry-run", is_flag=True, help="Print the draw and run nothing.")
 @running_options
-def command(sample: int, seed: int, results: Path, reuse_backbones: bool, dry_run: bool, **running: Any) -> None:
+def command(
+    sample: int, seed: int, results: Path, reuse_backbones: bool, force: bool, dry_run: bool, **running: Any
+) -> None:
     """Run randomly drawn cells again, from training on, and compare: nothing in their records changes.
 
-    Quality and bytes must be equal to the last digit, and the intervals of the ratios to fp32 must meet. What was found
-    is written to attestations/ in the results folder, also where it differs: the tiers of the board rest on it. Ends
-    with 1 if something differs.
+    Quality and bytes must be equal to the last digit, and the intervals of the ratios to fp32 must meet. What is found
+    of each is written to attestations/ in the results folder as it ends, also where it differs: the tiers of the board
+    rest on it, and the same command goes on where it was stopped. Ends with 1 if something differs.
 
     \b
     Examples:
@@ -45,25 +52,31 @@ def command(sample: int, seed: int, results: Path, reuse_backbones: bool, dry_ru
     from recpress.run.plan import make
 
     said = f"recpress rerun --sample {sample} --seed {seed}" + (" --reuse-backbones" if reuse_backbones else "")
-    with tempfile.TemporaryDirectory(prefix="recpress-rerun-") as name:
-        again = Path(name)
-        with nullcontext() if reuse_backbones else rerun.empty_cache():
-            try:
-                launch(make([cell for _, cell in drawn]), again, Running(**running), force=True)
-            except SystemExit as ended:
-                if ended.code != 1:  # 1: a cell failed, which is a finding like others.
-                    raise
-        write_machine(results)
-        lines = []
-        for made, new in rerun.found(drawn, again):
-            path = attest(results, "rerun", made, new, said, trained=not reuse_backbones)
-            who, differs = made.identity, differences(made, read(results, path))
-            lines.append(
-                (
-                    f"{who.dataset} {who.backbone} {who.method} {who.setting} seed {who.seed}",
-                    "; ".join(differs[:4]) + (f"; and {len(differs) - 4} more" if len(differs) > 4 else "") or "agrees",
-                )
-            )
+    planned = make([cell for _, cell in drawn])
+    of = {each.id: made for each, (made, _) in zip(planned, drawn, strict=True)}
+    found: dict[str, Path] = {}
+    if not force:
+        for each in planned:
+            if path := rerun.repetition(results, of[each.id], each, trained=not reuse_backbones):
+                found[each.id] = path
+
+    def finished(ran: Planned, again: Record) -> None:
+        found[ran.id] = attest(results, "rerun", of[ran.id], again, said, trained=not reuse_backbones)
+
+    todo = [each for each in planned if each.id not in found]
+    write_machine(results)
+    cache = nullcontext() if reuse_backbones else rerun.empty_cache()
+    with tempfile.TemporaryDirectory(prefix="recpress-rerun-") as name, cache:
+        try:
+            launch(todo, Path(name), Running(**running), done=len(found), force=True, finished=finished)
+        except SystemExit as ended:
+            if ended.code != 1:  # 1: a cell failed, which is a finding like others.
+                raise
+    lines = []
+    for each in planned:
+        differs = differences(of[each.id], read(results, found[each.id]))
+        rest = f"; and {len(differs) - 4} more" if len(differs) > 4 else ""
+        lines.append((each.cell.label, "; ".join(differs[:4]) + rest or "agrees"))
     click.echo(tabulate(lines, headers=("Cell", "Run again"), disable_numparse=True))
     agree = sum(verdict == "agrees" for _, verdict in lines)
     click.echo(f"{agree} of {len(lines)} agree; {results / 'attestations'} holds what was found.")

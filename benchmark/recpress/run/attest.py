@@ -52,10 +52,10 @@ class Attestation(Part):
     latency: dict[Scenario, Ratio] = Field({}, description="Of a rerun.")
 
 
-def place(attestation: Attestation) -> Path:
+def place(record: str, event: Event, machine: str) -> Path:
     """Return where an attestation lies in a results folder: one a cell, event and machine; a later one replaces it."""
-    cell = Path(attestation.record).relative_to("records").with_suffix("")
-    return Path(FOLDER) / cell / f"{attestation.event}-{attestation.machine}.json"
+    cell = Path(record).relative_to("records").with_suffix("")
+    return Path(FOLDER) / cell / f"{event}-{machine}.json"
 
 
 def attest(results: Path, event: Event, of: Record, found: Record, command: str, *, trained: bool = False) -> Path:
@@ -73,6 +73,11 @@ def attest(results: Path, event: Event, of: Record, found: Record, command: str,
         That repeated it.
     trained : bool
         Whether the backbone was trained anew.
+
+    Raises
+    ------
+    UserError
+        When the disk is full, or the folder can't be written.
     """
     from recpress.measure.machine import fingerprint
     from recpress.measure.provenance import git_state
@@ -94,8 +99,11 @@ def attest(results: Path, event: Event, of: Record, found: Record, command: str,
         bytes=found.bytes.file if found.bytes and again else None,
         latency={each.scenario: _ratio(each) for each in found.latency} if again else {},
     )
-    path = results / place(made)
-    write_atomic(path, json.dumps(made.model_dump(mode="json"), indent=1, sort_keys=True) + "\n")
+    path = results / place(made.record, event, made.machine)
+    try:
+        write_atomic(path, json.dumps(made.model_dump(mode="json"), indent=1, sort_keys=True) + "\n")
+    except OSError as error:
+        raise UserError(f"{path} can't be written: {error.strerror}.") from error
     return path
 
 
@@ -113,8 +121,9 @@ def read(results: Path, path: Path) -> Attestation:
     """
     try:
         made = Attestation.model_validate_json(path.read_bytes())
-        if results / place(made) != path:
-            raise ValueError(f"it belongs at {place(made)}")
+        belongs = place(made.record, made.event, made.machine)
+        if results / belongs != path:
+            raise ValueError(f"it belongs at {belongs}")
     except ValidationError as error:
         raise UserError(validation_message(error)) from error
     except (ValueError, RecursionError, OSError) as error:

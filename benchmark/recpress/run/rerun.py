@@ -5,14 +5,18 @@ from __future__ import annotations
 import os
 import random
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from recpress import record
 from recpress.errors import UserError
+from recpress.hashing import sha256_file
+from recpress.measure.machine import fingerprint
 from recpress.paths import cache_dir
 from recpress.record import Record
+from recpress.run.attest import place, read
+from recpress.run.identity import Planned
 from recpress.run.suite import Cell, cell_of_command
 
 # What a cache holds of raw data: reading it again would only ask the network for the same checked bytes.
@@ -65,16 +69,27 @@ def empty_cache() -> Iterator[None]:
                 os.environ["RECPRESS_CACHE"] = before
 
 
-def found(drawn: Sequence[tuple[Record, Cell]], results: Path) -> Iterator[tuple[Record, Record]]:
-    """Return each drawn record with what running it again left in another folder.
+def repetition(results: Path, made: Record, planned: Planned, *, trained: bool) -> Path | None:
+    """Return where it lies what this machine found when it ran a record again before.
 
-    Raises
-    ------
-    UserError
-        When a cell left nothing.
+    Parameters
+    ----------
+    results : Path
+        The record's folder.
+    made : Record
+    planned : Planned
+        Its cell, with the identity that the present code gives it.
+    trained : bool
+        Whether the backbone must have been trained anew, too.
+
+    Returns
+    -------
+    Path or None
+        Of an attestation; None where it hasn't, or where the record or the code has changed since.
     """
-    for made, cell in drawn:
-        path = results / record.relative_path(made.identity)
-        if not path.is_file():
-            raise UserError(f"{cell.label} left no record: its run was stopped. Start again with the same seed.")
-        yield made, record.read(path)
+    file = record.relative_path(made.identity)
+    path = results / place(file.as_posix(), "rerun", fingerprint().fingerprint)
+    if planned.id != made.identity.cell or not path.is_file():
+        return None
+    found = read(results, path)
+    return path if found.sha256 == sha256_file(results / file) and found.trained >= trained else None

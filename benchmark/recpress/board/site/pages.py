@@ -18,6 +18,7 @@ from recpress.board.pareto import front
 from recpress.board.tables import sort, texts
 from recpress.data.card import dataset_card
 from recpress.errors import UserError
+from recpress.record import in_a_name
 
 Context = dict[str, Any]
 
@@ -30,8 +31,7 @@ GLOSSARY = [column for column in (*TEXT, *NUMBERS) if column.key != "reason"]
 
 def run_link(row: Mapping[Hashable, Any], root: str) -> str:
     """Return the link to a setting's page."""
-    setting = str(row["setting"]).replace("/", "-")
-    words = (row["dataset"], row["backbone"], row["method"], setting)
+    words = (row["dataset"], row["backbone"], row["method"], in_a_name(str(row["setting"])))
     return f"{root}run.html#run=" + "/".join(quote(str(word), safe="") for word in words)
 
 
