@@ -77,7 +77,7 @@ TIERS: Final = {
     "sums and medians are those of its own ledger and raw times.",
     "re-scored": "Every metric was computed again from the lists that were served, and is the same.",
     "re-run": "Run again by the maintainers on the same machine: quality and bytes are the same to the last digit, and "
-    "the intervals of the ratios to fp32 meet.",
+    "the intervals of the ratios to fp32 meet, widened by what lies between two runs there.",
     "re-run elsewhere": "Run again on another machine: quality and bytes are the same to the last digit.",
 }
 SELF_REPORTED: Final = next(iter(TIERS))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from recpress.board.collect import Collection, Run
 from recpress.board.columns import SELF_REPORTED, TIERS
 from recpress.board.folder import of_records
-from recpress.run.attest import Attestation, differences
+from recpress.run.attest import Attestation, Spread, between_runs, differences
 
 
 @dataclass(frozen=True)
@@ -38,12 +38,13 @@ def standings(found: Collection) -> dict[str, Standing]:
     told: dict[str, list[Attestation]] = defaultdict(list)
     for each in found.attestations:
         told[each.record].append(each)
-    return {run.id: _standing(run, told[run.file], run.file in faulty) for run in found.runs}
+    spread = between_runs(run.record for run in found.runs)
+    return {run.id: _standing(run, told[run.file], run.file in faulty, spread) for run in found.runs}
 
 
-def _standing(run: Run, told: Sequence[Attestation], faulty: bool) -> Standing:
+def _standing(run: Run, told: Sequence[Attestation], faulty: bool, spread: Spread) -> Standing:
     current = [each for each in told if each.sha256 == run.sha256]
-    repetitions = tuple(Repetition(each, tuple(differences(run.record, each))) for each in current)
+    repetitions = tuple(Repetition(each, tuple(differences(run.record, each, spread))) for each in current)
     earned = [_earned(run, each.attestation) for each in repetitions if not each.differs]
     tier = SELF_REPORTED if faulty else max(["checked in CI", *earned], key=list(TIERS).index)
     return Standing(tier, repetitions)

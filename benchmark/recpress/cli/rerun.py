@@ -30,15 +30,17 @@ def command(
 ) -> None:
     """Run randomly drawn cells again, from training on, and compare: nothing in their records changes.
 
-    Quality and bytes must be equal to the last digit, and the intervals of the ratios to fp32 must meet. What is found
-    of each is written to attestations/ in the results folder as it ends, also where it differs: the tiers of the board
-    rest on it, and the same command goes on where it was stopped. Ends with 1 if something differs.
+    Quality and bytes must be equal to the last digit, and the intervals of the ratios to fp32 must meet, widened by how
+    far runs with several seeds lie apart on this machine. What is found of each is written to attestations/ in the
+    results folder as it ends, also where it differs: the tiers of the board rest on it, and the same command goes on
+    where it was stopped. Ends with 1 if something differs.
 
     \b
     Examples:
       recpress rerun --sample 20 --seed 7
       recpress rerun --sample 3 --dry-run
     """
+    from recpress.record import read_all
     from recpress.run import rerun
 
     drawn = rerun.draw(results, sample, seed)
@@ -47,7 +49,7 @@ def command(
         click.echo(f"  {cell.label}")
     if dry_run:
         return
-    from recpress.run.attest import attest, differences, read
+    from recpress.run.attest import attest, between_runs, differences, read
     from recpress.run.engine import write_machine
     from recpress.run.plan import make
 
@@ -72,9 +74,9 @@ def command(
         except SystemExit as ended:
             if ended.code != 1:  # 1: a cell failed, which is a finding like others.
                 raise
-    lines = []
+    lines, spread = [], between_runs(read_all(results))
     for each in planned:
-        differs = differences(of[each.id], read(results, found[each.id]))
+        differs = differences(of[each.id], read(results, found[each.id]), spread)
         rest = f"; and {len(differs) - 4} more" if len(differs) > 4 else ""
         lines.append((each.cell.label, "; ".join(differs[:4]) + rest or "agrees"))
     click.echo(tabulate(lines, headers=("Cell", "Run again"), disable_numparse=True))

@@ -7,8 +7,12 @@ got; whether they agree is judged by whoever reads both, and never taken from th
 from __future__ import annotations
 
 import json
+from collections import defaultdict
+from collections.abc import Iterable
 from datetime import UTC, datetime
+from math import exp, hypot, log, sqrt
 from pathlib import Path
+from statistics import variance
 from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError
@@ -21,7 +25,13 @@ from recpress.record import Finite, Latency, Part, Record, Scenario, Status, rel
 
 FOLDER = "attestations"
 Event = Literal["rescored", "rerun"]
+# Half of a 95 % interval, in standard deviations.
+Z95 = 1.96
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,79}$")]
+
+
+# By machine and scenario; see `between_runs`.
+Spread = dict[tuple[str, str], float]
 
 
 class Ratio(Part):
@@ -131,11 +141,46 @@ def read(results: Path, path: Path) -> Attestation:
     return made
 
 
-def differences(record: Record, attestation: Attestation) -> list[str]:
+def between_runs(records: Iterable[Record]) -> Spread:
+    """Return how far a ratio to fp32 lies from itself when the same is run again on the same machine.
+
+    The interval of a ratio is of one process at one hour: it doesn't hold what memory another process is given and what
+    the neighbours of a virtual machine do at another hour. Settings that were run with several seeds do. What the seeds
+    change in the tables is in it too, so it is rather too large.
+
+    Parameters
+    ----------
+    records : iterable of Record
+
+    Returns
+    -------
+    dict
+        By machine and scenario: the standard deviation of the ratio's logarithm, pooled over settings with several
+        seeds. Timings that were disturbed are left out; a machine without such settings is absent.
+    """
+    logs: dict[tuple[str, ...], list[float]] = defaultdict(list)
+    for each in records:
+        who = each.identity
+        for timed in each.latency:
+            if timed.ratio > 0 and not timed.noisy:
+                same = (who.dataset, who.backbone, who.method, who.setting)
+                logs[each.provenance.machine, timed.scenario, *same].append(log(timed.ratio))
+    pooled: dict[tuple[str, str], list[tuple[float, int]]] = defaultdict(list)
+    for (machine, scenario, *_), repeats in logs.items():
+        if len(repeats) > 1:
+            pooled[machine, scenario].append((variance(repeats), len(repeats) - 1))
+    return {
+        key: sqrt(sum(each * free for each, free in parts) / sum(free for _, free in parts))
+        for key, parts in pooled.items()
+    }
+
+
+def differences(record: Record, attestation: Attestation, spread: Spread) -> list[str]:
     """Return in what a repetition differs from its record, each in a few words; none: it agrees.
 
     Quality must be the same to the last digit, and so must the bytes of a rerun. The interval of its ratio to fp32 must
-    meet the record's where both are of one machine and neither was disturbed: another machine may have another ratio.
+    meet the record's, both widened by what lies between two runs (`between_runs`), where both are of one machine and
+    neither was disturbed: another machine may have another ratio.
     """
     if attestation.status != record.status:
         return [f"status {record.status} → {attestation.status}"]
@@ -151,17 +196,28 @@ def differences(record: Record, attestation: Attestation) -> list[str]:
         if record.bytes and attestation.bytes != record.bytes.file:
             found.append(f"bytes {record.bytes.file:,} → {attestation.bytes or 0:,}")
         if attestation.machine == record.provenance.machine:
-            found += _apart(record, attestation)
+            found += _apart(record, attestation, spread)
     return found
 
 
-def _apart(record: Record, attestation: Attestation) -> list[str]:
+def _apart(record: Record, attestation: Attestation, spread: Spread) -> list[str]:
     found = []
     for each in record.latency:
         again = attestation.latency.get(each.scenario)
         if again is None:
             found.append(f"{each.scenario} was not timed")
-        elif not (each.noisy or again.noisy) and (again.low > each.ratio_high or again.high < each.ratio_low):
-            before = f"{each.ratio:.3f} ({each.ratio_low:.3f}–{each.ratio_high:.3f})"
-            found.append(f"{each.scenario} / fp32 {before} → {again.ratio:.3f} ({again.low:.3f}–{again.high:.3f})")
+        elif not (each.noisy or again.noisy):
+            sd = spread.get((attestation.machine, each.scenario), 0.0)
+            (low, high), (low_again, high_again) = _widened(_ratio(each), sd), _widened(again, sd)
+            if low_again > high or high_again < low:
+                before, after = f"{each.ratio:.3f} ({low:.3f}–{high:.3f})", f"({low_again:.3f}–{high_again:.3f})"
+                found.append(f"{each.scenario} / fp32 {before} → {again.ratio:.3f} {after}")
     return found
+
+
+def _widened(timed: Ratio, sd: float) -> tuple[float, float]:
+    """Return the interval of a ratio with what lies between two runs, in logarithms."""
+    if not 0 < timed.low <= timed.ratio <= timed.high:
+        return timed.low, timed.high
+    below, above = (hypot(log(each / timed.ratio), Z95 * sd) for each in (timed.low, timed.high))
+    return timed.ratio * exp(-below), timed.ratio * exp(above)

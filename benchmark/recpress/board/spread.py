@@ -1,0 +1,89 @@
+"""The table of how far ratios to fp32 lie apart from run to run, from the records of a results folder."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from itertools import combinations
+from math import log
+from pathlib import Path
+from statistics import median
+
+from tabulate import tabulate
+
+from recpress.board.collect import collect
+from recpress.documents import generated
+from recpress.errors import UserError
+from recpress.paths import checkout_root
+from recpress.record import Latency, Record
+from recpress.run.attest import Z95, between_runs
+
+DOCUMENT = Path("benchmark") / "docs" / "latency.md"
+HEADINGS = (
+    "Data set",
+    "Scenario",
+    "Settings",
+    "Within a run [%]",
+    "Between runs [%]",
+    "Pairs whose intervals meet [%]",
+)
+
+
+def markdown(results: Path) -> str:
+    """Return the table, a line a data set and scenario: standard deviations of the ratios' logarithms.
+
+    Raises
+    ------
+    UserError
+        When no setting was timed with several seeds on one machine.
+    """
+    records: dict[str, list[Record]] = defaultdict(list)
+    for run in collect(results).runs:
+        records[run.record.identity.dataset].append(run.record)
+    lines, whole = [], [each for made in records.values() for each in made]
+    for dataset, made in [*sorted(records.items()), ("all", whole)]:
+        spread = between_runs(made)
+        for scenario in ("single", "batch"):
+            repeats = [each for each in _repeats(made, scenario) if len(each) > 1]
+            sds = [sd for (_, told), sd in spread.items() if told == scenario]
+            if not repeats:
+                continue
+            if len(sds) > 1:
+                raise UserError(f"{results} has repeated timings of {len(sds)} machines: keep those of one.")
+            own = median(log(each.ratio_high / each.ratio_low) / (2 * Z95) for timed in repeats for each in timed)
+            met = [_meet(*pair) for timed in repeats for pair in combinations(timed, 2)]
+            share = sum(met) / len(met)
+            lines.append((dataset, scenario, len(repeats), *(f"{100 * each:.1f}" for each in (own, sds[0], share))))
+    if not lines:
+        raise UserError(f"{results} has no setting that was timed with several seeds.")
+    align = ("left", "left", *["right"] * 4)
+    return tabulate(lines, HEADINGS, tablefmt="pipe", disable_numparse=True, colalign=align)
+
+
+def _repeats(records: Sequence[Record], scenario: str) -> list[list[Latency]]:
+    """Return the undisturbed timings of each setting, one a seed."""
+    found: dict[tuple[str, ...], list[Latency]] = defaultdict(list)
+    for each in records:
+        who = each.identity
+        for timed in each.latency:
+            if timed.scenario == scenario and timed.ratio_low > 0 and not timed.noisy:
+                same = (each.provenance.machine, who.dataset, who.backbone, who.method, who.setting)
+                found[same].append(timed)
+    return list(found.values())
+
+
+def _meet(one: Latency, other: Latency) -> bool:
+    return one.ratio_low <= other.ratio_high and other.ratio_low <= one.ratio_high
+
+
+def written(page: str, results: Path) -> str:
+    """Return a page with its table from a results folder."""
+    return generated(page, "recpress.board.spread", lambda _: markdown(results))
+
+
+if __name__ == "__main__":
+    root = checkout_root()
+    if root is None:
+        raise SystemExit("The page on latency belongs to a checkout, and there is none.")
+    page = root / DOCUMENT
+    page.write_text(written(page.read_text(encoding="utf-8"), root / "results"), encoding="utf-8")

@@ -1,0 +1,73 @@
+"""How far ratios lie apart from run to run is told from the records, and widens what a repetition is held to."""
+
+from __future__ import annotations
+
+from math import exp, isclose, sqrt
+from pathlib import Path
+
+import pytest
+import synthetic
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recpress.board.spread import DOCUMENT, markdown, written
+from recpress.errors import UserError
+from recpress.record import Record, write
+from recpress.run.attest import Ratio, between_runs, differences
+
+ROOT = Path(__file__).resolve().parents[2]
+CELL = ("synthetic-small", "mf", "quantization", "uniform", "1/4")
+
+
+def timed(seed: int, ratio: float, *, noisy: bool = False, machine: str = synthetic.MACHINE) -> Record:
+    """A record that takes so many times as long as fp32, give or take 1 %."""
+    made = synthetic.make(*CELL, seed)
+    update = {"ratio": ratio, "ratio_low": ratio / 1.01, "ratio_high": ratio * 1.01, "noisy": noisy}
+    latency = tuple(each.model_copy(update=update) for each in made.latency)
+    provenance = made.provenance.model_copy(update={"machine": machine})
+    return made.model_copy(update={"latency": latency, "provenance": provenance})
+
+
+def test_the_page_shows_the_committed_records() -> None:
+    text = (ROOT / DOCUMENT).read_text(encoding="utf-8")
+    assert text == written(text, ROOT / "results"), "run: python -m recpress.board.spread"
+
+
+@given(st.floats(0.1, 10), st.floats(0, 0.5))
+def test_it_is_the_standard_deviation_of_the_logarithm(ratio: float, apart: float) -> None:
+    spread = between_runs([timed(0, ratio), timed(1, ratio * exp(apart))])
+    assert spread.keys() == {(synthetic.MACHINE, "single"), (synthetic.MACHINE, "batch")}
+    assert all(isclose(sd, apart / sqrt(2), abs_tol=1e-9) for sd in spread.values())
+
+
+def test_disturbed_timings_other_machines_and_single_seeds_say_nothing() -> None:
+    assert between_runs([timed(0, 0.5)]) == {}
+    assert between_runs([timed(0, 0.5), timed(1, 0.9, noisy=True)]) == {}
+    assert between_runs([timed(0, 0.5), timed(1, 0.9, machine="fedcba9876543210")]) == {}
+
+
+@pytest.mark.parametrize(("apart", "agrees"), [(1.01, True), (1.1, True), (1.5, False)])
+def test_a_repetition_is_held_to_what_lies_between_runs(apart: float, agrees: bool) -> None:
+    record = timed(0, 0.5)
+    latency = {
+        each.scenario: Ratio(ratio=apart * 0.5, low=apart * 0.499, high=apart * 0.501, noisy=False)
+        for each in record.latency
+    }
+    again = synthetic.repeated(record, "0" * 64, latency=latency)
+    assert (differences(record, again, between_runs([timed(1, 0.5), timed(2, 0.54)])) == []) is agrees
+    assert (differences(record, again, {}) == []) is (apart < 1.02)
+
+
+def test_a_table_line_is_a_data_set_and_a_scenario(tmp_path: Path) -> None:
+    write(tmp_path, timed(0, 0.5))
+    with pytest.raises(UserError, match="several seeds"):
+        markdown(tmp_path)
+    write(tmp_path, timed(1, 0.5 * exp(0.1)))
+    lines = markdown(tmp_path).splitlines()[2:]
+    cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines]
+    # An interval of 1 % to either side is 0.5 % of standard deviation.
+    assert cells == [
+        [dataset, scenario, "1", "0.5", "7.1", "0.0"]
+        for dataset in ("synthetic-small", "all")
+        for scenario in ("single", "batch")
+    ]
