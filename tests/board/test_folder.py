@@ -8,6 +8,7 @@ import synthetic
 
 from recpress.board.folder import Finding, check, tables
 from recpress.data.card import dataset_card
+from recpress.record import relative_path
 
 SETTINGS = ("1/4", "1/8")
 
@@ -67,6 +68,27 @@ def test_code_must_be_committed(folder: Path, fields: dict[str, object]) -> None
 def test_the_split_must_be_the_pinned_one(folder: Path) -> None:
     edit(record(folder), "identity", split="0" * 64)
     assert {each.check for each in check(folder)} >= {"split-pinned"}
+
+
+def test_a_machine_that_was_slowed_down_is_seen(tmp_path: Path) -> None:
+    cell = ("synthetic-small", "mf", "quantization", "uniform", "1/4")
+    made = [synthetic.make(*cell, seed) for seed in range(6)]
+    synthetic.write_folder(tmp_path, made)
+
+    def found() -> list[Finding]:
+        return [each for each in check(tmp_path) if each.check == "reference-as-usual"]
+
+    assert found() == []
+    for factor, seen in ((4, 0), (20, 2)):
+        slow = [
+            each.model_copy(update={"reference_p50_ms": factor * each.reference_p50_ms}) for each in made[0].latency
+        ]
+        synthetic.write_folder(tmp_path, [made[0].model_copy(update={"latency": tuple(slow)})])
+        assert len(found()) == seen
+    assert "20 times as long" in found()[0].fix
+    assert {each.file for each in found()} == {relative_path(made[0].identity).as_posix()}
+    synthetic.write_folder(tmp_path / "few", [*made[1:4], made[0].model_copy(update={"latency": tuple(slow)})])
+    assert not any(each.check == "reference-as-usual" for each in check(tmp_path / "few"))
 
 
 def test_tables_must_be_those_of_the_records(folder: Path) -> None:

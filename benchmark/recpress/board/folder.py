@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from statistics import median
 from typing import Any, Final
 
 import numpy as np
@@ -19,6 +21,10 @@ from recpress.schema.samples import TICK_NS, unpack
 
 CHANGES: Final = "CHANGES.md"
 TABLES: Final = "tables"
+# fp32 takes up to 3.4 times as long beside a candidate that empties the caches or whose calls are long apart.
+SLOWED: Final = 5.0
+# Timings that make a usual time.
+ENOUGH: Final = 5
 
 
 @dataclass(frozen=True)
@@ -116,6 +122,25 @@ def _attested(folder: Folder) -> Iterator[Finding]:
             yield Finding(file, "attested", f"add machines/{each.machine}.json, which the verb wrote.")
 
 
+def _usual(folder: Folder) -> Iterator[Finding]:
+    """Compare the time that fp32 took beside each candidate with what it mostly takes there.
+
+    A machine that its host slows down has the same fingerprint, and no processes of others to be seen.
+    """
+    timings: dict[tuple[object, ...], list[tuple[str, float]]] = defaultdict(list)
+    for run in folder.found.runs:
+        who, machine = run.record.identity, run.record.provenance.machine
+        for timed in run.record.latency:
+            same = (machine, who.dataset, who.backbone, timed.threads, timed.batch_size, timed.scenario)
+            timings[same].append((run.file, timed.reference_p50_ms))
+    for (*_, scenario), told in timings.items():
+        usual = median(ms for _, ms in told)
+        for file, ms in told if len(told) >= ENOUGH else []:
+            if ms > SLOWED * usual:
+                fix = f"{scenario} took fp32 {ms / usual:.0f} times as long as it mostly does there: run it again."
+                yield Finding(file, "reference-as-usual", fix)
+
+
 def _tables(folder: Folder) -> Iterator[Finding]:
     written = {file.name: file.read_text(encoding="utf-8") for file in (folder.path / TABLES).glob("*.md")}
     made = tables(folder.path)
@@ -147,6 +172,7 @@ OF_A_RECORD: Mapping[str, Callable[[Run, Collection], str | None]] = {
 OF_THE_FOLDER: Mapping[str, Callable[[Folder], Iterator[Finding]]] = {
     "readable": _readable,
     "attested": _attested,
+    "reference-as-usual": _usual,
     "tables-generated": _tables,
     "nothing-lost": _kept,
 }
