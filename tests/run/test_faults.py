@@ -65,7 +65,7 @@ def done(checkout) -> Done:
     )
     checkout.variables["RECPRESS_DATA"] = str(outside)
     said = checkout.recpress(
-        *("run", "--suite", "faults.toml", "--jobs", "2", "--timeout", "12", "--memory-gb", "1"),
+        *("run", "--suite", "faults.toml", "--jobs", "2", "--timeout", "12", "--memory-gb", "0.4"),
         *("--results", str(results)),
         code=1,
     )
