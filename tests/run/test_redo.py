@@ -119,6 +119,7 @@ def test_a_draw_is_that_of_its_seed(checkout, results) -> None:
     words = ("rerun", "--sample", "1", "--dry-run", "--results", str(results))
     assert checkout.recpress(*words, "--seed", "3") == checkout.recpress(*words, "--seed", "3")
     assert "holds 1 records" in checkout.recpress("rerun", "--sample", "9", "--results", str(results), code=2)
+    assert "holds no records" in checkout.recpress("rerun", "--results", str(results / "nowhere"), code=2)
 
 
 def test_the_cache_is_listed_verified_and_cleared(checkout, results) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
 from itertools import combinations
 from math import log
 from pathlib import Path
@@ -16,7 +15,7 @@ from recpress.documents import generated
 from recpress.errors import UserError
 from recpress.paths import checkout_root
 from recpress.record import Latency, Record
-from recpress.run.attest import Z95, between_runs
+from recpress.run.attest import Z95, between_runs, repeats
 
 DOCUMENT = Path("benchmark") / "docs" / "latency.md"
 HEADINGS = (
@@ -42,34 +41,18 @@ def markdown(results: Path) -> str:
         records[run.record.identity.dataset].append(run.record)
     lines, whole = [], [each for made in records.values() for each in made]
     for dataset, made in [*sorted(records.items()), ("all", whole)]:
-        spread = between_runs(made)
-        for scenario in ("single", "batch"):
-            repeats = [each for each in _repeats(made, scenario) if len(each) > 1]
-            sds = [sd for (_, told), sd in spread.items() if told == scenario]
-            if not repeats:
-                continue
-            if len(sds) > 1:
-                raise UserError(f"{results} has repeated timings of {len(sds)} machines: keep those of one.")
-            own = median(log(each.ratio_high / each.ratio_low) / (2 * Z95) for timed in repeats for each in timed)
-            met = [_meet(*pair) for timed in repeats for pair in combinations(timed, 2)]
-            share = sum(met) / len(met)
-            lines.append((dataset, scenario, len(repeats), *(f"{100 * each:.1f}" for each in (own, sds[0], share))))
+        spread, repeated = between_runs(made), repeats(made)
+        if len({machine for machine, _ in repeated}) > 1:
+            raise UserError(f"{results} has repeated timings of several machines: keep those of one.")
+        for (machine, scenario), settings in sorted(repeated.items(), reverse=True):
+            own = median(log(each.ratio_high / each.ratio_low) / (2 * Z95) for timed in settings for each in timed)
+            met = [_meet(*pair) for timed in settings for pair in combinations(timed, 2)]
+            shares = (own, spread[machine, scenario], sum(met) / len(met))
+            lines.append((dataset, scenario, len(settings), *(f"{100 * each:.1f}" for each in shares)))
     if not lines:
         raise UserError(f"{results} has no setting that was timed with several seeds.")
     align = ("left", "left", *["right"] * 4)
     return tabulate(lines, HEADINGS, tablefmt="pipe", disable_numparse=True, colalign=align)
-
-
-def _repeats(records: Sequence[Record], scenario: str) -> list[list[Latency]]:
-    """Return the undisturbed timings of each setting, one a seed."""
-    found: dict[tuple[str, ...], list[Latency]] = defaultdict(list)
-    for each in records:
-        who = each.identity
-        for timed in each.latency:
-            if timed.scenario == scenario and timed.ratio_low > 0 and not timed.noisy:
-                same = (each.provenance.machine, who.dataset, who.backbone, who.method, who.setting)
-                found[same].append(timed)
-    return list(found.values())
 
 
 def _meet(one: Latency, other: Latency) -> bool:

@@ -141,6 +141,22 @@ def read(results: Path, path: Path) -> Attestation:
     return made
 
 
+def repeats(records: Iterable[Record]) -> dict[tuple[str, str], list[list[Latency]]]:
+    """Return the undisturbed timings of settings that were run with several seeds, by machine and scenario."""
+    settings: dict[tuple[str, ...], list[Latency]] = defaultdict(list)
+    for each in records:
+        who = each.identity
+        for timed in each.latency:
+            if timed.ratio_low > 0 and not timed.noisy:
+                same = (who.dataset, who.backbone, who.method, who.setting)
+                settings[each.provenance.machine, timed.scenario, *same].append(timed)
+    found: dict[tuple[str, str], list[list[Latency]]] = defaultdict(list)
+    for (machine, scenario, *_), timings in settings.items():
+        if len(timings) > 1:
+            found[machine, scenario].append(timings)
+    return dict(found)
+
+
 def between_runs(records: Iterable[Record]) -> Spread:
     """Return how far a ratio to fp32 lies from itself when the same is run again on the same machine.
 
@@ -158,20 +174,12 @@ def between_runs(records: Iterable[Record]) -> Spread:
         By machine and scenario: the standard deviation of the ratio's logarithm, pooled over settings with several
         seeds. Timings that were disturbed are left out; a machine without such settings is absent.
     """
-    logs: dict[tuple[str, ...], list[float]] = defaultdict(list)
-    for each in records:
-        who = each.identity
-        for timed in each.latency:
-            if timed.ratio > 0 and not timed.noisy:
-                same = (who.dataset, who.backbone, who.method, who.setting)
-                logs[each.provenance.machine, timed.scenario, *same].append(log(timed.ratio))
-    pooled: dict[tuple[str, str], list[tuple[float, int]]] = defaultdict(list)
-    for (machine, scenario, *_), repeats in logs.items():
-        if len(repeats) > 1:
-            pooled[machine, scenario].append((variance(repeats), len(repeats) - 1))
     return {
-        key: sqrt(sum(each * free for each, free in parts) / sum(free for _, free in parts))
-        for key, parts in pooled.items()
+        key: sqrt(
+            sum(variance([log(timed.ratio) for timed in each]) * (len(each) - 1) for each in settings)
+            / sum(len(each) - 1 for each in settings)
+        )
+        for key, settings in repeats(records).items()
     }
 
 

@@ -38,6 +38,8 @@ def draw(results: Path, count: int, seed: int) -> list[tuple[Record, Cell]]:
         When there are fewer. Records that no cell of ours makes (artefacts brought from elsewhere) are not drawn.
     """
     able = [pair for made in record.read_all(results) if made.quality and (pair := _with_cell(made))]
+    if not able:
+        raise UserError(f"{results} holds no records that can be run again: name another folder with --results.")
     if not 0 < count <= len(able):
         raise UserError(f"{results} holds {len(able)} records that can be run again: draw at most so many, at least 1.")
     places = random.Random(seed).sample(range(len(able)), count)
