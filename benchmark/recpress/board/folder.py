@@ -134,8 +134,10 @@ def _usual(folder: Folder) -> Iterator[Finding]:
             same = (machine, who.dataset, who.backbone, timed.threads, timed.batch_size, timed.scenario)
             timings[same].append((run.file, timed.reference_p50_ms))
     for (*_, scenario), told in timings.items():
+        if len(told) < ENOUGH:
+            continue
         usual = median(ms for _, ms in told)
-        for file, ms in told if len(told) >= ENOUGH else []:
+        for file, ms in told:
             if ms > SLOWED * usual:
                 fix = f"{scenario} took fp32 {ms / usual:.0f} times as long as it mostly does there: run it again."
                 yield Finding(file, "reference-as-usual", fix)

@@ -15,7 +15,7 @@ from recpress.documents import generated
 from recpress.errors import UserError
 from recpress.paths import checkout_root
 from recpress.record import Latency, Record
-from recpress.run.attest import Z95, between_runs, repeats
+from recpress.run.attest import Z95, pooled, repeats
 
 DOCUMENT = Path("benchmark") / "docs" / "latency.md"
 HEADINGS = (
@@ -41,13 +41,13 @@ def markdown(results: Path) -> str:
         records[run.record.identity.dataset].append(run.record)
     lines, whole = [], [each for made in records.values() for each in made]
     for dataset, made in [*sorted(records.items()), ("all", whole)]:
-        spread, repeated = between_runs(made), repeats(made)
+        repeated = repeats(made)
         if len({machine for machine, _ in repeated}) > 1:
             raise UserError(f"{results} has repeated timings of several machines: keep those of one.")
-        for (machine, scenario), settings in sorted(repeated.items(), reverse=True):
+        for (_, scenario), settings in sorted(repeated.items(), reverse=True):
             own = median(log(each.ratio_high / each.ratio_low) / (2 * Z95) for timed in settings for each in timed)
             met = [_meet(*pair) for timed in settings for pair in combinations(timed, 2)]
-            shares = (own, spread[machine, scenario], sum(met) / len(met))
+            shares = (own, pooled(settings), sum(met) / len(met))
             lines.append((dataset, scenario, len(settings), *(f"{100 * each:.1f}" for each in shares)))
     if not lines:
         raise UserError(f"{results} has no setting that was timed with several seeds.")

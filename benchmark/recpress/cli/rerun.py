@@ -14,6 +14,7 @@ from recpress.cli.launch import Running, launch, running_options
 
 if TYPE_CHECKING:
     from recpress.record import Record
+    from recpress.run.attest import Attestation
     from recpress.run.identity import Planned
 
 
@@ -43,24 +44,25 @@ def command(
     from recpress.record import read_all
     from recpress.run import rerun
 
-    drawn = rerun.draw(results, sample, seed)
+    records = list(read_all(results))
+    drawn = rerun.draw(results, records, sample, seed)
     click.echo(f"Drawn with seed {seed}:")
     for _, cell in drawn:
         click.echo(f"  {cell.label}")
     if dry_run:
         return
-    from recpress.run.attest import attest, between_runs, differences, read
+    from recpress.run.attest import attest, between_runs, differences
     from recpress.run.engine import write_machine
     from recpress.run.plan import make
 
     said = f"recpress rerun --sample {sample} --seed {seed}" + (" --reuse-backbones" if reuse_backbones else "")
     planned = make([cell for _, cell in drawn])
     of = {each.id: made for each, (made, _) in zip(planned, drawn, strict=True)}
-    found: dict[str, Path] = {}
+    found: dict[str, Attestation] = {}
     if not force:
         for each in planned:
-            if path := rerun.repetition(results, of[each.id], each, trained=not reuse_backbones):
-                found[each.id] = path
+            if before := rerun.repetition(results, of[each.id], each, trained=not reuse_backbones):
+                found[each.id] = before
 
     def finished(ran: Planned, again: Record) -> None:
         found[ran.id] = attest(results, "rerun", of[ran.id], again, said, trained=not reuse_backbones)
@@ -74,9 +76,9 @@ def command(
         except SystemExit as ended:
             if ended.code != 1:  # 1: a cell failed, which is a finding like others.
                 raise
-    lines, spread = [], between_runs(read_all(results))
+    lines, spread = [], between_runs(records)
     for each in planned:
-        differs = differences(of[each.id], read(results, found[each.id]), spread)
+        differs = differences(of[each.id], found[each.id], spread)
         rest = f"; and {len(differs) - 4} more" if len(differs) > 4 else ""
         lines.append((each.cell.label, "; ".join(differs[:4]) + rest or "agrees"))
     click.echo(tabulate(lines, headers=("Cell", "Run again"), disable_numparse=True))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from math import exp, hypot, log, sqrt
 from pathlib import Path
@@ -68,7 +68,9 @@ def place(record: str, event: Event, machine: str) -> Path:
     return Path(FOLDER) / cell / f"{event}-{machine}.json"
 
 
-def attest(results: Path, event: Event, of: Record, found: Record, command: str, *, trained: bool = False) -> Path:
+def attest(
+    results: Path, event: Event, of: Record, found: Record, command: str, *, trained: bool = False
+) -> Attestation:
     """Write that a record of a results folder was repeated, and what was found.
 
     Parameters
@@ -114,7 +116,7 @@ def attest(results: Path, event: Event, of: Record, found: Record, command: str,
         write_atomic(path, json.dumps(made.model_dump(mode="json"), indent=1, sort_keys=True) + "\n")
     except OSError as error:
         raise UserError(f"{path} can't be written: {error.strerror}.") from error
-    return path
+    return made
 
 
 def _ratio(timed: Latency) -> Ratio:
@@ -174,13 +176,13 @@ def between_runs(records: Iterable[Record]) -> Spread:
         By machine and scenario: the standard deviation of the ratio's logarithm, pooled over settings with several
         seeds. Timings that were disturbed are left out; a machine without such settings is absent.
     """
-    return {
-        key: sqrt(
-            sum(variance([log(timed.ratio) for timed in each]) * (len(each) - 1) for each in settings)
-            / sum(len(each) - 1 for each in settings)
-        )
-        for key, settings in repeats(records).items()
-    }
+    return {key: pooled(settings) for key, settings in repeats(records).items()}
+
+
+def pooled(settings: Sequence[Sequence[Latency]]) -> float:
+    """Return the standard deviation of the ratios' logarithms within settings, each with several timings."""
+    squares = sum(variance([log(timed.ratio) for timed in each]) * (len(each) - 1) for each in settings)
+    return sqrt(squares / sum(len(each) - 1 for each in settings))
 
 
 def differences(record: Record, attestation: Attestation, spread: Spread) -> list[str]:

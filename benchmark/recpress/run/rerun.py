@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import random
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from recpress.hashing import sha256_file
 from recpress.measure.machine import fingerprint
 from recpress.paths import cache_dir
 from recpress.record import Record
-from recpress.run.attest import place, read
+from recpress.run.attest import Attestation, place, read
 from recpress.run.identity import Planned
 from recpress.run.suite import Cell, cell_of_command
 
@@ -23,8 +23,15 @@ from recpress.run.suite import Cell, cell_of_command
 RAW = ("raw", "ogb", "own")
 
 
-def draw(results: Path, count: int, seed: int) -> list[tuple[Record, Cell]]:
+def draw(results: Path, records: Sequence[Record], count: int, seed: int) -> list[tuple[Record, Cell]]:
     """Draw records that have figures, each as likely as any other; the same folder and seed give the same draw.
+
+    Parameters
+    ----------
+    results : Path
+    records : sequence of Record
+        All of the folder's, in order.
+    count, seed : int
 
     Returns
     -------
@@ -37,7 +44,7 @@ def draw(results: Path, count: int, seed: int) -> list[tuple[Record, Cell]]:
     UserError
         When there are fewer. Records that no cell of ours makes (artefacts brought from elsewhere) are not drawn.
     """
-    able = [pair for made in record.read_all(results) if made.quality and (pair := _with_cell(made))]
+    able = [pair for made in records if made.quality and (pair := _with_cell(made))]
     if not able:
         raise UserError(f"{results} holds no records that can be run again: name another folder with --results.")
     if not 0 < count <= len(able):
@@ -71,8 +78,8 @@ def empty_cache() -> Iterator[None]:
                 os.environ["RECPRESS_CACHE"] = before
 
 
-def repetition(results: Path, made: Record, planned: Planned, *, trained: bool) -> Path | None:
-    """Return where it lies what this machine found when it ran a record again before.
+def repetition(results: Path, made: Record, planned: Planned, *, trained: bool) -> Attestation | None:
+    """Return what this machine found when it ran a record again before.
 
     Parameters
     ----------
@@ -86,12 +93,12 @@ def repetition(results: Path, made: Record, planned: Planned, *, trained: bool) 
 
     Returns
     -------
-    Path or None
-        Of an attestation; None where it hasn't, or where the record or the code has changed since.
+    Attestation or None
+        None where it hasn't, or where the record or the code has changed since.
     """
     file = record.relative_path(made.identity)
     path = results / place(file.as_posix(), "rerun", fingerprint().fingerprint)
     if planned.id != made.identity.cell or not path.is_file():
         return None
     found = read(results, path)
-    return path if found.sha256 == sha256_file(results / file) and found.trained >= trained else None
+    return found if found.sha256 == sha256_file(results / file) and found.trained >= trained else None
