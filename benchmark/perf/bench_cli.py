@@ -14,3 +14,6 @@ class StartUp:
 
     def time_list_methods(self) -> None:
         subprocess.run([sys.executable, "-m", "recpress.cli", "list", "methods"], check=True, capture_output=True)
+
+    def time_doctor(self) -> None:
+        subprocess.run([sys.executable, "-m", "recpress.cli", "doctor"], check=True, capture_output=True)

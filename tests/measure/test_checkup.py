@@ -1,4 +1,4 @@
-"""The doctor: right about what is faked for it and about the machine that this runs on, and quick."""
+"""The doctor: right about what is faked for it and about the machine that this runs on, and without torch."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -96,14 +95,11 @@ def test_the_report_as_json_is_the_report() -> None:
     assert all(each["message"] for each in report["advice"])
 
 
-def test_the_doctor_takes_less_than_three_seconds_and_imports_no_torch() -> None:
+def test_the_doctor_imports_no_torch() -> None:
     script = (
         "import sys; from recpress.cli import cli; "
         "cli(['doctor'], standalone_mode=False); print('torch' in sys.modules)"
     )
-    start = time.perf_counter()
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    seconds = time.perf_counter() - start
     assert done.stdout.splitlines()[0] == f"{fingerprint().label} ({fingerprint().fingerprint})"
     assert done.stdout.splitlines()[-1] == "False"
-    assert seconds < 3

@@ -71,9 +71,9 @@ class Checkout:
         assert process.returncode == code, said
         return said
 
-    def python(self, code: str) -> str:
+    def python(self, code: str, *words: str) -> str:
         done = subprocess.run(
-            [sys.executable, "-c", code], cwd=self.root, env=self.environment, capture_output=True, text=True
+            [sys.executable, "-c", code, *words], cwd=self.root, env=self.environment, capture_output=True, text=True
         )
         assert done.returncode == 0, done.stderr
         return done.stdout

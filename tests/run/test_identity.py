@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import resource
 from pathlib import Path
 
 import pytest
@@ -126,28 +125,50 @@ def test_a_new_method_and_a_new_name_in_the_api_are_nobodys(copy, before) -> Non
     assert {name: after[name] for name in before} == before
 
 
-def test_a_thousand_finished_cells_are_recognised_in_three_seconds(copy) -> None:
-    """CPU seconds of the whole command, so that a busy machine doesn't matter."""
-    sets = ", ".join(f"{{ number = {number} }}" for number in range(1000))
-    (copy.root / "thousand.toml").write_text(
-        'title = "Thousand"\ndatasets = ["synthetic-tiny"]\nbackbones = ["mf"]\n'
-        f'timing_seconds = 0\n[[methods]]\nname = "trivial"\nparams = [{sets}]\n'
-    )
+OPENED_AND_WALKED = """
+import os, sys
+sys.dont_write_bytecode = True
+opened, walked = [], []
+sys.addaudithook(lambda event, args: event == "open" and opened.append(str(args[0])))
+from recpress.cli import cli
+from recpress.run import code
+sha256_of = code.sha256_of
+code.sha256_of = lambda roots: walked.append(roots) or sha256_of(roots)
+cli(sys.argv[1:], standalone_mode=False)
+assert "torch" not in sys.modules
+root = os.getcwd()
+print(len([name for name in opened if name.startswith(root) or not os.path.isabs(name)]), len(walked))
+"""
+
+
+def test_each_finished_cell_costs_the_reading_of_its_record_alone(copy) -> None:
+    """No code is walked and no recipe read again for it: files and walks are counted, since seconds are a machine's."""
     made = Path(__file__).parent / "historic" / "v1-first" / "ok.json"
-    copy.python(f"""
+    counted = {}
+    for cells in (10, 1000):
+        sets = ", ".join(f"{{ number = {number} }}" for number in range(cells))
+        (copy.root / "finished.toml").write_text(
+            'title = "Finished"\ndatasets = ["synthetic-tiny"]\nbackbones = ["mf"]\n'
+            f'timing_seconds = 0\n[[methods]]\nname = "trivial"\nparams = [{sets}]\n'
+        )
+        copy.python(f"""
 from pathlib import Path
 from recpress import record
 from recpress.run.plan import make
 from recpress.run.suite import expand, read_suite
 made = record.read(Path({str(made)!r}))
-for planned in make(expand(read_suite("thousand.toml"))):
+for planned in make(expand(read_suite("finished.toml"))):
     cell = planned.cell
     identity = made.identity.model_copy(update={{"cell": planned.id, "method": cell.method, "setting": cell.setting}})
     record.write(Path("results"), made.model_copy(update={{"identity": identity}}))
 """)
+        for words in ((), ("--dry-run",)):
+            *said, counts = copy.python(
+                OPENED_AND_WALKED, "run", "--suite", "finished.toml", *words, "--results", "results"
+            ).splitlines()
+            assert f"{cells} done, 0 to run" in "\n".join(said)
+            counted[cells, words] = [int(count) for count in counts.split()]
     for words in ((), ("--dry-run",)):
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        said = copy.recpress("run", "--suite", "thousand.toml", *words, "--results", "results")
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        assert "1000 done, 0 to run" in said
-        assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 3
+        opened, walked = counted[10, words]
+        assert walked > 0
+        assert counted[1000, words] == [opened + 990, walked]

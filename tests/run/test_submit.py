@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
@@ -105,7 +104,6 @@ QUARTER_OF_AN_HOUR = 900.0
 
 
 def test_a_newcomer_gets_there_by_the_printed_hints(place) -> None:
-    start = time.monotonic()
     said = place.recpress("new", "method", "clusters")
     code = place.root / "methods" / "quantization" / "clusters" / "method.py"
     text = code.read_text()
@@ -125,4 +123,3 @@ def test_a_newcomer_gets_there_by_the_printed_hints(place) -> None:
     assert "`recpress submit clusters`" in said
     assert "| clusters" in place.recpress("submit", "clusters", "--suite", "tiny.toml", timeout=QUARTER_OF_AN_HOUR)
     assert (place.root / "build" / "submissions" / "clusters" / "PULL_REQUEST.md").is_file()
-    assert time.monotonic() - start < QUARTER_OF_AN_HOUR
