@@ -79,6 +79,18 @@ def test_latency_is_worse_where_the_intervals_are_apart() -> None:
     assert [each.verdict for each in noisy if "fp32" in each.figure] == ["can't tell"] * 2
 
 
+@pytest.mark.parametrize(("apart", "found"), [(1.25, {"single / fp32", "batch / fp32"}), (1.08, set())])
+def test_latency_within_what_lies_between_runs_is_the_same(apart: float, found: set[str]) -> None:
+    """One seed, so nothing is known of this machine's runs, and the intervals of the two are far apart."""
+    (base,) = made(1)
+    narrow = tuple(
+        each.model_copy(update={"ratio_low": 0.999 * each.ratio, "ratio_high": 1.001 * each.ratio})
+        for each in base.latency
+    )
+    base = base.model_copy(update={"latency": narrow})
+    assert set(worse([slower(base, apart)], [base])) == found
+
+
 def test_a_run_that_fails_now_is_worse_and_says_why() -> None:
     base = made()
     head = [

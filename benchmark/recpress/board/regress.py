@@ -2,7 +2,7 @@
 
 Each figure has its own rule, since each has its own noise. Quality: differences of the same seeds, against their
 spread. Bytes and analytic energy: exact, they have no noise. Latency: the ratio to the interleaved fp32 reference,
-worse only where the intervals of base and head don't meet.
+worse only where the intervals of base and head, which hold what lies between two runs, don't meet.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from typing import Final, Literal
 
 from tabulate import tabulate
 
-from recpress.record import WENT_WRONG, Record
+from recpress.measure.repeats import Spread, between_runs, interval
+from recpress.record import WENT_WRONG, Latency, Record
 
 Verdict = Literal["worse", "better", "same", "can't tell"]
 Setting = tuple[str, str, str, str]
@@ -114,21 +115,29 @@ def _exact(setting: Setting, base: Sequence[Record], head: Sequence[Record]) -> 
             yield Finding(setting, figure, was, now, _verdict(now / was - 1, EXACT_FLOOR, False))
 
 
-def _latency(setting: Setting, base: Sequence[Record], head: Sequence[Record]) -> Iterable[Finding]:
+def _latency(setting: Setting, base: Sequence[Record], head: Sequence[Record], spread: Spread) -> Iterable[Finding]:
     for scenario in ("single", "batch"):
-        timed = [
-            [each for record in side for each in record.latency if each.scenario == scenario] for side in (base, head)
-        ]
+        timed = [_timed(side, scenario) for side in (base, head)]
         if not (timed[0] and timed[1]):
             continue
-        was, now = (mean(each.ratio for each in side) for side in timed)
+        was, now = (mean(each.ratio for each, _ in side) for side in timed)
         figure = f"{scenario} / fp32"
-        if any(each.noisy for each in chain(*timed)):
+        if any(each.noisy for each, _ in chain(*timed)):
             yield Finding(setting, figure, was, now, "can't tell", "others used the machine while it was timed")
             continue
-        low, high = min(each.ratio_low for each in timed[1]), max(each.ratio_high for each in timed[1])
-        apart = low > max(each.ratio_high for each in timed[0]) or high < min(each.ratio_low for each in timed[0])
+        lows, highs = zip(*(_widest(side, spread) for side in timed), strict=True)
+        apart = max(lows) > min(highs)
         yield Finding(setting, figure, was, now, _verdict(now / was - 1, 0 if apart else math.inf, False))
+
+
+def _timed(side: Sequence[Record], scenario: str) -> list[tuple[Latency, str]]:
+    """Return the timings of a scenario, and on which machine each was made."""
+    return [(each, one.provenance.machine) for one in side for each in one.latency if each.scenario == scenario]
+
+
+def _widest(timed: Sequence[tuple[Latency, str]], spread: Spread) -> tuple[float, float]:
+    lows, highs = zip(*(interval(each, machine, spread) for each, machine in timed), strict=True)
+    return min(lows), max(highs)
 
 
 def compare(base: Iterable[Record], head: Iterable[Record]) -> list[Finding]:
@@ -140,13 +149,15 @@ def compare(base: Iterable[Record], head: Iterable[Record]) -> list[Finding]:
         All figures, also those that are the same, by setting.
     """
     before, after = _by_seed(base), _by_seed(head)
+    spread = between_runs(*([each for seeds in side.values() for each in seeds.values()] for side in (before, after)))
     found: list[Finding] = []
     for setting in sorted(before.keys() & after.keys()):
         seeds = sorted(before[setting].keys() & after[setting].keys())
         if seeds:
-            sides = [[side[setting][seed] for seed in seeds] for side in (before, after)]
-            for rule in (_status, _quality, _exact, _latency):
-                found += rule(setting, *sides)
+            was, now = ([side[setting][seed] for seed in seeds] for side in (before, after))
+            for rule in (_status, _quality, _exact):
+                found += rule(setting, was, now)
+            found += _latency(setting, was, now, spread)
     return found
 
 

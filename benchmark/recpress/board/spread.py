@@ -13,9 +13,9 @@ from tabulate import tabulate
 from recpress.board.collect import collect
 from recpress.documents import generated
 from recpress.errors import UserError
+from recpress.measure.repeats import Z95, pooled, repeats
 from recpress.paths import checkout_root
 from recpress.record import Latency, Record
-from recpress.run.attest import Z95, pooled, repeats
 
 DOCUMENT = Path("benchmark") / "docs" / "latency.md"
 HEADINGS = (

@@ -12,6 +12,7 @@ from tabulate import tabulate
 
 from recpress.board.columns import COLUMNS, INTERVALS, NUMBERS, SELF_REPORTED, TEXT, TIERS, Column
 from recpress.errors import unknown
+from recpress.measure.repeats import Spread, between_runs, interval
 from recpress.record import Latency, Record
 
 Format = Literal["table", "csv", "json", "markdown", "latex"]
@@ -38,7 +39,7 @@ def _millijoules(record: Record, grade: str) -> float:
     return next((1e3 * each.joules for each in per_query if each.grade == grade), math.nan)
 
 
-def _row(record: Record, tier: str) -> dict[str, object]:
+def _row(record: Record, tier: str, spread: Spread) -> dict[str, object]:
     who, quality, size = record.identity, record.quality, record.bytes
     row: dict[str, object] = {
         **{key: getattr(who, key) for key in SETTING if key != "status"},
@@ -63,8 +64,8 @@ def _row(record: Record, tier: str) -> dict[str, object]:
         timed = _latency(record, scenario)
         row[f"{scenario}_ms"] = timed.p50_ms if timed else math.nan
         row[f"{scenario}_ratio"] = timed.ratio if timed else math.nan
-        row[f"{scenario}_low"] = timed.ratio_low if timed else math.nan
-        row[f"{scenario}_high"] = timed.ratio_high if timed else math.nan
+        ends = interval(timed, record.provenance.machine, spread) if timed else (math.nan, math.nan)
+        row[f"{scenario}_low"], row[f"{scenario}_high"] = ends
         row[f"{scenario}_noisy"] = timed.noisy if timed else False
     return row
 
@@ -79,7 +80,7 @@ def frame(records: Iterable[Record], tiers: Iterable[str] | None = None) -> pd.D
 
     Columns are those of `recpress.board.columns` (with their units) plus ``split``, ``budget``, ``seed``,
     ``started``, the ends of the intervals, and whether a timing was noisy. What a record did not reach
-    is NaN.
+    is NaN. Intervals of ratios hold what lies between two runs, as all these records show it.
 
     Parameters
     ----------
@@ -87,8 +88,10 @@ def frame(records: Iterable[Record], tiers: Iterable[str] | None = None) -> pd.D
     tiers : iterable of str, optional
         Of each record, see `recpress.board.tiers`. A record alone is self-reported.
     """
+    records = list(records)
+    spread = between_runs(records)
     paired = zip(records, repeat(SELF_REPORTED) if tiers is None else tiers, strict=False)
-    rows = pd.DataFrame([_row(record, tier) for record, tier in paired], columns=[*_FRAME, *_NOISY])
+    rows = pd.DataFrame([_row(record, tier, spread) for record, tier in paired], columns=[*_FRAME, *_NOISY])
     numbers = [key for key in _FRAME if key not in (*SETTING, "reason", "tier", "seed", "started")]
     types = {**dict.fromkeys(numbers, "float64"), **dict.fromkeys(_NOISY, "bool"), "seed": "int64"}
     return rows.astype(types)

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from recpress.board.collect import Collection, Run
 from recpress.board.columns import SELF_REPORTED, TIERS
 from recpress.board.folder import of_records
-from recpress.run.attest import Attestation, Spread, between_runs, differences
+from recpress.measure.repeats import Spread, between_runs
+from recpress.run.attest import Attestation, differences
 
 
 @dataclass(frozen=True)

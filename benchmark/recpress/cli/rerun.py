@@ -51,7 +51,8 @@ def command(
         click.echo(f"  {cell.label}")
     if dry_run:
         return
-    from recpress.run.attest import attest, between_runs, differences
+    from recpress.measure.repeats import between_runs
+    from recpress.run.attest import attest, differences
     from recpress.run.engine import write_machine
     from recpress.run.plan import make
 

@@ -7,12 +7,8 @@ got; whether they agree is judged by whoever reads both, and never taken from th
 from __future__ import annotations
 
 import json
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from math import exp, hypot, log, sqrt
 from pathlib import Path
-from statistics import variance
 from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError
@@ -21,17 +17,12 @@ from recpress.atomic import write_atomic
 from recpress.cards import Sha256, validation_message
 from recpress.errors import UserError
 from recpress.hashing import sha256_file
+from recpress.measure.repeats import UNREPEATED, Spread, widened
 from recpress.record import Finite, Latency, Part, Record, Scenario, Status, relative_path
 
 FOLDER = "attestations"
 Event = Literal["rescored", "rerun"]
-# Half of a 95 % interval, in standard deviations.
-Z95 = 1.96
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,79}$")]
-
-
-# By machine and scenario; see `between_runs`.
-Spread = dict[tuple[str, str], float]
 
 
 class Ratio(Part):
@@ -143,53 +134,11 @@ def read(results: Path, path: Path) -> Attestation:
     return made
 
 
-def repeats(records: Iterable[Record]) -> dict[tuple[str, str], list[list[Latency]]]:
-    """Return the undisturbed timings of settings that were run with several seeds, by machine and scenario."""
-    settings: dict[tuple[str, ...], list[Latency]] = defaultdict(list)
-    for each in records:
-        who = each.identity
-        for timed in each.latency:
-            if timed.ratio_low > 0 and not timed.noisy:
-                same = (who.dataset, who.backbone, who.method, who.setting)
-                settings[each.provenance.machine, timed.scenario, *same].append(timed)
-    found: dict[tuple[str, str], list[list[Latency]]] = defaultdict(list)
-    for (machine, scenario, *_), timings in settings.items():
-        if len(timings) > 1:
-            found[machine, scenario].append(timings)
-    return dict(found)
-
-
-def between_runs(records: Iterable[Record]) -> Spread:
-    """Return how far a ratio to fp32 lies from itself when the same is run again on the same machine.
-
-    The interval of a ratio is of one process at one hour: it doesn't hold what memory another process is given and what
-    the neighbours of a virtual machine do at another hour. Settings that were run with several seeds do. What the seeds
-    change in the tables is in it too, so it is rather too large.
-
-    Parameters
-    ----------
-    records : iterable of Record
-
-    Returns
-    -------
-    dict
-        By machine and scenario: the standard deviation of the ratio's logarithm, pooled over settings with several
-        seeds. Timings that were disturbed are left out; a machine without such settings is absent.
-    """
-    return {key: pooled(settings) for key, settings in repeats(records).items()}
-
-
-def pooled(settings: Sequence[Sequence[Latency]]) -> float:
-    """Return the standard deviation of the ratios' logarithms within settings, each with several timings."""
-    squares = sum(variance([log(timed.ratio) for timed in each]) * (len(each) - 1) for each in settings)
-    return sqrt(squares / sum(len(each) - 1 for each in settings))
-
-
 def differences(record: Record, attestation: Attestation, spread: Spread) -> list[str]:
     """Return in what a repetition differs from its record, each in a few words; none: it agrees.
 
     Quality must be the same to the last digit, and so must the bytes of a rerun. The interval of its ratio to fp32 must
-    meet the record's, both widened by what lies between two runs (`between_runs`), where both are of one machine and
+    meet the record's, both widened by what lies between two runs (`measure.repeats`), where both are of one machine and
     neither was disturbed: another machine may have another ratio.
     """
     if attestation.status != record.status:
@@ -217,17 +166,10 @@ def _apart(record: Record, attestation: Attestation, spread: Spread) -> list[str
         if again is None:
             found.append(f"{each.scenario} was not timed")
         elif not (each.noisy or again.noisy):
-            sd = spread.get((attestation.machine, each.scenario), 0.0)
-            (low, high), (low_again, high_again) = _widened(_ratio(each), sd), _widened(again, sd)
+            sd = spread.get((attestation.machine, each.scenario), UNREPEATED)
+            low, high = widened(each.ratio, each.ratio_low, each.ratio_high, sd)
+            low_again, high_again = widened(again.ratio, again.low, again.high, sd)
             if low_again > high or high_again < low:
                 before, after = f"{each.ratio:.3f} ({low:.3f}–{high:.3f})", f"({low_again:.3f}–{high_again:.3f})"
                 found.append(f"{each.scenario} / fp32 {before} → {again.ratio:.3f} {after}")
     return found
-
-
-def _widened(timed: Ratio, sd: float) -> tuple[float, float]:
-    """Return the interval of a ratio with what lies between two runs, in logarithms."""
-    if not 0 < timed.low <= timed.ratio <= timed.high:
-        return timed.low, timed.high
-    below, above = (hypot(log(each / timed.ratio), Z95 * sd) for each in (timed.low, timed.high))
-    return timed.ratio * exp(-below), timed.ratio * exp(above)

@@ -89,7 +89,7 @@
   }
 
   function latency(record) {
-    const heads = ["Scenario", "Threads", "p50 ms", "p90 ms", "p99 ms", "fp32 p50 ms", "Ratio", "95 % interval", "Calls"];
+    const heads = ["Scenario", "Threads", "p50 ms", "p90 ms", "p99 ms", "fp32 p50 ms", "Ratio", "95 % interval of this run", "Calls"];
     const lines = record.latency.map((each) => [each.noisy ? `${each.scenario} (noisy)` : each.scenario, String(each.threads),
       ...[each.p50_ms, each.p90_ms, each.p99_ms, each.reference_p50_ms].map((time) => number(time, 3)),
       `${each.ratio.toFixed(3)}×`, `${each.ratio_low.toFixed(3)}–${each.ratio_high.toFixed(3)}`, each.queries.toLocaleString("en")]);

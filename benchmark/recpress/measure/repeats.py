@@ -1,0 +1,81 @@
+"""What another run of a timing gives: how far ratios to fp32 lie apart from run to run, told from the records.
+
+The interval in a record is of one process at one hour. It doesn't hold what memory another process is given, nor what
+the neighbours of a virtual machine do at another hour, and is some six times too narrow for that. Whoever compares two
+records, or shows one, widens it by what settings that were run with several seeds show.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from math import exp, hypot, log, sqrt
+from statistics import variance
+
+from recpress.record import Latency, Record
+
+# Half of a 95 % interval, in standard deviations.
+Z95 = 1.96
+# For a machine whose records have no repeats: about that of batches on the machine of the committed board.
+UNREPEATED = 0.04
+# By machine and scenario; see `between_runs`.
+Spread = dict[tuple[str, str], float]
+
+
+def repeats(records: Iterable[Record]) -> dict[tuple[str, str], list[list[Latency]]]:
+    """Return the undisturbed timings of settings that were run with several seeds, by machine and scenario."""
+    settings: dict[tuple[str, ...], list[Latency]] = defaultdict(list)
+    for each in records:
+        who = each.identity
+        for timed in each.latency:
+            if timed.ratio_low > 0 and not timed.noisy:
+                same = (who.dataset, who.backbone, who.method, who.setting)
+                settings[each.provenance.machine, timed.scenario, *same].append(timed)
+    found: dict[tuple[str, str], list[list[Latency]]] = defaultdict(list)
+    for (machine, scenario, *_), timings in settings.items():
+        if len(timings) > 1:
+            found[machine, scenario].append(timings)
+    return dict(found)
+
+
+def between_runs(*folders: Iterable[Record]) -> Spread:
+    """Return how far a ratio to fp32 lies from itself when the same is run again on the same machine.
+
+    What seeds change in the tables is in it too, so it is rather too large.
+
+    Parameters
+    ----------
+    *folders : iterable of Record
+        Seeds are set beside those of the same folder alone, since code may have changed between two.
+
+    Returns
+    -------
+    dict
+        By machine and scenario: the standard deviation of the ratio's logarithm, pooled over settings with several
+        seeds. Timings that were disturbed are left out; a machine without such settings is absent.
+    """
+    found: dict[tuple[str, str], list[list[Latency]]] = defaultdict(list)
+    for records in folders:
+        for key, settings in repeats(records).items():
+            found[key] += settings
+    return {key: pooled(settings) for key, settings in found.items()}
+
+
+def pooled(settings: Sequence[Sequence[Latency]]) -> float:
+    """Return the standard deviation of the ratios' logarithms within settings, each with several timings."""
+    squares = sum(variance([log(timed.ratio) for timed in each]) * (len(each) - 1) for each in settings)
+    return sqrt(squares / sum(len(each) - 1 for each in settings))
+
+
+def interval(timed: Latency, machine: str, spread: Spread) -> tuple[float, float]:
+    """Return the 95 % interval of a timing's ratio, with what lies between two runs on its machine."""
+    sd = spread.get((machine, timed.scenario), UNREPEATED)
+    return widened(timed.ratio, timed.ratio_low, timed.ratio_high, sd)
+
+
+def widened(ratio: float, low: float, high: float, sd: float) -> tuple[float, float]:
+    """Return the interval of a ratio, in [low, high] within its run, with a standard deviation of its logarithm."""
+    if not 0 < low <= ratio <= high:
+        return low, high
+    below, above = (hypot(log(end / ratio), Z95 * sd) for end in (low, high))
+    return ratio * exp(-below), ratio * exp(above)
