@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 END = "<!-- end -->"
 
@@ -35,3 +36,17 @@ def generated(text: str, module: str, part: Callable[[Sequence[str]], str]) -> s
     if not count:
         raise ValueError(f"the document has no lines '<!-- begin: python -m {module} -->' and {END!r}")
     return written
+
+
+def rewrite(root: Path | None, name: Path, written: Callable[[str, Path], str]) -> None:
+    """Replace a document of the checkout by what is written of its text and the checkout.
+
+    Raises
+    ------
+    SystemExit
+        Where there is no checkout (`root` is None), with a sentence.
+    """
+    if root is None:
+        raise SystemExit(f"{name} lies in a source checkout, and there is none here.")
+    document = root / name
+    document.write_text(written(document.read_text(encoding="utf-8"), root), encoding="utf-8")

@@ -18,8 +18,8 @@ from tabulate import tabulate
 from recpress.board.collect import collect
 from recpress.board.columns import COLUMNS
 from recpress.board.tables import aggregate, frame, texts
-from recpress.documents import generated
-from recpress.errors import UserError, unknown
+from recpress.documents import generated, rewrite
+from recpress.errors import unknown
 from recpress.paths import checkout_root
 from recpress.record import in_a_name
 
@@ -84,14 +84,11 @@ def written(page: str, results: Path) -> str:
 
 def main() -> None:
     """Write the tables of findings, or print one."""
-    root = checkout_root()
-    if root is None:
-        raise UserError("findings belong to a checkout, and there is none.")
-    if len(sys.argv) > 1:
-        print(markdown(root / "results", sys.argv[1:]))
-        return
-    page = root / DOCUMENT
-    page.write_text(written(page.read_text(encoding="utf-8"), root / "results"), encoding="utf-8")
+    checkout = checkout_root()
+    if checkout is not None and len(sys.argv) > 1:
+        print(markdown(checkout / "results", sys.argv[1:]))
+    else:
+        rewrite(checkout, DOCUMENT, lambda page, root: written(page, root / "results"))
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import pandas as pd
 
 from recpress.board.collect import collect
 from recpress.board.tables import aggregate, frame, texts
-from recpress.documents import generated
+from recpress.documents import generated, rewrite
 from recpress.errors import UserError
 from recpress.paths import checkout_root
 
@@ -59,8 +59,4 @@ def written(page: str, results: Path) -> str:
 
 
 if __name__ == "__main__":
-    root = checkout_root()
-    if root is None:
-        raise SystemExit("README belongs to a checkout, and there is none.")
-    page = root / "README.md"
-    page.write_text(written(page.read_text(encoding="utf-8"), root / "results"), encoding="utf-8")
+    rewrite(checkout_root(), Path("README.md"), lambda page, root: written(page, root / "results"))

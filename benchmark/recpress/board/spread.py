@@ -11,7 +11,7 @@ from statistics import median
 from tabulate import tabulate
 
 from recpress.board.collect import collect
-from recpress.documents import generated
+from recpress.documents import generated, rewrite
 from recpress.errors import UserError
 from recpress.measure.repeats import Z95, pooled, repeats
 from recpress.paths import checkout_root
@@ -65,8 +65,4 @@ def written(page: str, results: Path) -> str:
 
 
 if __name__ == "__main__":
-    root = checkout_root()
-    if root is None:
-        raise SystemExit("The page on latency belongs to a checkout, and there is none.")
-    page = root / DOCUMENT
-    page.write_text(written(page.read_text(encoding="utf-8"), root / "results"), encoding="utf-8")
+    rewrite(checkout_root(), DOCUMENT, lambda page, root: written(page, root / "results"))

@@ -23,8 +23,7 @@ from recpress.backbones.objective import Objective
 from recpress.backbones.recipe import Recipe
 from recpress.data.graph import Graph
 from recpress.data.interactions import UserItems
-from recpress.documents import generated
-from recpress.errors import UserError
+from recpress.documents import generated, rewrite
 from recpress.measure.sizes import file_bytes
 from recpress.paths import checkout_root
 
@@ -124,11 +123,7 @@ def written(page: str, table: Iterator[Row]) -> str:
 
 def main() -> None:
     """Write the table into the document."""
-    root = checkout_root()
-    if root is None:
-        raise UserError("the document lies in a source checkout, and this is an installed wheel.")
-    document = root / "benchmark" / "docs" / "size-accounting.md"
-    document.write_text(written(document.read_text(encoding="utf-8"), rows()), encoding="utf-8")
+    rewrite(checkout_root(), Path("benchmark") / "docs" / "size-accounting.md", lambda page, _: written(page, rows()))
 
 
 if __name__ == "__main__":
