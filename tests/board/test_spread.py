@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from recpress.board.spread import DOCUMENT, markdown, written
 from recpress.errors import UserError
-from recpress.measure.repeats import between_runs
+from recpress.measure.repeats import UNREPEATED, Spread, between_runs
 from recpress.record import Record, write
 from recpress.run.attest import Ratio, differences
 
@@ -36,15 +36,23 @@ def test_the_page_shows_the_committed_records() -> None:
 
 @given(st.floats(0.1, 10), st.floats(0, 0.5))
 def test_it_is_the_standard_deviation_of_the_logarithm(ratio: float, apart: float) -> None:
-    spread = between_runs([timed(0, ratio), timed(1, ratio * exp(apart))])
-    assert spread.keys() == {(synthetic.MACHINE, "single"), (synthetic.MACHINE, "batch")}
-    assert all(isclose(sd, apart / sqrt(2), abs_tol=1e-9) for sd in spread.values())
+    found = between_runs([timed(0, ratio), timed(1, ratio * exp(apart))]).found
+    assert found.keys() == {(synthetic.MACHINE, scenario, "synthetic-small") for scenario in ("single", "batch")}
+    assert all(isclose(sd, apart / sqrt(2), abs_tol=1e-9) for sd in found.values())
 
 
 def test_disturbed_timings_other_machines_and_single_seeds_say_nothing() -> None:
-    assert between_runs([timed(0, 0.5)]) == {}
-    assert between_runs([timed(0, 0.5), timed(1, 0.9, noisy=True)]) == {}
-    assert between_runs([timed(0, 0.5), timed(1, 0.9, machine="fedcba9876543210")]) == {}
+    assert between_runs([timed(0, 0.5)]).found == {}
+    assert between_runs([timed(0, 0.5), timed(1, 0.9, noisy=True)]).found == {}
+    assert between_runs([timed(0, 0.5), timed(1, 0.9, machine="fedcba9876543210")]).found == {}
+    # Nor do two folders, between which code may have changed.
+    assert between_runs([timed(0, 0.5)], [timed(1, 0.9)]).found == {}
+
+
+def test_a_data_set_without_repeats_is_given_the_largest_of_its_machine() -> None:
+    spread = Spread({("here", "single", "one"): 0.01, ("here", "single", "two"): 0.03, ("here", "batch", "two"): 0.2})
+    assert [spread.of("here", "single", name) for name in ("one", "two", "three")] == [0.01, 0.03, 0.03]
+    assert spread.of("there", "single", "one") == UNREPEATED
 
 
 @pytest.mark.parametrize(("apart", "agrees"), [(1.01, True), (1.1, True), (1.5, False)])
@@ -57,7 +65,7 @@ def test_a_repetition_is_held_to_what_lies_between_runs(apart: float, agrees: bo
     again = synthetic.repeated(record, "0" * 64, latency=latency)
     assert (differences(record, again, between_runs([timed(1, 0.5), timed(2, 0.54)])) == []) is agrees
     # A machine without repeats is no machine without noise.
-    assert (differences(record, again, {}) == []) is agrees
+    assert (differences(record, again, Spread({})) == []) is agrees
     assert (differences(record, again, between_runs([timed(1, 0.5), timed(2, 0.5)])) == []) is (apart < 1.02)
 
 
@@ -70,7 +78,5 @@ def test_a_table_line_is_a_data_set_and_a_scenario(tmp_path: Path) -> None:
     cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines]
     # An interval of 1 % to either side is 0.5 % of standard deviation.
     assert cells == [
-        [dataset, scenario, "1", "0.5", "7.1", "0.0"]
-        for dataset in ("synthetic-small", "all")
-        for scenario in ("single", "batch")
+        ["synthetic-small", scenario, "1", "0.5", "7.1", "0.0", "100.0"] for scenario in ("batch", "single")
     ]

@@ -42,8 +42,8 @@ def test_seeds_become_mean_and_spread() -> None:
     assert rows.loc[0, "ndcg20_sd"] == pytest.approx(values.std(ddof=1))
     # The widest of the seeds' own intervals, each with what lies between runs, as the three of them show it.
     spread = between_runs(three)
-    assert spread[synthetic.MACHINE, "single"] > 0
-    assert rows.loc[0, "single_low"] == min(interval(r.latency[0], synthetic.MACHINE, spread)[0] for r in three)
+    assert spread.of(synthetic.MACHINE, "single", "synthetic-small") > 0
+    assert rows.loc[0, "single_low"] == min(interval(r.latency[0], r, spread)[0] for r in three)
     assert rows.loc[0, "single_low"] < min(r.latency[0].ratio_low for r in three)
     assert f"{values.mean():.4f} ± {values.std(ddof=1):.4f}" in render(rows, "table")
 

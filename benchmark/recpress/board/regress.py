@@ -130,13 +130,13 @@ def _latency(setting: Setting, base: Sequence[Record], head: Sequence[Record], s
         yield Finding(setting, figure, was, now, _verdict(now / was - 1, 0 if apart else math.inf, False))
 
 
-def _timed(side: Sequence[Record], scenario: str) -> list[tuple[Latency, str]]:
-    """Return the timings of a scenario, and on which machine each was made."""
-    return [(each, one.provenance.machine) for one in side for each in one.latency if each.scenario == scenario]
+def _timed(side: Sequence[Record], scenario: str) -> list[tuple[Latency, Record]]:
+    """Return the timings of a scenario, each with its record."""
+    return [(each, record) for record in side for each in record.latency if each.scenario == scenario]
 
 
-def _widest(timed: Sequence[tuple[Latency, str]], spread: Spread) -> tuple[float, float]:
-    lows, highs = zip(*(interval(each, machine, spread) for each, machine in timed), strict=True)
+def _widest(timed: Sequence[tuple[Latency, Record]], spread: Spread) -> tuple[float, float]:
+    lows, highs = zip(*(interval(each, record, spread) for each, record in timed), strict=True)
     return min(lows), max(highs)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections.abc import Sequence
 from itertools import combinations
 from math import log
 from pathlib import Path
@@ -13,9 +13,9 @@ from tabulate import tabulate
 from recpress.board.collect import collect
 from recpress.documents import generated, rewrite
 from recpress.errors import UserError
-from recpress.measure.repeats import Z95, pooled, repeats
+from recpress.measure.repeats import Z95, pooled, repeats, widened
 from recpress.paths import checkout_root
-from recpress.record import Latency, Record
+from recpress.record import Latency
 
 DOCUMENT = Path("benchmark") / "docs" / "latency.md"
 HEADINGS = (
@@ -25,6 +25,7 @@ HEADINGS = (
     "Within a run [%]",
     "Between runs [%]",
     "Pairs whose intervals meet [%]",
+    "Widened, they meet [%]",
 )
 
 
@@ -36,27 +37,26 @@ def markdown(results: Path) -> str:
     UserError
         When no setting was timed with several seeds on one machine.
     """
-    records: dict[str, list[Record]] = defaultdict(list)
-    for run in collect(results).runs:
-        records[run.record.identity.dataset].append(run.record)
-    lines, whole = [], [each for made in records.values() for each in made]
-    for dataset, made in [*sorted(records.items()), ("all", whole)]:
-        repeated = repeats(made)
-        if len({machine for machine, _ in repeated}) > 1:
-            raise UserError(f"{results} has repeated timings of several machines: keep those of one.")
-        for (_, scenario), settings in sorted(repeated.items(), reverse=True):
-            own = median(log(each.ratio_high / each.ratio_low) / (2 * Z95) for timed in settings for each in timed)
-            met = [_meet(*pair) for timed in settings for pair in combinations(timed, 2)]
-            shares = (own, pooled(settings), sum(met) / len(met))
-            lines.append((dataset, scenario, len(settings), *(f"{100 * each:.1f}" for each in shares)))
-    if not lines:
+    repeated = repeats(run.record for run in collect(results).runs)
+    if not repeated:
         raise UserError(f"{results} has no setting that was timed with several seeds.")
-    align = ("left", "left", *["right"] * 4)
+    if len({machine for machine, *_ in repeated}) > 1:
+        raise UserError(f"{results} has repeated timings of several machines: keep those of one.")
+    lines = []
+    for (_, scenario, dataset), settings in sorted(repeated.items(), key=lambda item: item[0][::-1]):
+        within = median(log(each.ratio_high / each.ratio_low) / (2 * Z95) for timed in settings for each in timed)
+        between = pooled(settings)
+        shares = (within, between, _meeting(settings, 0.0), _meeting(settings, between))
+        lines.append((dataset, scenario, len(settings), *(f"{100 * each:.1f}" for each in shares)))
+    align = ("left", "left", *["right"] * 5)
     return tabulate(lines, HEADINGS, tablefmt="pipe", disable_numparse=True, colalign=align)
 
 
-def _meet(one: Latency, other: Latency) -> bool:
-    return one.ratio_low <= other.ratio_high and other.ratio_low <= one.ratio_high
+def _meeting(settings: Sequence[Sequence[Latency]], sd: float) -> float:
+    """Return the share of pairs of a setting's timings whose intervals meet when they are widened."""
+    ends = [[widened(each.ratio, each.ratio_low, each.ratio_high, sd) for each in timed] for timed in settings]
+    pairs = [pair for timed in ends for pair in combinations(timed, 2)]
+    return sum(max(one[0], other[0]) <= min(one[1], other[1]) for one, other in pairs) / len(pairs)
 
 
 def written(page: str, results: Path) -> str:

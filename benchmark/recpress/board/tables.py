@@ -64,7 +64,7 @@ def _row(record: Record, tier: str, spread: Spread) -> dict[str, object]:
         timed = _latency(record, scenario)
         row[f"{scenario}_ms"] = timed.p50_ms if timed else math.nan
         row[f"{scenario}_ratio"] = timed.ratio if timed else math.nan
-        ends = interval(timed, record.provenance.machine, spread) if timed else (math.nan, math.nan)
+        ends = interval(timed, record, spread) if timed else (math.nan, math.nan)
         row[f"{scenario}_low"], row[f"{scenario}_high"] = ends
         row[f"{scenario}_noisy"] = timed.noisy if timed else False
     return row

@@ -8,7 +8,8 @@ records, or shows one, widens it by what settings that were run with several see
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from math import exp, hypot, log, sqrt
 from statistics import variance
 
@@ -18,12 +19,30 @@ from recpress.record import Latency, Record
 Z95 = 1.96
 # For a machine whose records have no repeats: about that of batches on the machine of the committed board.
 UNREPEATED = 0.04
-# By machine and scenario; see `between_runs`.
-Spread = dict[tuple[str, str], float]
+# Machine, scenario and data set: a catalogue that just fits into a cache repeats worse than others.
+Key = tuple[str, str, str]
 
 
-def repeats(records: Iterable[Record]) -> dict[tuple[str, str], list[list[Latency]]]:
-    """Return the undisturbed timings of settings that were run with several seeds, by machine and scenario."""
+@dataclass(frozen=True)
+class Spread:
+    """How far a ratio to fp32 lies from itself when the same is run again; see `between_runs`.
+
+    Attributes
+    ----------
+    found : mapping of Key to float
+        The standard deviation of the ratio's logarithm.
+    """
+
+    found: Mapping[Key, float]
+
+    def of(self, machine: str, scenario: str, dataset: str) -> float:
+        """Return the standard deviation; of a data set without repeats it is the machine's largest."""
+        there = {key[2]: sd for key, sd in self.found.items() if key[:2] == (machine, scenario)}
+        return there.get(dataset, max(there.values(), default=UNREPEATED))
+
+
+def repeats(records: Iterable[Record]) -> dict[Key, list[list[Latency]]]:
+    """Return the undisturbed timings of settings that were run with several seeds."""
     settings: dict[tuple[str, ...], list[Latency]] = defaultdict(list)
     for each in records:
         who = each.identity
@@ -31,10 +50,10 @@ def repeats(records: Iterable[Record]) -> dict[tuple[str, str], list[list[Latenc
             if timed.ratio_low > 0 and not timed.noisy:
                 same = (who.dataset, who.backbone, who.method, who.setting)
                 settings[each.provenance.machine, timed.scenario, *same].append(timed)
-    found: dict[tuple[str, str], list[list[Latency]]] = defaultdict(list)
-    for (machine, scenario, *_), timings in settings.items():
+    found: dict[Key, list[list[Latency]]] = defaultdict(list)
+    for (machine, scenario, dataset, *_), timings in settings.items():
         if len(timings) > 1:
-            found[machine, scenario].append(timings)
+            found[machine, scenario, dataset].append(timings)
     return dict(found)
 
 
@@ -50,15 +69,14 @@ def between_runs(*folders: Iterable[Record]) -> Spread:
 
     Returns
     -------
-    dict
-        By machine and scenario: the standard deviation of the ratio's logarithm, pooled over settings with several
-        seeds. Timings that were disturbed are left out; a machine without such settings is absent.
+    Spread
+        Pooled over settings with several seeds. Timings that were disturbed are left out.
     """
-    found: dict[tuple[str, str], list[list[Latency]]] = defaultdict(list)
+    found: dict[Key, list[list[Latency]]] = defaultdict(list)
     for records in folders:
         for key, settings in repeats(records).items():
             found[key] += settings
-    return {key: pooled(settings) for key, settings in found.items()}
+    return Spread({key: pooled(settings) for key, settings in found.items()})
 
 
 def pooled(settings: Sequence[Sequence[Latency]]) -> float:
@@ -67,9 +85,9 @@ def pooled(settings: Sequence[Sequence[Latency]]) -> float:
     return sqrt(squares / sum(len(each) - 1 for each in settings))
 
 
-def interval(timed: Latency, machine: str, spread: Spread) -> tuple[float, float]:
-    """Return the 95 % interval of a timing's ratio, with what lies between two runs on its machine."""
-    sd = spread.get((machine, timed.scenario), UNREPEATED)
+def interval(timed: Latency, of: Record, spread: Spread) -> tuple[float, float]:
+    """Return the 95 % interval of the ratio of a record's timing, with what lies between two runs."""
+    sd = spread.of(of.provenance.machine, timed.scenario, of.identity.dataset)
     return widened(timed.ratio, timed.ratio_low, timed.ratio_high, sd)
 
 

@@ -17,7 +17,7 @@ from recpress.atomic import write_atomic
 from recpress.cards import Sha256, validation_message
 from recpress.errors import UserError
 from recpress.hashing import sha256_file
-from recpress.measure.repeats import UNREPEATED, Spread, widened
+from recpress.measure.repeats import Spread, interval, widened
 from recpress.record import Finite, Latency, Part, Record, Scenario, Status, relative_path
 
 FOLDER = "attestations"
@@ -166,8 +166,8 @@ def _apart(record: Record, attestation: Attestation, spread: Spread) -> list[str
         if again is None:
             found.append(f"{each.scenario} was not timed")
         elif not (each.noisy or again.noisy):
-            sd = spread.get((attestation.machine, each.scenario), UNREPEATED)
-            low, high = widened(each.ratio, each.ratio_low, each.ratio_high, sd)
+            sd = spread.of(attestation.machine, each.scenario, record.identity.dataset)
+            low, high = interval(each, record, spread)
             low_again, high_again = widened(again.ratio, again.low, again.high, sd)
             if low_again > high or high_again < low:
                 before, after = f"{each.ratio:.3f} ({low:.3f}–{high:.3f})", f"({low_again:.3f}–{high_again:.3f})"
