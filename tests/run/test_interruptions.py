@@ -143,11 +143,13 @@ def test_a_signal_stops_a_run_cleanly(checkout, suite, whole, tmp_path, number, 
     (checkout.root / "endless.toml").write_text((checkout.root / suite).read_text() + never)
     process = checkout.start("run", "--suite", "endless.toml", "--results", str(tmp_path), "--jobs", "2")
     wait_for_record(tmp_path, process)
-    # A batch system sends it to all processes of a job; here the program is the last to get it.
-    for each in processes_of(checkout.root) if everyone else []:
-        if each.pid != process.pid:
-            with suppress(psutil.NoSuchProcess):
-                each.send_signal(number)
+    # A batch system sends it to all processes of a job; here the program is the last to get it, and late.
+    if everyone:
+        for each in processes_of(checkout.root):
+            if each.pid != process.pid:
+                with suppress(psutil.NoSuchProcess):
+                    each.send_signal(number)
+        time.sleep(2)
     process.send_signal(number)
     said, _ = process.communicate(timeout=60)
     assert process.returncode == 128 + number, said

@@ -43,9 +43,12 @@ LARGEST_REASON = 400
 LARGEST_LOG = 100_000
 # How often a process is looked at, in seconds.
 TICK = 0.5
-# How long after a process has ended without an answer the run may still be told to stop, in seconds: a signal to the
-# whole group, as batch systems send it, reaches the stages and the server too, in any order.
-GRACE = 1.0
+# What multiprocessing gives as exit code of a process whose server is gone.
+SERVER_GONE = 255
+# Ends of a stage that may be a whole run's: a signal to all processes, as batch systems send it, reaches the stages and
+# their server too, in any order. So long, in seconds, the run may still be told to stop, also on a slow machine.
+TOLD_TO_STOP = (-signal.SIGTERM, -signal.SIGHUP, SERVER_GONE)
+GRACE = 10.0
 # A result that is an array comes as this file.
 ARRAY = "result.npy"
 
@@ -248,19 +251,22 @@ def _run(
     context = multiprocessing.get_context("forkserver")
     ours, theirs = context.Pipe()
     process = context.Process(target=_child, args=(theirs, bounds, function, arguments), daemon=True)
-    with ending.starting, _without_main():
-        process.start()
-    theirs.close()
+    try:
+        with ending.starting, _without_main():
+            process.start()
+    except (EOFError, ConnectionError):  # The server ended while it started the process.
+        ours.close()
+        raise _without_an_answer(SERVER_GONE, allowance) from None
+    finally:
+        theirs.close()
     answered = False
     try:
         answer = _listen(ours, process.pid or 0, limit, progress, notes, allowance)
         answered = True
         return answer
     except (EOFError, ConnectionResetError):
-        if allowance.stop.wait(GRACE):
-            raise Stopped from None
         process.join()
-        raise WorkFailed("failed", _how_it_ended(process.exitcode or 0)) from None
+        raise _without_an_answer(process.exitcode or 0, allowance) from None
     finally:
         ending.end(process, ours, patience=1.0 if answered else 0.0)
 
@@ -353,6 +359,13 @@ def _look(pid: int, seen: psutil.Process | None, allowance: Allowance) -> psutil
     except psutil.Error:
         return None  # It has just ended; the pipe will say so.
     return process
+
+
+def _without_an_answer(code: int, allowance: Allowance) -> Stopped | WorkFailed:
+    """Return what the end of a process without an answer means: of the whole run, or of its work alone."""
+    if code in TOLD_TO_STOP and allowance.stop.wait(GRACE):
+        return Stopped()
+    return WorkFailed("failed", _how_it_ended(code))
 
 
 def _how_it_ended(code: int) -> str:
