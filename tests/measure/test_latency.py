@@ -91,10 +91,12 @@ def test_a_slow_answer_is_asked_fewer_times_but_often_enough_for_an_interval() -
     assert result.ratio_low <= result.ratio <= result.ratio_high
 
 
-def test_what_the_harness_itself_costs_is_what_no_answer_takes() -> None:
+def test_what_is_timed_of_no_answer_is_next_to_nothing() -> None:
+    """Within the two readings of the clock; a machine at a tenth of its speed takes a twelfth of the bound."""
     result = interleave(nothing, nothing, USERS, batch_size=1, scenario="single", seconds=0.5, min_queries=1)
+    assert result.p50_ms < 0.005
     assert result.overhead_ms is not None
-    assert 0 < result.overhead_ms < 2 * result.p50_ms < 4 * result.overhead_ms
+    assert result.overhead_ms < 0.005
 
 
 def test_garbage_collection_is_off_while_timing_and_on_again_after() -> None:
