@@ -35,6 +35,8 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+# Against hanging; a page is there in a second, at a tenth of the speed in ten.
+LONGEST_MS = 120_000
 RUN = "run.html#run=synthetic-small/lightgcn/uniform/1-4"
 PAIR = "compare.html#runs=synthetic-small/lightgcn/uniform/1-4,synthetic-small/lightgcn/svd/1-4"
 PAGES = [
@@ -93,6 +95,7 @@ def page(browser: Any) -> Iterator[Any]:
     """A page that notes its complaints and what it asks for."""
     with browser.new_context(viewport={"width": 1280, "height": 900}, accept_downloads=True) as context:
         opened = context.new_page()
+        opened.set_default_timeout(LONGEST_MS)
         opened.said = []
         opened.asked = []
         opened.on("console", lambda message: message.type == "error" and opened.said.append(message.text))
@@ -116,7 +119,8 @@ def visit(page: Any, site: Path, address: str) -> None:
 
 
 def drawn(page: Any, times: int = 1) -> None:
-    page.wait_for_function(f"Number(document.getElementById('explorer').dataset.drawn) >= {times}")
+    # A click's answer may still be the page that was left, which has no explorer.
+    page.wait_for_function(f"Number(document.getElementById('explorer')?.dataset.drawn) >= {times}")
 
 
 def change(page: Any, action: Any) -> None:
@@ -320,7 +324,7 @@ def test_rows_and_runs_show_how_far_they_were_repeated(page: Any, site: Path) ->
     # The setting's other seeds were not repeated, and a row has the tier of the least.
     change(page, lambda: page.select_option("[name=tier]", "re-run"))
     assert page.evaluate("RecPress.shown().rows.length") == 0
-    assert "tier=re-run" in page.url
+    page.wait_for_url(re.compile("tier=re-run"))
     visit(page, site, "index.html#dataset=synthetic-small")
     page.hover("#table td:has-text('checked in CI') [data-tip]")
     assert "The checks that CI makes" in page.inner_text("#tip")
@@ -330,7 +334,7 @@ def test_rows_and_runs_show_how_far_they_were_repeated(page: Any, site: Path) ->
     assert "figures are the same" in told
     assert "recpress rerun --sample 1 --seed 0" in told
     page.click("text=seed 2")
-    assert "checked in CI:" in page.inner_text("section:has(h2:text-is('How far it was repeated'))")
+    page.wait_for_selector("section:has(h2:text-is('How far it was repeated')):has-text('checked in CI:')")
 
 
 def test_labels_keep_apart_and_within_the_axis(page: Any, site: Path) -> None:
@@ -345,7 +349,7 @@ def test_labels_keep_apart_and_within_the_axis(page: Any, site: Path) -> None:
 def test_the_history_draws_one_benchmark_at_a_time(page: Any, site: Path) -> None:
     visit(page, site, "history.html")
     page.select_option("#perf-series", label="bench.Topk.time_rank (batch=256)")
-    assert "batch%3D256" in page.url
+    page.wait_for_url(re.compile("batch%3D256"))
     page.reload()
     page.wait_for_selector("#perf[aria-label*='batch=256) at 8 commits']")
     text = page.inner_text("main")
@@ -364,7 +368,7 @@ def test_a_run_shows_every_metric_and_its_record(page: Any, site: Path) -> None:
     assert record.provenance.command in text
     assert record.identity.split in text
     page.click("text=seed 2")
-    assert "--seed 2" in page.inner_text(".command")
+    page.wait_for_selector(".command:has-text('--seed 2')")
     assert json.loads(page.text_content("details pre"))["identity"]["seed"] == 2
     page.goto("about:blank")
     page.goto(f"{site.as_uri()}/run.html")
