@@ -10,9 +10,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -24,6 +25,8 @@ SUITE = (
     'title = "Trivial"\ndatasets = ["synthetic-tiny"]\nbackbones = ["mf"]\ntiming_seconds = 0\n'
     '[[methods]]\nname = "trivial"\nparams = [{}]\n'
 )
+HANGS = ("run", "--dataset", "synthetic-tiny", "--backbone", "mf", "--timing-seconds", "0", "--method", "faulty")
+HANGS += ("--param", "fault=hangs")
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +82,7 @@ def wait_for_record(results: Path, process: subprocess.Popen[str]) -> None:
     wait_for(lambda: list(results.glob("records/**/*.json")), process)
 
 
-def wait_for(found: Callable[[], list[Path]], process: subprocess.Popen[str]) -> None:
+def wait_for(found: Callable[[], Sequence[object]], process: subprocess.Popen[Any]) -> None:
     deadline = time.monotonic() + 120
     while not found():
         assert process.poll() is None
@@ -117,23 +120,64 @@ def test_killed_at_random_points_and_run_again(checkout, suite, whole, tmp_path,
 
 @pytest.mark.slow
 def test_a_killed_stage_is_a_record_and_the_others_go_on(checkout, suite, whole, tmp_path) -> None:
-    words = ("--dataset", "synthetic-tiny", "--backbone", "mf", "--timing-seconds", "0")
-    process = checkout.start(
-        *("run", *words, "--method", "faulty", "--param", "fault=hangs", "--results", str(tmp_path))
-    )
+    process = checkout.start(*HANGS, "--results", str(tmp_path))
     deadline = time.monotonic() + 120
-    stages: list[psutil.Process] = []
-    while not stages and time.monotonic() < deadline:
+    while process.poll() is None and time.monotonic() < deadline:
+        for each in processes_of(checkout.temporary):
+            with suppress(psutil.NoSuchProcess):
+                each.kill()
         time.sleep(0.2)
-        stages = [each for each in processes_of(checkout.temporary) if each.pid != process.pid]
-    time.sleep(2)
-    for each in processes_of(checkout.temporary):
-        each.kill()
     said, _ = process.communicate(timeout=60)
     assert process.returncode == 1, said
     (made,) = record.read_all(tmp_path)
     assert made.status == "failed"
     assert "SIGKILL" in (made.reason or "")
+
+
+def hanging(checkout) -> list[Path]:
+    """What the hanging method leaves in its scratch folder when it begins to."""
+    return list(checkout.temporary.glob("**/hanging"))
+
+
+def test_a_stage_that_reports_nothing_ends_with_a_killed_program(checkout, suite, whole, tmp_path) -> None:
+    for left in hanging(checkout):
+        left.unlink()
+    process = checkout.start(*HANGS, "--results", str(tmp_path))
+    wait_for(lambda: hanging(checkout), process)
+    process.kill()
+    process.communicate(timeout=60)
+    assert_all_gone(checkout.root)
+
+
+def test_a_signal_stops_a_training_cleanly(checkout) -> None:
+    recipe = checkout.root / "benchmark" / "recipes" / "synthetic-tiny" / "gat.toml"
+    recipe.parent.mkdir(exist_ok=True)
+    recipe.write_text("[recipe]\nlayers = 1\nepochs = 10_000_000\n")
+    before = set(checkout.temporary.glob("stage-*"))
+    process = checkout.start("train", "--dataset", "synthetic-tiny", "--backbone", "gat", "--valid")
+    wait_for(lambda: processes_of(checkout.temporary), process)
+    process.send_signal(signal.SIGTERM)
+    said, _ = process.communicate(timeout=60)
+    assert process.returncode == 128 + signal.SIGTERM, said
+    assert "Traceback" not in said
+    assert_all_gone(checkout.root)
+    assert set(checkout.temporary.glob("stage-*")) == before
+
+
+def test_a_run_under_nohup_outlives_its_terminal(checkout, suite, whole, tmp_path) -> None:
+    with (tmp_path / "log").open("w") as log:
+        process = subprocess.Popen(
+            ["nohup", *checkout.command("run", "--suite", suite, "--results", str(tmp_path))],
+            cwd=checkout.root,
+            env=checkout.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+    wait_for_record(tmp_path, process)
+    process.send_signal(signal.SIGHUP)
+    assert process.wait(timeout=300) == 0
+    assert figures(tmp_path) == whole
 
 
 @pytest.mark.parametrize("everyone", [False, True], ids=["program", "everyone"])

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import importlib
 import os
+import signal
 import sys
 from pathlib import Path
+from types import FrameType
 
 import click
 
@@ -13,6 +15,8 @@ from recpress import __version__
 from recpress.errors import UserError, unknown
 from recpress.paths import PLUGINS
 
+# Work that is stopped by these ends as Ctrl-C ends it: nothing half written, no process or scratch folder left.
+STOPPING = (signal.SIGTERM, signal.SIGHUP)
 # Verb: (module, one line of help). The line stands here so that `recpress --help` imports no verb.
 VERBS = {
     "demo": ("demo", "The whole path on real data: fetch, quick suite, table, site."),
@@ -95,7 +99,10 @@ def cli(plugins: tuple[Path, ...]) -> None:
 
 
 def main() -> None:
-    """Run the command line; the user's errors are one sentence and exit code 2, Ctrl-C is 130."""
+    """Run the command line; the user's errors are one sentence and exit code 2, Ctrl-C is 130, SIGTERM 143."""
+    for each in STOPPING:
+        if signal.getsignal(each) is not signal.SIG_IGN:  # As nohup has it.
+            signal.signal(each, _stop)
     try:
         sys.exit(cli(standalone_mode=False))
     except UserError as error:
@@ -107,3 +114,9 @@ def main() -> None:
     except (KeyboardInterrupt, click.Abort):
         click.echo("recpress: stopped; finished work is kept, the same command goes on from here.", err=True)
         sys.exit(130)
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    for each in STOPPING:
+        signal.signal(each, signal.SIG_IGN)  # Once is enough: what follows only ends children.
+    raise SystemExit(128 + number)

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import FrameType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
@@ -19,8 +16,6 @@ if TYPE_CHECKING:
     from recpress.run.identity import Planned
 
 F = TypeVar("F", bound=Callable[..., object])
-# Work that is stopped by these ends as Ctrl-C ends it: nothing half written, no process left.
-STOPPING = (signal.SIGTERM, signal.SIGHUP)
 
 OPTIONS = (
     click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Cells at a time."),
@@ -66,7 +61,7 @@ def launch(
     Raises
     ------
     SystemExit
-        With 1 when a cell failed, with 128 and the signal's number when a signal stopped the run.
+        With 1 when a cell failed.
     """
     from recpress.cli.progress import say_done, watcher
 
@@ -85,7 +80,7 @@ def launch(
 
     memory = None if running.memory_gb is None else int(running.memory_gb * 1e9)
     options = Options(running.jobs, memory, running.timeout, force, retry_failed)
-    with watcher(todo, results, done, as_json=running.json_log) as shown, _stopped_by_signals():
+    with watcher(todo, results, done, as_json=running.json_log) as shown:
 
         def ended(planned: Planned, made: Record) -> None:
             finished(planned, made)
@@ -98,18 +93,3 @@ def launch(
             engine.run(todo, results, told, options)
     if shown.went_wrong:
         raise SystemExit(1)
-
-
-@contextmanager
-def _stopped_by_signals() -> Iterator[None]:
-    def stop(number: int, frame: FrameType | None) -> None:
-        for each in STOPPING:
-            signal.signal(each, signal.SIG_IGN)  # Once is enough: what follows only ends children.
-        raise SystemExit(128 + number)
-
-    before: dict[signal.Signals, Any] = {each: signal.signal(each, stop) for each in STOPPING}
-    try:
-        yield
-    finally:
-        for each, handler in before.items():
-            signal.signal(each, handler)

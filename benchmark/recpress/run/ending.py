@@ -11,6 +11,7 @@ from contextlib import suppress
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
+from typing import Any
 
 import psutil
 
@@ -62,3 +63,14 @@ def server_pid() -> int | None:
     # The standard library tells this nowhere else.
     pid: int | None = forkserver._forkserver._forkserver_pid  # type: ignore[attr-defined]  # private: not in the stubs
     return pid
+
+
+def let_server_go() -> None:
+    """Let the fork server of this stage end as soon as the run does, and the stage with it.
+
+    The standard library gives each stage an end of the pipe that keeps the server alive: when a run was killed, its
+    stages went on until they had something to report, a training for an epoch, a search for hours.
+    """
+    held: Any = forkserver._forkserver  # The standard library has no other way, and its stubs none.
+    os.close(held._forkserver_alive_fd)
+    held._forkserver_alive_fd = None

@@ -154,6 +154,7 @@ def start() -> None:
 def _child(pipe: Connection, bounds: Bounds, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
     try:
         sandbox.enter(bounds)
+        ending.let_server_go()
         result = function(*arguments, report=Reporter(pipe))
         if isinstance(result, np.ndarray):
             np.save(bounds.scratch / ARRAY, result, allow_pickle=False)

@@ -67,7 +67,7 @@ def enter(bounds: Bounds) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # The parent decides, and ends its children.
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     if LINUX:
-        # The fork server ends when the parent does, however that ends; so do we. Orphans of ours stay ours.
+        # The fork server ends when the run does, however that ends; so do we. Orphans of ours stay ours.
         _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         adopt_orphans()
         if bounds.cores:

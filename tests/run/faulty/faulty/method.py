@@ -29,6 +29,7 @@ class Faulty(Method[FaultyParams]):
         """Do nothing wrong."""
 
     def _hangs(self, where: str) -> None:
+        Path("hanging").touch()
         time.sleep(1000)
 
     def _hangs_deaf(self, where: str) -> None:
