@@ -65,6 +65,11 @@ def server_pid() -> int | None:
     return pid
 
 
+def end_children() -> None:
+    """End whatever this process has started and not ended: the fork server's last act, when the run is gone."""
+    _kill(_children_of(os.getpid(), recursive=True))
+
+
 def let_server_go() -> None:
     """Let the fork server of this stage end as soon as the run does, and the stage with it.
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import atexit
+
 import numpy as np
 import torch
 import torch._dynamo  # Making an optimiser imports it, which takes over a second: once here, not in each training.
 
 from recpress.data.interactions import UserItems
-from recpress.run import sandbox, worker  # noqa: F401  # the worker for its effect: stages find it loaded
+from recpress.run import ending, sandbox, worker  # noqa: F401  # the worker for its effect: stages find it loaded
 from recpress.serve import topk
 
 # Orphans of a stage that crashed come to the server, where they are found and ended.
 sandbox.adopt_orphans()
+# A run that was killed ended nothing.
+atexit.register(ending.end_children)
 # The first kernel that runs makes numba set itself up, which takes longer than most stages: here once, not in each.
 # No thread may be started before a fork, so this is a single small row.
 _nobody = UserItems.from_pairs(np.zeros(1, np.int64), np.zeros(1, np.int64), 1, 4)

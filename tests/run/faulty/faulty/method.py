@@ -29,6 +29,7 @@ class Faulty(Method[FaultyParams]):
         """Do nothing wrong."""
 
     def _hangs(self, where: str) -> None:
+        self._sleeper(start_new_session=True)
         Path("hanging").touch()
         time.sleep(1000)
 
