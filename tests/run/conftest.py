@@ -52,9 +52,9 @@ class Checkout:
     def command(self, *words: str) -> list[str]:
         return [sys.executable, "-m", "recpress.cli", *words]
 
-    def start(self, *words: str) -> subprocess.Popen[str]:
+    def start(self, *words: str, under: tuple[str, ...] = ()) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            self.command(*words),
+            [*under, *self.command(*words)],
             cwd=self.root,
             env=self.environment,
             text=True,

@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
@@ -82,7 +81,7 @@ def wait_for_record(results: Path, process: subprocess.Popen[str]) -> None:
     wait_for(lambda: list(results.glob("records/**/*.json")), process)
 
 
-def wait_for(found: Callable[[], Sequence[object]], process: subprocess.Popen[Any]) -> None:
+def wait_for(found: Callable[[], Sequence[object]], process: subprocess.Popen[str]) -> None:
     deadline = time.monotonic() + 120
     while not found():
         assert process.poll() is None
@@ -118,15 +117,21 @@ def test_killed_at_random_points_and_run_again(checkout, suite, whole, tmp_path,
         assert not checkout.leftovers()
 
 
+def start_hanging(checkout, results: Path) -> subprocess.Popen[str]:
+    """Start a run of a method that reports nothing for ever, and wait until it does."""
+    for left in checkout.temporary.glob("**/hanging"):
+        left.unlink()
+    process = checkout.start(*HANGS, "--results", str(results))
+    wait_for(lambda: list(checkout.temporary.glob("**/hanging")), process)
+    return process
+
+
 @pytest.mark.slow
 def test_a_killed_stage_is_a_record_and_the_others_go_on(checkout, suite, whole, tmp_path) -> None:
-    process = checkout.start(*HANGS, "--results", str(tmp_path))
-    deadline = time.monotonic() + 120
-    while process.poll() is None and time.monotonic() < deadline:
-        for each in processes_of(checkout.temporary):
-            with suppress(psutil.NoSuchProcess):
-                each.kill()
-        time.sleep(0.2)
+    process = start_hanging(checkout, tmp_path)
+    for each in processes_of(checkout.temporary):
+        with suppress(psutil.NoSuchProcess):
+            each.kill()
     said, _ = process.communicate(timeout=60)
     assert process.returncode == 1, said
     (made,) = record.read_all(tmp_path)
@@ -134,16 +139,8 @@ def test_a_killed_stage_is_a_record_and_the_others_go_on(checkout, suite, whole,
     assert "SIGKILL" in (made.reason or "")
 
 
-def hanging(checkout) -> list[Path]:
-    """What the hanging method leaves in its scratch folder when it begins to."""
-    return list(checkout.temporary.glob("**/hanging"))
-
-
 def test_a_stage_that_reports_nothing_ends_with_a_killed_program(checkout, suite, whole, tmp_path) -> None:
-    for left in hanging(checkout):
-        left.unlink()
-    process = checkout.start(*HANGS, "--results", str(tmp_path))
-    wait_for(lambda: hanging(checkout), process)
+    process = start_hanging(checkout, tmp_path)
     process.kill()
     process.communicate(timeout=60)
     assert_all_gone(checkout.root)
@@ -165,18 +162,11 @@ def test_a_signal_stops_a_training_cleanly(checkout) -> None:
 
 
 def test_a_run_under_nohup_outlives_its_terminal(checkout, suite, whole, tmp_path) -> None:
-    with (tmp_path / "log").open("w") as log:
-        process = subprocess.Popen(
-            ["nohup", *checkout.command("run", "--suite", suite, "--results", str(tmp_path))],
-            cwd=checkout.root,
-            env=checkout.environment,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
+    process = checkout.start("run", "--suite", suite, "--results", str(tmp_path), under=("nohup",))
     wait_for_record(tmp_path, process)
     process.send_signal(signal.SIGHUP)
-    assert process.wait(timeout=300) == 0
+    said, _ = process.communicate(timeout=300)
+    assert process.returncode == 0, said
     assert figures(tmp_path) == whole
 
 
