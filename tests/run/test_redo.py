@@ -147,6 +147,14 @@ def test_a_cells_command_is_the_cell(params, seed) -> None:
     assert cell_of_command(cell.command) == cell
 
 
+@given(st.one_of(st.integers(), st.booleans(), st.none(), st.floats(allow_nan=False, allow_infinity=False)))
+def test_a_parameter_typed_as_the_board_shows_it_is_the_same_cell(value) -> None:
+    command = "recpress run --dataset ml-100k --backbone mf --method uniform --seed 0 --param"
+    written, shown = (cell_of_command(f"{command} x={text}") for text in (json.dumps(value), value))
+    assert shown == written
+    assert shown.setting == f"x={value}"
+
+
 def test_commands_of_no_cell_are_refused() -> None:
     for command in ("recpress demo", "recpress run --suite quick", "recpress run --dataset x --method y", "rm -rf /"):
         with pytest.raises(ValueError, match="runs no single cell"):

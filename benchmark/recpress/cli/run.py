@@ -29,7 +29,7 @@ class BudgetType(click.ParamType[str]):
 
 
 class ParamType(click.ParamType[tuple[str, Any]]):
-    """``name=value``, with the value read as JSON where it is JSON, else as text."""
+    """``name=value``, with the value read by `parse_value`."""
 
     name = "name=value"
 

@@ -46,6 +46,8 @@ def _checked(text: str) -> str:
 OWN = "own-"
 Budget = Annotated[str, AfterValidator(_checked)]
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
+# What a setting shows otherwise than JSON writes it: typed as the board has it, it is the same cell.
+SHOWN = {"True": True, "False": False, "None": None}
 # Of a record's file name there is room for this much.
 LONGEST_SETTING = 160
 
@@ -180,7 +182,9 @@ def cell_of_command(command: str) -> Cell:
 
 
 def parse_value(text: str) -> Any:
-    """Return a parameter as typed on the command line: JSON where it is JSON, else text."""
+    """Return a parameter as typed on the command line: JSON, or as `Cell.setting` shows it; else it is text."""
+    if text in SHOWN:
+        return SHOWN[text]
     try:
         return json.loads(text)
     except json.JSONDecodeError:
