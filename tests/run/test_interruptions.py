@@ -18,6 +18,7 @@ import psutil
 import pytest
 
 from recpress import record
+from recpress.run.isolate import WorkFailed, call
 
 CELLS = 6
 SUITE = (
@@ -193,6 +194,21 @@ def test_a_signal_stops_a_run_cleanly(checkout, suite, whole, tmp_path, number, 
     assert {name: whole[name] for name in figures(tmp_path)} == figures(tmp_path) != {}
 
 
+class Interrupting:
+    """Interrupts the process that is given it, before anything of ours runs there."""
+
+    def __reduce__(self) -> tuple[Callable[[int], None], tuple[int]]:
+        return signal.raise_signal, (signal.SIGINT,)
+
+
+def seven(nothing: None, report: object) -> int:
+    return 7
+
+
+def test_an_interrupt_while_a_stage_starts_is_the_program_s_alone() -> None:
+    assert call(seven, Interrupting(), timeout=300) == 7
+
+
 def test_a_stopped_rerun_goes_on_where_it_was(checkout, suite, whole, tmp_path) -> None:
     results = tmp_path / "results"
     shutil.copytree(checkout.root / "whole", results)
@@ -272,8 +288,6 @@ def test_a_method_that_fills_the_disk_is_a_failed_cell(checkout, tmp_path) -> No
 
 
 def test_a_clock_that_jumps_changes_no_limit(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    from recpress.run.isolate import WorkFailed, call
-
     (tmp_path / "clockwork.py").write_text(
         "import time\n\n"
         "def quick(report) -> int:\n    return 7\n\n"

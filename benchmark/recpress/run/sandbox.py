@@ -64,7 +64,6 @@ class Bounds:
 def enter(bounds: Bounds) -> None:
     """Hold the calling process, and all that it starts, to its bounds. There is no way back."""
     os.setsid()  # Its group is ended with it.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # The parent decides, and ends its children.
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     if LINUX:
         # The fork server ends when the run does, however that ends; so do we. Orphans of ours stay ours.
