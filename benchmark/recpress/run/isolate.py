@@ -20,7 +20,7 @@ import typing
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from multiprocessing import forkserver
+from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection
 from pathlib import Path
 from types import ModuleType
@@ -148,7 +148,14 @@ def start() -> None:
         # Waiting threads sleep instead of spinning: on shared cores spinning costs a multiple of the work.
         os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
         os.environ["PYTHONSAFEPATH"] = "1"  # Nothing is imported from where the user happens to stand.
-        forkserver.ensure_running()
+        # An interrupt reaches all processes of a terminal, and the program answers it. The server starts with it held
+        # back, and ignores it once it can.
+        resource_tracker.ensure_running()  # Here, because it lets interrupts through again.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            forkserver.ensure_running()
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
 def _child(pipe: Connection, bounds: Bounds, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:

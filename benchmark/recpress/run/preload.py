@@ -13,9 +13,9 @@ from recpress.data.interactions import UserItems
 from recpress.run import ending, sandbox, worker  # noqa: F401  # the worker for its effect: stages find it loaded
 from recpress.serve import topk
 
-# A program's interrupt reaches everyone at a terminal. The program decides, and ends its stages: they get this from the
-# server, and so never had another answer, not even while they start.
+# The program answers interrupts, and ends its stages: they get this from the server, so it holds while they start.
 signal.signal(signal.SIGINT, signal.SIG_IGN)
+signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 # Orphans of a stage that crashed come to the server, where they are found and ended.
 sandbox.adopt_orphans()
 # A run that was killed ended nothing.
