@@ -166,10 +166,16 @@ def _apart(record: Record, attestation: Attestation, spread: Spread) -> list[str
         if again is None:
             found.append(f"{each.scenario} was not timed")
         elif not (each.noisy or again.noisy):
-            sd = spread.of(attestation.machine, each.scenario, record.identity.dataset)
-            low, high = interval(each, record, spread)
-            low_again, high_again = widened(again.ratio, again.low, again.high, sd)
+            (low, high), (low_again, high_again) = intervals(record, each, attestation, again, spread)
             if low_again > high or high_again < low:
                 before, after = f"{each.ratio:.3f} ({low:.3f}–{high:.3f})", f"({low_again:.3f}–{high_again:.3f})"
                 found.append(f"{each.scenario} / fp32 {before} → {again.ratio:.3f} {after}")
     return found
+
+
+def intervals(
+    record: Record, timed: Latency, attestation: Attestation, again: Ratio, spread: Spread
+) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Return the 95 % intervals of a ratio and of its repetition, both with what lies between two runs."""
+    sd = spread.of(attestation.machine, timed.scenario, record.identity.dataset)
+    return interval(timed, record, spread), widened(again.ratio, again.low, again.high, sd)

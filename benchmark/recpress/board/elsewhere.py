@@ -1,0 +1,76 @@
+"""The table of runs that another machine repeated: what stayed, and how far their ratios to fp32 went."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from tabulate import tabulate
+
+from recpress.board.collect import collect
+from recpress.board.tiers import standings
+from recpress.documents import generated, rewrite
+from recpress.errors import UserError
+from recpress.measure.repeats import Spread, between_runs
+from recpress.paths import checkout_root
+from recpress.record import Record, Scenario
+from recpress.run.attest import Attestation, intervals
+
+DOCUMENT = Path("benchmark") / "docs" / "latency.md"
+SCENARIOS: tuple[Scenario, ...] = ("single", "batch")
+# Differences that are told in full.
+HEADLINE = ("status", "ndcg@20", "bytes")
+
+
+def markdown(results: Path) -> str:
+    """Return the table, a line a run: its ratios on the record's machine, and on the other.
+
+    Where the two intervals, each with what lies between two runs, don't meet, the other's is bold.
+
+    Raises
+    ------
+    UserError
+        When no run was repeated on another machine.
+    """
+    found = collect(results)
+    standing, spread = standings(found), between_runs(run.record for run in found.runs)
+    lines = []
+    for run in found.runs:
+        for each in standing[run.id].repetitions:
+            again = each.attestation
+            if again.event == "rerun" and again.machine != run.record.provenance.machine:
+                ratios = (_went(run.record, again, name, spread) for name in SCENARIOS)
+                lines.append((run.id, _stayed(each.differs), *ratios))
+    if not lines:
+        raise UserError(f"{results} has no run that another machine repeated: `recpress rerun` there makes some.")
+    headings = ("Run", "Quality and bytes", *(f"{name} / fp32" for name in SCENARIOS))
+    align = ("left", "left", "right", "right")
+    return tabulate(lines, headings, tablefmt="pipe", disable_numparse=True, colalign=align)
+
+
+def _stayed(differs: Sequence[str]) -> str:
+    """Return what matters most of differences in quality and bytes, and how many more there are."""
+    if not differs:
+        return "equal"
+    told = [each for each in differs if each.split()[0] in HEADLINE and "kept" not in each] or list(differs[:1])
+    rest = len(differs) - len(told)
+    return "; ".join(told) + (f"; and {rest} more" if rest else "")
+
+
+def _went(record: Record, attestation: Attestation, scenario: Scenario, spread: Spread) -> str:
+    timed = next((each for each in record.latency if each.scenario == scenario), None)
+    again = attestation.latency.get(scenario)
+    if timed is None or again is None or timed.noisy or again.noisy:
+        return "–"
+    (low, high), (low_again, high_again) = intervals(record, timed, attestation, again, spread)
+    bold = "**" if low_again > high or high_again < low else ""
+    return f"{timed.ratio:.2f} → {bold}{again.ratio:.2f}{bold}"
+
+
+def written(page: str, results: Path) -> str:
+    """Return a page with its table from a results folder."""
+    return generated(page, "recpress.board.elsewhere", lambda _: markdown(results))
+
+
+if __name__ == "__main__":
+    rewrite(checkout_root(), DOCUMENT, lambda page, root: written(page, root / "results"))
