@@ -185,7 +185,7 @@ class Provenance(Part):
     packages: dict[str, str]
     machine: str = Field(description="Fingerprint; described in machines/<fingerprint>.json.")
     load_average: Finite | None = Field(description="One-minute load average when timing began.")
-    environment: dict[str, str] = Field({}, description="Environment variables that set thread counts.")
+    environment: dict[str, str] = Field({}, description="Variables that set thread counts or choose kernels.")
 
 
 class Record(Part):

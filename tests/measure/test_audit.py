@@ -244,10 +244,8 @@ def test_nobody_watches_after_the_watch(tmp_path: Path) -> None:
 
 
 def test_the_environment_of_a_server_has_no_switches() -> None:
-    assert scrubbed({"PATH": "/bin", "MY_TABLE": "x", "OMP_NUM_THREADS": "1"}) == {
-        "PATH": "/bin",
-        "OMP_NUM_THREADS": "1",
-    }
+    needed = {"PATH": "/bin", "OMP_NUM_THREADS": "1", "OPENBLAS_CORETYPE": "Haswell"}
+    assert scrubbed({**needed, "MY_TABLE": "x"}) == needed
 
 
 def test_work_adds_up_by_type() -> None:

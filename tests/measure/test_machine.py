@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from recpress.measure import load
-from recpress.measure.machine import fingerprint
+from recpress.measure.machine import THREADS, environment, fingerprint
 from recpress.measure.memory import cuda_peak, growth, peak_resident, reset_peak, resident
 from recpress.measure.provenance import Stopwatch, git_state
 
@@ -26,6 +26,15 @@ def test_the_fingerprint_is_the_same_in_another_process_with_other_threads() -> 
     )
     assert done.stdout.strip() == fingerprint().fingerprint
     assert len(fingerprint().fingerprint) == 12
+
+
+def test_provenance_tells_which_kernels_were_chosen(monkeypatch) -> None:
+    monkeypatch.delenv("OPENBLAS_CORETYPE", raising=False)
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    assert "OPENBLAS_CORETYPE" not in environment()
+    monkeypatch.setenv("OPENBLAS_CORETYPE", "Haswell")
+    assert {"OMP_NUM_THREADS": "3", "OPENBLAS_CORETYPE": "Haswell"}.items() <= environment().items()
+    assert "OPENBLAS_CORETYPE" not in environment(THREADS)
 
 
 def test_the_fingerprint_changes_with_what_changes_a_timing() -> None:

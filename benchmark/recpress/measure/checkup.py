@@ -13,7 +13,7 @@ from typing import Literal
 
 from recpress.measure.counters import POWERCAP, Counter, CounterUnavailable, nvml_devices, rapl_packages
 from recpress.measure.load import NOISY, LoadMeter
-from recpress.measure.machine import Machine, thread_environment
+from recpress.measure.machine import THREADS, Machine, environment
 from recpress.paths import cache_dir
 
 LOAD_SECONDS = 0.5
@@ -140,7 +140,7 @@ def _memory(machine: Machine) -> Advice:
 
 
 def _threads() -> Advice:
-    if variables := thread_environment():
+    if variables := environment(THREADS):
         shown = ", ".join(f"{name}={value}" for name, value in variables.items())
         return Advice("threads", "note", f"{shown}: runs pin their own count, libraries may not exceed this one")
     return Advice("threads", "ok", "no variable limits them; timings pin their own")

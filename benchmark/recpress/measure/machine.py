@@ -7,6 +7,7 @@ import os
 import platform
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from importlib import metadata
@@ -109,9 +110,13 @@ def fingerprint() -> Machine:
     )
 
 
-def thread_environment() -> dict[str, str]:
-    """Return the environment variables that set thread counts. They belong to the process, not to the machine."""
-    names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS", "KMP_AFFINITY")
+# OpenBLAS, numpy's and that of FAISS, has kernels for each processor, and they round differently.
+KERNEL = "OPENBLAS_CORETYPE"
+THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS", "KMP_AFFINITY")
+
+
+def environment(names: Sequence[str] = (*THREADS, KERNEL)) -> dict[str, str]:
+    """Return the variables that set thread counts or choose kernels. They belong to the process, not to the machine."""
     return {name: os.environ[name] for name in names if name in os.environ}
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from recpress import __version__
 from recpress.measure.load import load_average
-from recpress.measure.machine import fingerprint, thread_environment
+from recpress.measure.machine import environment, fingerprint
 from recpress.paths import checkout_root
 from recpress.record import Provenance
 
@@ -48,7 +48,7 @@ class Stopwatch:
             packages=_versions(),
             machine=fingerprint().fingerprint,
             load_average=self._load,
-            environment=thread_environment(),
+            environment=environment(),
         )
 
 
