@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from tabulate import tabulate
@@ -14,12 +13,10 @@ from recpress.errors import UserError
 from recpress.measure.repeats import Spread, between_runs
 from recpress.paths import checkout_root
 from recpress.record import Record, Scenario
-from recpress.run.attest import Attestation, intervals
+from recpress.run.attest import Attestation, brief, intervals
 
 DOCUMENT = Path("benchmark") / "docs" / "latency.md"
 SCENARIOS: tuple[Scenario, ...] = ("single", "batch")
-# Differences that are told in full.
-HEADLINE = ("status", "ndcg@20", "bytes")
 
 
 def markdown(results: Path) -> str:
@@ -40,21 +37,12 @@ def markdown(results: Path) -> str:
             again = each.attestation
             if again.event == "rerun" and again.machine != run.record.provenance.machine:
                 ratios = (_went(run.record, again, name, spread) for name in SCENARIOS)
-                lines.append((run.id, _stayed(each.differs), *ratios))
+                lines.append((run.id, brief(each.differs) or "equal", *ratios))
     if not lines:
         raise UserError(f"{results} has no run that another machine repeated: `recpress rerun` there makes some.")
     headings = ("Run", "Quality and bytes", *(f"{name} / fp32" for name in SCENARIOS))
     align = ("left", "left", "right", "right")
     return tabulate(lines, headings, tablefmt="pipe", disable_numparse=True, colalign=align)
-
-
-def _stayed(differs: Sequence[str]) -> str:
-    """Return what matters most of differences in quality and bytes, and how many more there are."""
-    if not differs:
-        return "equal"
-    told = [each for each in differs if each.split()[0] in HEADLINE and "kept" not in each] or list(differs[:1])
-    rest = len(differs) - len(told)
-    return "; ".join(told) + (f"; and {rest} more" if rest else "")
 
 
 def _went(record: Record, attestation: Attestation, scenario: Scenario, spread: Spread) -> str:

@@ -52,7 +52,7 @@ def command(
     if dry_run:
         return
     from recpress.measure.repeats import between_runs
-    from recpress.run.attest import attest, differences
+    from recpress.run.attest import attest, brief, differences
     from recpress.run.engine import write_machine
     from recpress.run.plan import make
 
@@ -80,8 +80,7 @@ def command(
     lines, spread = [], between_runs(records)
     for each in planned:
         differs = differences(of[each.id], found[each.id], spread)
-        rest = f"; and {len(differs) - 4} more" if len(differs) > 4 else ""
-        lines.append((each.cell.label, "; ".join(differs[:4]) + rest or "agrees"))
+        lines.append((each.cell.label, brief(differs) or "agrees"))
     click.echo(tabulate(lines, headers=("Cell", "Run again"), disable_numparse=True))
     agree = sum(verdict == "agrees" for _, verdict in lines)
     click.echo(f"{agree} of {len(lines)} agree; {results / 'attestations'} holds what was found.")

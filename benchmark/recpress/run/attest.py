@@ -7,6 +7,7 @@ got; whether they agree is judged by whoever reads both, and never taken from th
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Literal
@@ -21,6 +22,8 @@ from recpress.measure.repeats import Spread, interval, widened
 from recpress.record import Finite, Latency, Part, Record, Scenario, Status, relative_path
 
 FOLDER = "attestations"
+# Differences that are told first.
+HEADLINE = ("status ", "ndcg@20 ", "bytes ", "single ", "batch ")
 Event = Literal["rescored", "rerun"]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,79}$")]
 
@@ -171,6 +174,13 @@ def _apart(record: Record, attestation: Attestation, spread: Spread) -> list[str
                 before, after = f"{each.ratio:.3f} ({low:.3f}–{high:.3f})", f"({low_again:.3f}–{high_again:.3f})"
                 found.append(f"{each.scenario} / fp32 {before} → {again.ratio:.3f} {after}")
     return found
+
+
+def brief(differs: Sequence[str]) -> str:
+    """Return what matters most of differences, and how many more there are; nothing where there are none."""
+    told = [each for each in differs if each.startswith(HEADLINE) and " kept " not in each] or list(differs[:1])
+    rest = len(differs) - len(told)
+    return "; ".join([*told, *([f"and {rest} more"] if rest else [])])
 
 
 def intervals(

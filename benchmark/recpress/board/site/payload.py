@@ -17,6 +17,7 @@ from recpress.board.collect import Run
 from recpress.board.columns import INTERVALS, NUMBERS, TEXT, TIERS
 from recpress.board.tables import SETTING
 from recpress.board.tiers import Standing
+from recpress.run.attest import brief
 
 DIGITS = 6
 Values = NDArray[np.float64]
@@ -97,7 +98,7 @@ def _told(standing: Standing) -> list[dict[str, Any]]:
                 "trained": made.trained,
                 "figures": len(made.metrics) + len(made.retention) + (made.bytes is not None),
                 "timed": {name: timed.model_dump(mode="json") for name, timed in made.latency.items()},
-                "differs": each.differs,
+                "differs": brief(each.differs),
             }
         )
     return told

@@ -115,7 +115,7 @@
       const where = each.machine === record.provenance.machine ? "the same machine" : `another machine (${each.machine})`;
       const timed = Object.entries(each.timed).map(([name, { ratio, low, high, noisy }]) => `${name} ${ratio.toFixed(2)}× fp32 (${low.toFixed(2)}–${high.toFixed(2)})${noisy ? ", disturbed" : ""}`);
       return [what, h("time", { datetime: each.date }, each.date.slice(0, 10)), where,
-        each.differs.length ? h("span", { class: "badge" }, each.differs.slice(0, 5).join("; ")) : `${each.figures} figures are the same${timed.length ? `; ${timed.join(", ")}` : ""}`, h("code", {}, each.command)];
+        each.differs ? h("span", { class: "badge" }, each.differs) : `${each.figures} figures are the same${timed.length ? `; ${timed.join(", ")}` : ""}`, h("code", {}, each.command)];
     });
     return section("How far it was repeated", h("p", {}, h("strong", {}, tier), `: ${RecPress.tiers[tier]}`),
       lines.length ? table("Repetitions", ["What", "When", "On", "Found", "By"], lines, 9) : null);
