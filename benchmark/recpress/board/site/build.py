@@ -143,7 +143,7 @@ def _write_assets(site: _Site, specs: dict[str, Any], families: list[str]) -> No
         site.write(f"assets/{file.name}", file.read_bytes())
     looks = {name: charts.look(name) for name in families}
     site.write("assets/specs.js", payload.script("RecPress.receiveSpecs", specs, looks, TIERS))
-    site.write("assets/vega.js", charts.library())
+    site.write("assets/vega.js", charts.renderer())
 
 
 def _write_data(site: _Site, rows: pd.DataFrame, found: Collection, standing: dict[str, Standing]) -> None:

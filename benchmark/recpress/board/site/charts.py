@@ -318,7 +318,7 @@ def compiled(families: Sequence[str]) -> dict[str, Spec]:
 
 
 @functools.cache  # bundling takes two seconds
-def library() -> str:
+def renderer() -> str:
     """Return the JavaScript that draws compiled charts, from the package that compiles them."""
     # The bundle declares its names at the top level: a function keeps them from the page's own.
     bundle = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
