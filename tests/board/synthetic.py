@@ -273,9 +273,9 @@ def put(results: Path, made: Attestation) -> Path:
     return path
 
 
-def repeat(results: Path, record: Record) -> None:
-    """Attest that a record of a results folder was run again and is the same."""
-    put(results, repeated(record, sha256_file(results / relative_path(record.identity))))
+def repeat(results: Path, record: Record, **update: object) -> None:
+    """Attest that a record of a results folder was run again and is the same, but for what is given."""
+    put(results, repeated(record, sha256_file(results / relative_path(record.identity)), **update))
 
 
 if __name__ == "__main__":

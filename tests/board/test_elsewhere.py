@@ -9,7 +9,6 @@ import synthetic
 
 from recpress.board.elsewhere import DOCUMENT, markdown, written
 from recpress.errors import UserError
-from recpress.hashing import sha256_file
 from recpress.record import Record, relative_path, write
 from recpress.run.attest import Ratio
 
@@ -24,18 +23,13 @@ def made(tmp_path: Path) -> Record:
     return record
 
 
-def put(results: Path, record: Record, **update: object) -> None:
-    sha256 = sha256_file(results / relative_path(record.identity))
-    synthetic.put(results, synthetic.repeated(record, sha256, **update))
-
-
 def test_the_page_shows_the_committed_attestations() -> None:
     text = (ROOT / DOCUMENT).read_text(encoding="utf-8")
     assert text == written(text, ROOT / "results"), "run: python -m recpress.board.elsewhere"
 
 
 def test_the_same_machine_and_what_a_record_was_are_nothing_from_elsewhere(tmp_path: Path, made: Record) -> None:
-    put(tmp_path, made)
+    synthetic.repeat(tmp_path, made)
     synthetic.put(tmp_path, synthetic.repeated(made, "0" * 64, machine=ELSEWHERE))
     with pytest.raises(UserError, match="another machine"):
         markdown(tmp_path)
@@ -48,7 +42,7 @@ def test_a_line_says_what_stayed_and_where_the_ratio_went(tmp_path: Path, made: 
         "single": Ratio(ratio=2 * single.ratio, low=1.9 * single.ratio, high=2.1 * single.ratio, noisy=False),
         "batch": Ratio(ratio=batch.ratio, low=batch.ratio_low, high=batch.ratio_high, noisy=False),
     }
-    put(tmp_path, made, machine=ELSEWHERE, latency=latency)
+    synthetic.repeat(tmp_path, made, machine=ELSEWHERE, latency=latency)
 
     def line() -> list[str]:
         (found,) = markdown(tmp_path).splitlines()[2:]
@@ -59,7 +53,7 @@ def test_a_line_says_what_stayed_and_where_the_ratio_went(tmp_path: Path, made: 
     assert line() == [name, "equal", *went]
     disturbed = {"single": latency["single"].model_copy(update={"noisy": True})}
     metrics = {name: value / 2 for name, value in made.quality.metrics.items()}
-    put(tmp_path, made, machine=ELSEWHERE, latency=disturbed, bytes=1, metrics=metrics)
+    synthetic.repeat(tmp_path, made, machine=ELSEWHERE, latency=disturbed, bytes=1, metrics=metrics)
     told = line()[1].split("; ")
     assert [each.split()[0] for each in told] == ["ndcg@20", "bytes", "and"]
     assert told[-1] == f"and {sum(value != 0 for value in metrics.values()) - 1} more"

@@ -21,6 +21,8 @@ from recpress import record
 from recpress.run.isolate import WorkFailed, call
 
 CELLS = 6
+# Seconds; against hanging alone.
+PATIENCE = 300
 SUITE = (
     'title = "Trivial"\ndatasets = ["synthetic-tiny"]\nbackbones = ["mf"]\ntiming_seconds = 0\n'
     '[[methods]]\nname = "trivial"\nparams = [{}]\n'
@@ -133,7 +135,7 @@ def test_a_killed_stage_is_a_record_and_the_others_go_on(checkout, suite, whole,
     for each in processes_of(checkout.temporary):
         with suppress(psutil.NoSuchProcess):
             each.kill()
-    said, _ = process.communicate(timeout=300)
+    said, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == 1, said
     (made,) = record.read_all(tmp_path)
     assert made.status == "failed"
@@ -143,7 +145,7 @@ def test_a_killed_stage_is_a_record_and_the_others_go_on(checkout, suite, whole,
 def test_a_stage_that_reports_nothing_ends_with_a_killed_program(checkout, suite, whole, tmp_path) -> None:
     process = start_hanging(checkout, tmp_path)
     process.kill()
-    process.communicate(timeout=300)
+    process.communicate(timeout=PATIENCE)
     assert_all_gone(checkout.root)
 
 
@@ -155,7 +157,7 @@ def test_a_signal_stops_a_training_cleanly(checkout) -> None:
     process = checkout.start("train", "--dataset", "synthetic-tiny", "--backbone", "gat", "--valid")
     wait_for(lambda: processes_of(checkout.temporary), process)
     process.send_signal(signal.SIGTERM)
-    said, _ = process.communicate(timeout=300)
+    said, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == 128 + signal.SIGTERM, said
     assert "Traceback" not in said
     assert_all_gone(checkout.root)
@@ -166,7 +168,7 @@ def test_a_run_under_nohup_outlives_its_terminal(checkout, suite, whole, tmp_pat
     process = checkout.start("run", "--suite", suite, "--results", str(tmp_path), under=("nohup",))
     wait_for_record(tmp_path, process)
     process.send_signal(signal.SIGHUP)
-    said, _ = process.communicate(timeout=300)
+    said, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, said
     assert figures(tmp_path) == whole
 
@@ -186,7 +188,7 @@ def test_a_signal_stops_a_run_cleanly(checkout, suite, whole, tmp_path, number, 
                     each.send_signal(number)
         time.sleep(2)
     process.send_signal(number)
-    said, _ = process.communicate(timeout=300)
+    said, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == 128 + number, said
     assert "Traceback" not in said
     assert_all_gone(checkout.root)
@@ -205,7 +207,7 @@ def test_an_interrupt_while_the_server_starts_is_one_sentence(checkout, suite, t
     for each in servers():
         each.send_signal(signal.SIGINT)
     process.send_signal(signal.SIGINT)
-    said, _ = process.communicate(timeout=300)
+    said, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == 128 + signal.SIGINT, said
     assert "Traceback" not in said
     assert_all_gone(checkout.root)
@@ -223,7 +225,7 @@ def seven(nothing: None, report: object) -> int:
 
 
 def test_an_interrupt_while_a_stage_starts_is_the_program_s_alone() -> None:
-    assert call(seven, Interrupting(), timeout=300) == 7
+    assert call(seven, Interrupting(), timeout=PATIENCE) == 7
 
 
 def test_a_stopped_rerun_goes_on_where_it_was(checkout, suite, whole, tmp_path) -> None:
@@ -233,7 +235,7 @@ def test_a_stopped_rerun_goes_on_where_it_was(checkout, suite, whole, tmp_path) 
     process = checkout.start(*words)
     wait_for(lambda: list(results.glob("attestations/**/*.json")), process)
     process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=300)
+    process.communicate(timeout=PATIENCE)
     assert_all_gone(checkout.root)
     assert not checkout.leftovers()
     before = {path: path.read_bytes() for path in results.glob("attestations/**/*.json")}
@@ -247,7 +249,7 @@ def test_a_stopped_rerun_goes_on_where_it_was(checkout, suite, whole, tmp_path) 
 def test_two_runs_on_one_folder_share_the_work(checkout, suite, whole, tmp_path) -> None:
     words = ("run", "--suite", suite, "--results", str(tmp_path), "--json-log")
     both = [checkout.start(*words), checkout.start(*words)]
-    logs = [process.communicate(timeout=300)[0] for process in both]
+    logs = [process.communicate(timeout=PATIENCE)[0] for process in both]
     assert [process.returncode for process in both] == [0, 0], logs
     events = [json.loads(line) for log in logs for line in log.splitlines()]
     finished = [each["label"] for each in events if each["event"] == "finished"]

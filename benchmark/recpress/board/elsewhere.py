@@ -10,10 +10,10 @@ from recpress.board.collect import collect
 from recpress.board.tiers import standings
 from recpress.documents import generated, rewrite
 from recpress.errors import UserError
-from recpress.measure.repeats import Spread, between_runs
+from recpress.measure.repeats import between_runs
 from recpress.paths import checkout_root
-from recpress.record import Record, Scenario
-from recpress.run.attest import Attestation, brief, intervals
+from recpress.record import Scenario
+from recpress.run.attest import Retimed, brief, retimed
 
 DOCUMENT = Path("benchmark") / "docs" / "latency.md"
 SCENARIOS: tuple[Scenario, ...] = ("single", "batch")
@@ -36,8 +36,9 @@ def markdown(results: Path) -> str:
         for each in standing[run.id].repetitions:
             again = each.attestation
             if again.event == "rerun" and again.machine != run.record.provenance.machine:
-                ratios = (_went(run.record, again, name, spread) for name in SCENARIOS)
-                lines.append((run.id, brief(each.differs) or "equal", *ratios))
+                pairs = {timed.scenario: retimed(run.record, timed, again, spread) for timed in run.record.latency}
+                stayed = brief(each.differs) or "equal"
+                lines.append((run.id, stayed, *(_went(pairs.get(name)) for name in SCENARIOS)))
     if not lines:
         raise UserError(f"{results} has no run that another machine repeated: `recpress rerun` there makes some.")
     headings = ("Run", "Quality and bytes", *(f"{name} / fp32" for name in SCENARIOS))
@@ -45,14 +46,11 @@ def markdown(results: Path) -> str:
     return tabulate(lines, headings, tablefmt="pipe", disable_numparse=True, colalign=align)
 
 
-def _went(record: Record, attestation: Attestation, scenario: Scenario, spread: Spread) -> str:
-    timed = next((each for each in record.latency if each.scenario == scenario), None)
-    again = attestation.latency.get(scenario)
-    if timed is None or again is None or timed.noisy or again.noisy:
+def _went(pair: Retimed | None) -> str:
+    if pair is None:
         return "–"
-    (low, high), (low_again, high_again) = intervals(record, timed, attestation, again, spread)
-    bold = "**" if low_again > high or high_again < low else ""
-    return f"{timed.ratio:.2f} → {bold}{again.ratio:.2f}{bold}"
+    bold = "" if pair.meet else "**"
+    return f"{pair.before:.2f} → {bold}{pair.after:.2f}{bold}"
 
 
 def written(page: str, results: Path) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Literal
@@ -165,15 +166,16 @@ def differences(record: Record, attestation: Attestation, spread: Spread) -> lis
 def _apart(record: Record, attestation: Attestation, spread: Spread) -> list[str]:
     found = []
     for each in record.latency:
-        again = attestation.latency.get(each.scenario)
-        if again is None:
+        pair = retimed(record, each, attestation, spread)
+        if each.scenario not in attestation.latency:
             found.append(f"{each.scenario} was not timed")
-        elif not (each.noisy or again.noisy):
-            (low, high), (low_again, high_again) = intervals(record, each, attestation, again, spread)
-            if low_again > high or high_again < low:
-                before, after = f"{each.ratio:.3f} ({low:.3f}–{high:.3f})", f"({low_again:.3f}–{high_again:.3f})"
-                found.append(f"{each.scenario} / fp32 {before} → {again.ratio:.3f} {after}")
+        elif pair and not pair.meet:
+            found.append(f"{each.scenario} / fp32 {_ends(pair.before, pair.within)} → {_ends(pair.after, pair.again)}")
     return found
+
+
+def _ends(ratio: float, interval: tuple[float, float]) -> str:
+    return f"{ratio:.3f} ({interval[0]:.3f}–{interval[1]:.3f})"
 
 
 def brief(differs: Sequence[str]) -> str:
@@ -183,9 +185,26 @@ def brief(differs: Sequence[str]) -> str:
     return "; ".join([*told, *([f"and {rest} more"] if rest else [])])
 
 
-def intervals(
-    record: Record, timed: Latency, attestation: Attestation, again: Ratio, spread: Spread
-) -> tuple[tuple[float, float], tuple[float, float]]:
-    """Return the 95 % intervals of a ratio and of its repetition, both with what lies between two runs."""
+@dataclass(frozen=True)
+class Retimed:
+    """A ratio to fp32 and its repetition, each with its 95 % interval, which holds what lies between two runs."""
+
+    before: float
+    within: tuple[float, float]
+    after: float
+    again: tuple[float, float]
+
+    @property
+    def meet(self) -> bool:
+        """Whether the two intervals do."""
+        return max(self.within[0], self.again[0]) <= min(self.within[1], self.again[1])
+
+
+def retimed(record: Record, timed: Latency, attestation: Attestation, spread: Spread) -> Retimed | None:
+    """Return a timing of a record beside its repetition; None where there is none, or one of them was disturbed."""
+    again = attestation.latency.get(timed.scenario)
+    if again is None or timed.noisy or again.noisy:
+        return None
     sd = spread.of(attestation.machine, timed.scenario, record.identity.dataset)
-    return interval(timed, record, spread), widened(again.ratio, again.low, again.high, sd)
+    ends = widened(again.ratio, again.low, again.high, sd)
+    return Retimed(timed.ratio, interval(timed, record, spread), again.ratio, ends)
