@@ -18,7 +18,6 @@ import psutil
 import pytest
 
 from recpress import record
-from recpress.run.isolate import WorkFailed, call
 
 CELLS = 6
 # Seconds; against hanging alone.
@@ -213,21 +212,6 @@ def test_an_interrupt_while_the_server_starts_is_one_sentence(checkout, suite, t
     assert_all_gone(checkout.root)
 
 
-class Interrupting:
-    """Interrupts the process that is given it, before anything of ours runs there."""
-
-    def __reduce__(self) -> tuple[Callable[[int], None], tuple[int]]:
-        return signal.raise_signal, (signal.SIGINT,)
-
-
-def seven(nothing: None, report: object) -> int:
-    return 7
-
-
-def test_an_interrupt_while_a_stage_starts_is_the_program_s_alone() -> None:
-    assert call(seven, Interrupting(), timeout=PATIENCE) == 7
-
-
 def test_a_stopped_rerun_goes_on_where_it_was(checkout, suite, whole, tmp_path) -> None:
     results = tmp_path / "results"
     shutil.copytree(checkout.root / "whole", results)
@@ -304,23 +288,6 @@ def test_a_method_that_fills_the_disk_is_a_failed_cell(checkout, tmp_path) -> No
     finally:
         checkout.variables.pop("TMPDIR", None)
         subprocess.run(["umount", small], check=True)
-
-
-def test_a_clock_that_jumps_changes_no_limit(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    (tmp_path / "clockwork.py").write_text(
-        "import time\n\n"
-        "def quick(report) -> int:\n    return 7\n\n"
-        "def slow(report) -> int:\n    time.sleep(60)\n    return 7\n"
-    )
-    monkeypatch.syspath_prepend(tmp_path)
-    clockwork = __import__("clockwork")
-    days = iter(range(0, 10_000_000_000, 86_400))
-    monkeypatch.setattr(time, "time", lambda: float(next(days)))
-    assert call(clockwork.quick, timeout=60) == 7
-    start = time.monotonic()
-    with pytest.raises(WorkFailed, match="more than 2 s"):
-        call(clockwork.slow, timeout=2)
-    assert 2 <= time.monotonic() - start < 30
 
 
 @pytest.mark.slow
