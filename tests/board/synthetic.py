@@ -194,6 +194,11 @@ def records(count: int = 0, seeds: int = 3, methods: int = 0) -> list[Record]:
     return [make(d, b, f, m, "default" if f == "reference" else setting, s) for d, b, f, m, setting, s in chosen]
 
 
+def on_machine(made: Record, machine: str) -> Record:
+    """Return a record as if another machine had made it."""
+    return made.model_copy(update={"provenance": made.provenance.model_copy(update={"machine": machine})})
+
+
 def write_folder(results: Path, made: list[Record]) -> Path:
     """Write records and their machine as a results folder, without the fsyncs of the real writer."""
     for record in made:

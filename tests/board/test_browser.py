@@ -21,6 +21,7 @@ from recpress.board.site import build
 from recpress.board.site.history import Earlier
 from recpress.board.tables import aggregate, frame
 from recpress.evaluate import compare, store
+from recpress.record import Record
 from recpress.run.kept import per_user_path
 
 sync_api = pytest.importorskip("playwright.sync_api")
@@ -54,18 +55,29 @@ PAGES = [
 VIEW = "#dataset=synthetic-small&q=svd"
 REPEATED = ("synthetic-small", "lightgcn", "uniform", "1/4", 0)
 EXPLORERS = ("index", "dataset", "backbone")
+ELSEWHERE = "fedcba9876543210"
+
+
+def records() -> list[Record]:
+    """Made-up records, those of one method on one data set from another machine."""
+    return [
+        synthetic.on_machine(each, ELSEWHERE)
+        if (each.identity.dataset, each.identity.method) == ("synthetic-mid", "kmeans")
+        else each
+        for each in synthetic.records()
+    ]
 
 
 @pytest.fixture(scope="module")
 def made() -> pd.DataFrame:
-    return aggregate(frame(synthetic.records()))
+    return aggregate(frame(records()))
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Every page with something on it: also an earlier state, benchmarks of the code, and a run that was repeated."""
     folder = tmp_path_factory.mktemp("board")
-    made = synthetic.records()
+    made = records()
     results = synthetic.write_folder(folder / "results", made)
     synthetic.repeat(
         results, next(each for each in made if record.path_of(*REPEATED) == record.relative_path(each.identity))
@@ -306,6 +318,20 @@ def test_the_answer_says_what_fits_and_how_to_run_it(page: Any, site: Path, made
     visit(page, site, "index.html#dataset=synthetic-small&mb=0.000001&kept=99")
     assert "Nothing fits all of that" in page.inner_text("#answer")
     assert "Without the limit on the size" in page.inner_text("#answer")
+
+
+def test_rows_of_several_machines_are_said_to_be_and_can_be_told_apart(page: Any, site: Path) -> None:
+    visit(page, site, "index.html#dataset=synthetic-small")
+    assert not page.is_visible("#several")
+    visit(page, site, "index.html#dataset=synthetic-mid")
+    assert "timed on 2 machines" in page.inner_text("#several")
+    page.click(".more summary")
+    change(page, lambda: page.check(f"input[name=machine][value='{ELSEWHERE}']"))
+    assert not page.is_visible("#several")
+    assert page.evaluate("[...new Set(RecPress.shown().rows.map(row => RecPress.store.word('method', row)))]") == [
+        "kmeans"
+    ]
+    page.wait_for_url(re.compile(f"machine={ELSEWHERE}"))
 
 
 def test_a_finding_leads_to_its_view(page: Any, site: Path) -> None:

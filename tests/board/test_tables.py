@@ -10,7 +10,7 @@ import synthetic
 from click.testing import CliRunner
 
 from recpress.board.columns import COLUMNS
-from recpress.board.tables import aggregate, choose, frame, render, sort
+from recpress.board.tables import aggregate, choose, frame, render, sort, timed_on
 from recpress.cli.show import command
 from recpress.errors import UserError
 from recpress.measure.repeats import between_runs, interval
@@ -54,6 +54,21 @@ def test_a_disturbed_timing_is_marked() -> None:
     noisy = calm.model_copy(update={"latency": (first, *calm.latency[1:])})
     assert "~" not in render(aggregate(frame([calm])), "markdown")
     assert render(aggregate(frame([noisy])), "markdown").count("~") == 2  # ms and ratio of single
+
+
+def test_machines_of_seeds_are_named_and_several_are_told(tmp_path: Path) -> None:
+    two = [synthetic.make("synthetic-small", "mf", "low_rank", "svd", "1/4", seed) for seed in (0, 1)]
+    rows = aggregate(frame(two))
+    assert timed_on(rows) == [synthetic.MACHINE]
+    two[1] = synthetic.on_machine(two[1], "another")
+    rows = aggregate(frame(two))
+    assert rows["machine"].tolist() == [f"{synthetic.MACHINE}, another"]
+    assert timed_on(rows) == [synthetic.MACHINE, "another"]
+    synthetic.write_folder(tmp_path, two)
+    result = CliRunner().invoke(command, ["--results", str(tmp_path)])
+    assert result.stderr == (
+        f"recpress: timed on 2 machines ({synthetic.MACHINE}, another), whose milliseconds can't be compared.\n"
+    )
 
 
 def test_a_failed_seed_is_a_row_of_its_own_with_its_reason() -> None:

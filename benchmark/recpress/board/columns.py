@@ -108,6 +108,12 @@ TEXT = (
         "re-run elsewhere; of several seeds, the least.",
         headline=False,
     ),
+    Column(
+        "machine",
+        "Machine",
+        "That of the times, by its fingerprint; milliseconds of two can't be compared, ratios to fp32 roughly.",
+        headline=False,
+    ),
     Column("status", "Status", "ok, or why there are no figures: a failed run is a row, never a gap."),
     Column("reason", "Reason", "What went wrong, where something did.", headline=False),
 )

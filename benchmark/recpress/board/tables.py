@@ -16,6 +16,8 @@ from recpress.measure.repeats import Spread, between_runs, interval
 from recpress.record import Latency, Record
 
 Format = Literal["table", "csv", "json", "markdown", "latex"]
+# Between the machines of seeds that were timed on more than one.
+SEVERAL = ", "
 SETTING = [
     "dataset",
     "split",
@@ -46,6 +48,7 @@ def _row(record: Record, tier: str, spread: Spread) -> dict[str, object]:
         "status": record.status,
         "reason": record.reason or "",
         "tier": tier,
+        "machine": record.provenance.machine,
         "budget": math.nan if who.budget is None else who.budget,
         "seed": who.seed,
         "started": record.provenance.started,
@@ -70,7 +73,8 @@ def _row(record: Record, tier: str, spread: Spread) -> dict[str, object]:
     return row
 
 
-_FRAME = [*SETTING, "reason", "tier", "budget", "seed", "started", *(column.key for column in NUMBERS)]
+_ABOUT = ["reason", "tier", "machine", "seed", "started"]
+_FRAME = [*SETTING, *_ABOUT, "budget", *(column.key for column in NUMBERS)]
 _FRAME += [end for ends in INTERVALS.values() for end in ends]
 _NOISY = ["single_noisy", "batch_noisy"]
 
@@ -92,7 +96,7 @@ def frame(records: Iterable[Record], tiers: Iterable[str] | None = None) -> pd.D
     spread = between_runs(records)
     paired = zip(records, repeat(SELF_REPORTED) if tiers is None else tiers, strict=False)
     rows = pd.DataFrame([_row(record, tier, spread) for record, tier in paired], columns=[*_FRAME, *_NOISY])
-    numbers = [key for key in _FRAME if key not in (*SETTING, "reason", "tier", "seed", "started")]
+    numbers = [key for key in _FRAME if key not in (*SETTING, *_ABOUT)]
     types = {**dict.fromkeys(numbers, "float64"), **dict.fromkeys(_NOISY, "bool"), "seed": "int64"}
     return rows.astype(types)
 
@@ -121,7 +125,11 @@ def aggregate(rows: pd.DataFrame) -> pd.DataFrame:
     ends = [groups[[low]].min() for low, _ in INTERVALS.values()]
     ends += [groups[[high]].max() for _, high in INTERVALS.values()]
     first = groups.agg(
-        reason=("reason", "first"), budget=("budget", "first"), started=("started", "max"), tier=("tier", "min")
+        reason=("reason", "first"),
+        budget=("budget", "first"),
+        started=("started", "max"),
+        tier=("tier", "min"),
+        machine=("machine", lambda each: SEVERAL.join(sorted(set(each)))),
     )
     first["tier"] = first["tier"].map(list(TIERS).__getitem__)
     count = groups.size().rename("seeds")
@@ -131,6 +139,12 @@ def aggregate(rows: pd.DataFrame) -> pd.DataFrame:
     return joined.sort_values(
         order, ascending=[True, True, True, False], kind="stable", na_position="first", ignore_index=True
     )
+
+
+def timed_on(rows: pd.DataFrame) -> list[str]:
+    """Return the fingerprints of the machines that the times in aggregated rows belong to, in order."""
+    timed = rows.loc[rows["single_ms"].notna(), "machine"]
+    return sorted({machine for each in timed for machine in each.split(SEVERAL)})
 
 
 def choose(rows: pd.DataFrame, **wanted: str | None) -> pd.DataFrame:

@@ -10,7 +10,7 @@ import click
 from recpress.atomic import write_atomic
 from recpress.board.collect import collect
 from recpress.board.folder import TABLES, tables
-from recpress.board.tables import Format, aggregate, choose, frame, render, sort
+from recpress.board.tables import Format, aggregate, choose, frame, render, sort, timed_on
 from recpress.board.tiers import standings
 
 
@@ -53,4 +53,7 @@ def command(
     if rows.empty and form == "table":
         click.echo(f"There are no results in {results} yet: `recpress demo` makes the first ones.")
         return
+    if len(machines := timed_on(rows)) > 1:
+        named = f"{len(machines)} machines ({', '.join(machines)})"
+        click.echo(f"recpress: timed on {named}, whose milliseconds can't be compared.", err=True)
     click.echo(render(rows, form))

@@ -120,6 +120,7 @@ def build(results: Path, out: Path, *, earlier: Earlier | None = None, speeds: S
             "words": pages.words(rows),
             "columns": pages.GLOSSARY,
             "tiers": TIERS,
+            "machines": found.machines,
             "refused": found.refused,
             "findings": written,
             "counts": {

@@ -47,7 +47,7 @@ def board(rows: pd.DataFrame) -> dict[str, Any]:
         values = rows[key].astype("float64")
         if values.notna().any():
             numbers[key] = [_number(value) for value in values]
-    text = [key for key in (*SETTING, "tier", "reason", "started") if key != "split"]
+    text = [key for key in (*SETTING, "tier", "machine", "reason", "started") if key != "split"]
     return {
         "rows": len(rows),
         "columns": [

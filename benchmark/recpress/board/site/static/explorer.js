@@ -7,7 +7,7 @@
   const scope = JSON.parse(section.dataset.scope);
   const MOST = 4;
   const MARKS = 1000;
-  const LISTS = { family: "family", division: "division", form: "serve_form", protocol: "protocol", status: "status" };
+  const LISTS = { family: "family", division: "division", form: "serve_form", protocol: "protocol", status: "status", machine: "machine" };
   const HEADLINE = [...store.columns.values()].filter((column) => column.headline).map((column) => column.key);
   // Those that fit least into a page's width are a click away.
   const AWAY = ["recall20", "batch_ms", "batch_ratio"];
@@ -222,6 +222,10 @@
     fillForm();
     fillColumns();
     fillExamples();
+    const machines = store.machines(rows);
+    const several = document.getElementById("several");
+    several.hidden = machines < 2;
+    several.textContent = `These rows were timed on ${machines} machines: milliseconds of two can’t be compared, ratios to fp32 roughly. “More filters” keeps one.`;
     document.getElementById("count").textContent = `${rows.length.toLocaleString("en")} of ${store.size.toLocaleString("en")} rows, ${marks.size} on the front`;
     const compare = document.getElementById("compare");
     const ready = state.runs.length >= 2;

@@ -114,6 +114,12 @@ RecPress.receiveBoard = function (board) {
     return value === null ? null : [value - (sd || 0), value + (sd || 0)];
   }
 
+  // On how many machines rows were timed; seeds of one row may come from several.
+  function machines(rows) {
+    const timed = new Set(rows.filter((row) => number("single_ms", row) !== null).map((row) => word("machine", row)));
+    return new Set([...timed].flatMap((each) => each.split(", "))).size;
+  }
+
   const id = (row) => [word("dataset", row), word("backbone", row), word("method", row),
     word("setting", row).replaceAll("/", "-")].join("/");
 
@@ -121,7 +127,7 @@ RecPress.receiveBoard = function (board) {
   const tiersFrom = (tier) => (ladder.includes(tier) ? ladder.slice(ladder.indexOf(tier)) : []);
 
   RecPress.store = {
-    size: board.rows, columns, isText, word, number, noisy, filter, sort, front, write, range, id, tiers, tiersFrom,
+    size: board.rows, columns, isText, word, number, noisy, filter, sort, front, write, range, machines, id, tiers, tiersFrom,
     words: (key) => text[key].words,
     has: (key) => key in numbers || key in text,
     name: (row) => `${word("method", row)} ${word("setting", row)}`,
