@@ -55,6 +55,14 @@ def test_parts_add_up_to_the_score_that_is_served() -> None:
     assert found["drift"]["spearman"] < 1
 
 
+@pytest.mark.parametrize("method", ["binary", "product", "svd", "transform_coding", "water_filling"])
+def test_tables_that_were_turned_or_thinned_are_explained_on_the_backbone_s_axes(method: str) -> None:
+    words = ["--method", method, "--budget", "1/4", "--user", "17"]
+    found = explained(*words)
+    assert found["after"]["score"] == pytest.approx(score(*words)["score"], abs=1e-4)
+    assert found["drift"]["spearman"] > 0.8
+
+
 def test_the_backbone_drifts_from_itself_in_nothing() -> None:
     found = explained("--user", "17", "--item", "42")
     assert found["item"] == 42
@@ -127,6 +135,7 @@ def test_deletion_is_the_fall_of_the_score_without_each_item() -> None:
         (["--user", "17", "--explainer", "gnnexplainer"], "lightgcn's scores are exact"),
         (["--method", "ease", "--user", "17", "--explainer", "deletion"], "ease is its own explanation"),
         (["--method", "uniform", "--param", "bits=8", "--user", "17", "--explainer", "deletion"], "--method none"),
+        (["--method", "hashing", "--budget", "1/8", "--user", "17"], "The vectors of hashing, turned as near"),
         (["--user", "1x7"], "no user '1x7'"),
         (["--user", "17", "--item", "4x2"], "no item '4x2'"),
     ],

@@ -11,7 +11,7 @@ from recpress.backbones.recipe import Recipe
 from recpress.data.graph import Graph
 from recpress.data.interactions import UserItems
 from recpress.errors import UserError
-from recpress.evaluate.explain import Drift, Explanation, LinearExplainer, drift
+from recpress.evaluate.explain import Drift, Explanation, LinearExplainer, drift, turn
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +72,33 @@ def test_what_has_no_exact_parts_is_refused(graph, backbone):
     other = Graph(UserItems.from_pairs(np.array([0]), np.array([0]), 31, 40))
     with pytest.raises(UserError, match="not its base tables propagated"):
         LinearExplainer(backbone, other)
+
+
+def test_a_table_that_was_turned_is_turned_back():
+    rng = torch.Generator().manual_seed(0)
+    table = torch.randn(200, 8, generator=rng) * torch.linspace(3, 0.1, 8)
+    rotation = torch.linalg.qr(torch.randn(8, 8, generator=rng)).Q
+    back, share = turn(0.5 * table @ rotation, table)
+    torch.testing.assert_close(back, rotation.T, atol=1e-5, rtol=0)
+    assert share == pytest.approx(1)
+    # Fewer columns: what is left of a row lies in their space.
+    thin = torch.linalg.svd(table, full_matrices=False).Vh[:3].T
+    back, share = turn(table @ thin, table)
+    torch.testing.assert_close(back, thin.T, atol=1e-5, rtol=0)
+    assert share == pytest.approx(float((table @ thin).square().sum() / table.square().sum()), rel=1e-5)
+
+
+def test_a_table_on_the_backbone_s_axes_stays_as_it_is():
+    table = torch.randn(200, 8, generator=torch.Generator().manual_seed(0))
+    back, share = turn((4 * table).round() / 4, table)
+    assert torch.equal(back, torch.eye(8))
+    assert 0.9 < share < 1
+
+
+def test_another_table_is_not_near_however_it_is_turned():
+    rng = torch.Generator().manual_seed(0)
+    assert turn(torch.randn(2000, 8, generator=rng), torch.randn(2000, 8, generator=rng))[1] < 0.02
+    assert turn(torch.zeros(5, 2), torch.ones(5, 3))[1] == 0
 
 
 def explanation(parts):

@@ -127,6 +127,39 @@ class LinearExplainer:
         return Explanation(items, parts, rest)
 
 
+def turn(table: Tensor, backbone: Tensor) -> tuple[Tensor, float]:
+    """Return what turns decoded vectors back into a backbone's space, and how near they then come.
+
+    A method may turn users and items together, onto principal axes or at random, which changes no score; parts are
+    products with the backbone's own vectors and need its axes. The turn that brings the two tables nearest is the
+    solution of the orthogonal Procrustes problem (Schönemann 1966).
+
+    Parameters
+    ----------
+    table : float32 tensor of shape (n, k)
+        Decoded vectors, also of fewer columns.
+    backbone : float32 tensor of shape (n, d)
+        The same rows of the backbone.
+
+    Returns
+    -------
+    turn : float32 tensor of shape (k, d)
+        To be multiplied from the right; the identity where the table lies on the backbone's axes.
+    share : float
+        Of the backbone's squares, what the turned table holds at its best length; in [0, 1].
+    """
+    rows, wanted = table.double(), backbone.double()
+    squares = float(rows.square().sum() * wanted.square().sum()) or 1.0
+    left, found, right = torch.linalg.svd(rows.T @ wanted, full_matrices=False)
+    share = float(found.sum()) ** 2 / squares
+    if rows.shape == wanted.shape:
+        as_it_lies = float((rows * wanted).sum()) ** 2 / squares
+        # The nearest turn follows the rounding, too, by a little.
+        if as_it_lies >= 0.99 * share:
+            return torch.eye(rows.shape[1]), as_it_lies
+    return (left @ right).float(), share
+
+
 def by_weights(history: NDArray[np.int32], weights: Tensor, score: float | None = None) -> Explanation:
     """Take a score apart that is a sum of item-item weights over the history (EASE, ItemKNN, GF-CF).
 
