@@ -2,7 +2,7 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 
-.PHONY: demo test coverage lint docs site slow submission dist perf clean
+.PHONY: demo test coverage lint tables docs site slow submission dist perf clean
 
 .venv/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -41,8 +41,13 @@ lint: .venv/.installed
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/*.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.citation-file-format CITATION.cff
 
+# What is written from the results: tables of the folder, of README and of the documents.
+tables: .venv/.installed
+	$(BIN)/recpress show --write-tables
+	for part in across elsewhere headline sizes spread; do $(BIN)/python -m recpress.board.$$part || exit; done
+
 docs: .venv/.installed
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 site: .venv/.installed
 	$(BIN)/recpress site

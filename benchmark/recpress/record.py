@@ -98,7 +98,7 @@ class Bytes(Part):
     per_entity: Finite = Field(description="File bytes per user or item.")
     sha256: Sha256 | None = Field(None, description="Hash of the artefact folder: of its file names and contents.")
     zstd: Count | None = Field(None, description="Bytes of the same files, each compressed with zstd level 19.")
-    resident: Count | None = Field(None, description="Growth of resident memory by loading and first answers.")
+    resident: Count | None = Field(None, description="Growth of resident memory by loading and making the scorer.")
     peak_resident: Count | None = Field(
         None, description="Most resident bytes of the serving process, libraries and all, when every user was answered."
     )

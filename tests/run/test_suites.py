@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -29,10 +30,18 @@ name = "svd"
 """
 
 
+DOCUMENT = Path(__file__).resolve().parents[2] / "benchmark" / "docs" / "suites.md"
+
+
 def read(tmp_path: Path, text: str):
     path = tmp_path / "some.toml"
     path.write_text(text)
     return read_suite(str(path))
+
+
+def test_the_document_s_example_is_a_suite(tmp_path) -> None:
+    (example,) = re.findall(r"^```toml\n(.*?)^```$", DOCUMENT.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+    assert {cell.method for cell in expand(read(tmp_path, example))} == {"svd", "small", "uniform", "none"}
 
 
 def test_the_cells_are_the_product_and_those_of_a_backbone_follow_each_other(tmp_path) -> None:

@@ -46,7 +46,7 @@ def command(
     \b
     Examples:
       recpress compare ml-100k/lightgcn/uniform/1-4 ml-100k/lightgcn/svd/1-4
-      recpress compare lightgcn/none lightgcn/uniform/1/8 lightgcn/magnitude/1/8 --slices
+      recpress compare ml-100k/mf/none ml-100k/mf/uniform/1/8 ml-100k/mf/svd/1/8 --slices
     """
     from recpress.run.pairing import compare_all, compare_slices, find, pair, read_settings, short_names
 

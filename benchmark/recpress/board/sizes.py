@@ -1,0 +1,73 @@
+"""Tables of one backbone on one data set: a line a method, a column a size, from the committed records.
+
+A table stands between ``<!-- begin: python -m recpress.board.sizes DATASET/BACKBONE SIZE,… FIGURE,… METHOD… -->`` and
+``<!-- end -->``; ``python -m recpress.board.sizes`` writes all of them anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from tabulate import tabulate
+
+from recpress.board.across import rows_of
+from recpress.board.columns import COLUMNS
+from recpress.board.tables import texts
+from recpress.documents import generated, rewrite
+from recpress.errors import UserError, unknown
+from recpress.paths import checkout_root
+
+DOCUMENT = Path("benchmark") / "docs" / "open-division.md"
+
+
+def markdown(results: Path, arguments: Sequence[str]) -> str:
+    """Return a table: a line a method, and for each size a column a figure.
+
+    Parameters
+    ----------
+    results : Path
+    arguments : sequence of str
+        Data set and backbone; sizes, between commas; keys of figures (`recpress.board.columns`), too; methods.
+
+    Raises
+    ------
+    UserError
+        When there is no such figure, or no run of a method or of a size there.
+    """
+    place, asked, keys, *methods = arguments
+    sizes, figures = asked.split(","), keys.split(",")
+    for key in figures:
+        if key not in COLUMNS or COLUMNS[key].decimals is None:
+            raise unknown("figure", key, [name for name, column in COLUMNS.items() if column.decimals is not None])
+    dataset, _, backbone = place.partition("/")
+    rows = rows_of(results)
+    rows = rows[(rows["dataset"] == dataset) & (rows["backbone"] == backbone) & rows["budget"].notna()]
+    if rows.empty:
+        raise UserError(f"{results} has no run of {place} under a budget.")
+    for what, named in (("method", methods), ("setting", sizes)):
+        for each in named:
+            if each not in set(rows[what]):
+                raise unknown(what, each, set(rows[what]))
+    _, cells = texts(rows, (), figures)
+    told = dict(zip(zip(rows["method"], rows["setting"], strict=True), cells, strict=True))
+    missing = ["–"] * len(figures)
+    lines = [
+        [method, *(cell for size in sizes for cell in told.get((method, size), missing)[: len(figures)])]
+        for method in methods
+    ]
+    if len(figures) == 1:
+        headings = [COLUMNS[keys].heading, *sizes]
+    else:
+        headings = ["", *(f"{COLUMNS[key].heading}, {size}" for size in sizes for key in figures)]
+    align = ("left", *["right"] * (len(headings) - 1))
+    return tabulate(lines, headings, tablefmt="pipe", disable_numparse=True, colalign=align)
+
+
+def written(page: str, results: Path) -> str:
+    """Return a page with its tables from a results folder."""
+    return generated(page, "recpress.board.sizes", lambda arguments: markdown(results, arguments))
+
+
+if __name__ == "__main__":
+    rewrite(checkout_root(), DOCUMENT, lambda page, root: written(page, root / "results"))
