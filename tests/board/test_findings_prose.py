@@ -6,12 +6,14 @@ after runs were added or replaced, the sentence has to be read again: the figure
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from recpress.board import elsewhere
 from recpress.board.across import DOCUMENT, rows_of
 from recpress.board.collect import collect
 from recpress.record import Quality
@@ -511,3 +513,15 @@ def test_what_is_not_known(board: pd.DataFrame) -> None:
         widths = [each.paired.high - each.paired.low for each in mine if each.paired]
         closer += max(kept) - min(kept) < sum(widths) / len(widths)
     says(f"Of the {len(three)} compressed settings with three seeds, the shares kept of {closer} lie closer together")
+
+
+def test_another_processor() -> None:
+    table = [line.split("|")[3:5] for line in elsewhere.markdown(RESULTS).splitlines()[2:]]
+    pairs = [re.findall(r"[\d.]+", cell) for cells in table for cell in cells if "→" in cell]
+    went = sorted(abs(float(after) / float(before) - 1) for before, after in pairs)
+    most = [each for each in went if each > 1 / 3]
+    assert len(most) == 2
+    says(f"went by up to {100 * went[-1]:.0f} % (two of {len(went)}), the others by a third at most")
+    assert f"of {len(went)} ratios 37 whose" in " ".join(
+        (ROOT / elsewhere.DOCUMENT).read_text(encoding="utf-8").split()
+    )
