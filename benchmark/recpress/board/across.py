@@ -16,7 +16,7 @@ import pandas as pd
 from tabulate import tabulate
 
 from recpress.board.collect import collect
-from recpress.board.columns import COLUMNS
+from recpress.board.columns import COLUMNS, Column
 from recpress.board.tables import aggregate, frame, texts
 from recpress.documents import generated, rewrite
 from recpress.errors import unknown
@@ -34,6 +34,20 @@ def rows_of(results: Path) -> pd.DataFrame:
     return rows.assign(run=rows["backbone"] + "/" + rows["method"] + "/" + rows["setting"].map(in_a_name))
 
 
+def figure(key: str) -> Column:
+    """Return a figure's column.
+
+    Raises
+    ------
+    UserError
+        When there is none of that key, or it holds text.
+    """
+    figures = {name: column for name, column in COLUMNS.items() if column.decimals is not None}
+    if key not in figures:
+        raise unknown("figure", key, figures)
+    return figures[key]
+
+
 def markdown(results: Path, arguments: Sequence[str]) -> str:
     """Return a table: a line a run, a column a data set, from the smallest fp32 tables to the largest.
 
@@ -48,9 +62,8 @@ def markdown(results: Path, arguments: Sequence[str]) -> str:
     UserError
         When there is no such figure, or no data set has a run of one of the names.
     """
-    figure, *names = arguments
-    if figure not in COLUMNS or COLUMNS[figure].decimals is None:
-        raise unknown("figure", figure, [key for key, column in COLUMNS.items() if column.decimals is not None])
+    key, *names = arguments
+    heading = figure(key).heading
     rows = rows_of(results)
     settings = dict(zip(rows["run"], rows["setting"], strict=True))
     for name in names:
@@ -61,14 +74,16 @@ def markdown(results: Path, arguments: Sequence[str]) -> str:
     counts = rows["dataset"].value_counts()
     # One run alone is beside nothing.
     datasets = sorted(counts[counts >= min(2, len(names))].index, key=fp32.__getitem__)
-    _, cells = texts(rows, (), (figure,))
-    told = {key: cell for key, (cell, *_) in zip(zip(rows["run"], rows["dataset"], strict=True), cells, strict=True)}
+    _, cells = texts(rows, (), (key,))
+    told = {
+        place: cell for place, (cell, *_) in zip(zip(rows["run"], rows["dataset"], strict=True), cells, strict=True)
+    }
     apart = len({name.split("/")[0] for name in names}) > 1
     lines = [
         [_label(name, settings[name], apart), *(told.get((name, each), "–") for each in datasets)] for name in names
     ]
     align = ("left", *["right"] * len(datasets))
-    headings = [COLUMNS[figure].heading, *datasets]
+    headings = [heading, *datasets]
     return tabulate(lines, headings, tablefmt="pipe", disable_numparse=True, colalign=align)
 
 

@@ -11,8 +11,7 @@ from pathlib import Path
 
 from tabulate import tabulate
 
-from recpress.board.across import rows_of
-from recpress.board.columns import COLUMNS
+from recpress.board.across import figure, rows_of
 from recpress.board.tables import texts
 from recpress.documents import generated, rewrite
 from recpress.errors import UserError, unknown
@@ -36,10 +35,7 @@ def markdown(results: Path, arguments: Sequence[str]) -> str:
         When there is no such figure, or no run of a method or of a size there.
     """
     place, asked, keys, *methods = arguments
-    sizes, figures = asked.split(","), keys.split(",")
-    for key in figures:
-        if key not in COLUMNS or COLUMNS[key].decimals is None:
-            raise unknown("figure", key, [name for name, column in COLUMNS.items() if column.decimals is not None])
+    sizes, figures = asked.split(","), [figure(key) for key in keys.split(",")]
     dataset, _, backbone = place.partition("/")
     rows = rows_of(results)
     rows = rows[(rows["dataset"] == dataset) & (rows["backbone"] == backbone) & rows["budget"].notna()]
@@ -49,7 +45,7 @@ def markdown(results: Path, arguments: Sequence[str]) -> str:
         for each in named:
             if each not in set(rows[what]):
                 raise unknown(what, each, set(rows[what]))
-    _, cells = texts(rows, (), figures)
+    _, cells = texts(rows, (), [each.key for each in figures])
     told = dict(zip(zip(rows["method"], rows["setting"], strict=True), cells, strict=True))
     missing = ["–"] * len(figures)
     lines = [
@@ -57,9 +53,9 @@ def markdown(results: Path, arguments: Sequence[str]) -> str:
         for method in methods
     ]
     if len(figures) == 1:
-        headings = [COLUMNS[keys].heading, *sizes]
+        headings = [figures[0].heading, *sizes]
     else:
-        headings = ["", *(f"{COLUMNS[key].heading}, {size}" for size in sizes for key in figures)]
+        headings = ["", *(f"{each.heading}, {size}" for size in sizes for each in figures)]
     align = ("left", *["right"] * (len(headings) - 1))
     return tabulate(lines, headings, tablefmt="pipe", disable_numparse=True, colalign=align)
 
