@@ -108,14 +108,6 @@ def explain(planned: Planned, user: str, item: str | None, progress: Progress, h
         backbone = checkpoint.read(trained.obtain(planned, dataset, lambda share: progress("train", share)).folder)
     except WorkFailed as failure:
         raise UserError(f"{planned.cell.label} can't be explained: {failure}.") from failure
-    turned, share = turn(artefact.items.decode(torch.arange(len(scores))), backbone.items)
-    if share < LEAST_SHARE:
-        raise UserError(
-            f"The vectors of {planned.cell.method}, turned as near to the backbone's as they come, hold "
-            f"{100 * share:.0f} % of their squares: its scores have no parts by the backbone's graph. "
-            "`--method none` explains the backbone."
-        )
-    vector = vector @ turned
     graph = dataset.graph()
     started = time.perf_counter()
     if how == "deletion":
@@ -123,8 +115,15 @@ def explain(planned: Planned, user: str, item: str | None, progress: Progress, h
             raise UserError("Deletion is from the backbone's graph, which the artefact doesn't have: --method none.")
         one = one_at_a_time(backbone, graph, who, what)
         return Explained(fitted, who, what, rank, None, one, None, None, time.perf_counter() - started)
+    turned, share = turn(artefact.items.decode(torch.arange(len(scores))), backbone.items)
+    if share < LEAST_SHARE:
+        raise UserError(
+            f"The vectors of {planned.cell.method}, turned as near to the backbone's as they come, hold "
+            f"{100 * share:.0f} % of their squares: its scores have no parts by the backbone's graph. "
+            "`--method none` explains the backbone."
+        )
     explainer = _explainer(backbone, graph, how, planned.cell.seed)
-    before, after = explainer.explain(who, backbone.items[what]), explainer.explain(who, vector, score)
+    before, after = explainer.explain(who, backbone.items[what]), explainer.explain(who, vector @ turned, score)
     seconds = time.perf_counter() - started
     drifted, deleted = drift(before, after), None
     if len(before.items) >= SHORTEST:
