@@ -34,7 +34,7 @@ def board() -> pd.DataFrame:
 
 def says(*words: str) -> None:
     for each in words:
-        assert each in PAGE
+        assert each in PAGE, f"the page does not say: {each}"
 
 
 def listed(values: Iterable[float], form: str = ".0f") -> str:
