@@ -9,6 +9,9 @@ from __future__ import annotations
 import pandas as pd
 from prose import EVERY, LARGE, MOVIES, apart, between, listed, on, says, under
 
+from recpress.board.site.pages import published_figures
+from recpress.data.card import dataset_card
+
 
 def test_published_orders(board: pd.DataFrame) -> None:
     def binary(dataset: str) -> list[float]:
@@ -116,3 +119,29 @@ def test_fewer_steps_edges_and_searches(board: pd.DataFrame) -> None:
         says(words.format(between(search["single_ratio"]), between(search["batch_ratio"])))
     eight = under(board, "lightgcn/uniform/1-4", LARGE)
     says(f"eight-bit codes take {between(eight['single_ratio'])}, in batches {between(eight['batch_ratio'])}.")
+
+
+def test_fp32_beside_published_figures(board: pd.DataFrame) -> None:
+    rows = board.reset_index(drop=True)
+    gaps = {  # of recall and NDCG at 20, in percent
+        (dataset, each["model"]): [100 * (own / printed - 1) for printed, own in each["figures"]]
+        for dataset in ("gowalla", "yelp2018")
+        for each in published_figures(rows, dataset, dataset_card(dataset), "")
+    }
+    recall, ndcg = gaps.pop(("yelp2018", "xsimgcl"))
+    says(
+        "XSimGCL, without a printed figure on Gowalla, is "
+        f"{-recall:.1f} % below in recall and {-ndcg:.1f} % in NDCG on Yelp2018."
+    )
+    recall, ndcg = gaps.pop(("yelp2018", "lightgcn"))
+    assert max(map(abs, gaps.pop(("gowalla", "lightgcn")))) < 1
+    says(
+        f"LightGCN is within 1 % on Gowalla and {recall:.0f} (recall) and {ndcg:.0f} % (NDCG) *above* its paper on "
+        "Yelp2018"
+    )
+    assert max(abs(gap) for dataset in ("gowalla", "yelp2018") for gap in gaps.pop((dataset, "gfcf"))) < 0.13
+    says("GF-CF, whole, is within 0.13 % on both")
+    recall, ndcg = gaps.pop(("gowalla", "mf"))
+    assert max(map(abs, gaps.pop(("yelp2018", "mf")))) < 1
+    says(f"MF with the cosine loss is within 1 % on Yelp2018 and {-recall:.0f} and {-ndcg:.0f} % short on Gowalla")
+    assert not gaps, "a published figure of which the page says nothing"

@@ -13,6 +13,7 @@ from click.testing import CliRunner
 from recpress.board.collect import collect
 from recpress.board.site import build
 from recpress.cli.site import command
+from recpress.data.card import dataset_card
 from recpress.errors import UserError
 from recpress.record import relative_path
 
@@ -108,6 +109,14 @@ def test_published_figures_stand_beside_the_board_s_own(tmp_path: Path) -> None:
     assert "0.1830" in section
     assert "0.1812 (-1.0 %)" in section
     assert "gfcf" in section.partition("</table>")[0], "what has no run yet is shown with a dash"
+
+
+def test_what_else_a_published_figure_measured_stands_below_it(tmp_path: Path) -> None:
+    place(tmp_path / "results", changed(identity__dataset="yelp2018"), Path("records/yelp2018/mf/svd/1-4.seed0.json"))
+    build(tmp_path / "results", tmp_path / "site")
+    page = (tmp_path / "site" / "dataset" / "yelp2018.html").read_text(encoding="utf-8")
+    (note,) = [each.note for each in dataset_card("yelp2018").published if each.note]
+    assert note in page.partition('id="published"')[2].partition("</table>")[2].partition("</section>")[0]
 
 
 def test_a_folder_that_is_no_site_is_left_alone(tmp_path: Path) -> None:

@@ -100,6 +100,7 @@ class Published(Card):
     ndcg: float = Field(gt=0, lt=1, description="NDCG@20 on test.")
     by: str = Field(description="Who prints it, and where.")
     url: str = Field(pattern="^https?://")
+    note: str | None = Field(default=None, description="What else it measured than the board does, in one sentence.")
 
 
 class DatasetCard(Card):

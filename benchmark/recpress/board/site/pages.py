@@ -152,6 +152,7 @@ def published_figures(rows: pd.DataFrame, name: str, card: Any, root: str) -> li
                 "model": figure.backbone or figure.method,
                 "by": figure.by,
                 "url": figure.url,
+                "note": figure.note,
                 "href": None if own is None else run_link(own, root),
                 "figures": [
                     (printed, None if own is None else own[key])
