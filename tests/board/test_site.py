@@ -3,6 +3,7 @@
 import gzip
 import json
 import xml.etree.ElementTree as ElementTree
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -114,7 +115,7 @@ def test_published_figures_stand_beside_the_board_s_own(tmp_path: Path) -> None:
 def test_what_else_a_published_figure_measured_stands_below_it(tmp_path: Path) -> None:
     place(tmp_path / "results", changed(identity__dataset="yelp2018"), Path("records/yelp2018/mf/svd/1-4.seed0.json"))
     build(tmp_path / "results", tmp_path / "site")
-    page = (tmp_path / "site" / "dataset" / "yelp2018.html").read_text(encoding="utf-8")
+    page = unescape((tmp_path / "site" / "dataset" / "yelp2018.html").read_text(encoding="utf-8"))
     (note,) = [each.note for each in dataset_card("yelp2018").published if each.note]
     assert note in page.partition('id="published"')[2].partition("</table>")[2].partition("</section>")[0]
 
