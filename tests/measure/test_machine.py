@@ -28,13 +28,14 @@ def test_the_fingerprint_is_the_same_in_another_process_with_other_threads() -> 
     assert len(fingerprint().fingerprint) == 12
 
 
-def test_provenance_tells_which_kernels_were_chosen(monkeypatch) -> None:
-    monkeypatch.delenv("OPENBLAS_CORETYPE", raising=False)
+@pytest.mark.parametrize(("name", "value"), [("OPENBLAS_CORETYPE", "Haswell"), ("MKL_CBWR", "AVX2,STRICT")])
+def test_provenance_tells_which_kernels_were_chosen(name: str, value: str, monkeypatch) -> None:
+    monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
-    assert "OPENBLAS_CORETYPE" not in environment()
-    monkeypatch.setenv("OPENBLAS_CORETYPE", "Haswell")
-    assert {"OMP_NUM_THREADS": "3", "OPENBLAS_CORETYPE": "Haswell"}.items() <= environment().items()
-    assert "OPENBLAS_CORETYPE" not in environment(THREADS)
+    assert name not in environment()
+    monkeypatch.setenv(name, value)
+    assert {"OMP_NUM_THREADS": "3", name: value}.items() <= environment().items()
+    assert name not in environment(THREADS)
 
 
 def test_the_fingerprint_changes_with_what_changes_a_timing() -> None:

@@ -110,12 +110,12 @@ def fingerprint() -> Machine:
     )
 
 
-# OpenBLAS, numpy's and that of FAISS, has kernels for each processor, and they round differently.
-KERNEL = "OPENBLAS_CORETYPE"
+# OpenBLAS, numpy's and that of FAISS, and MKL, torch's, have kernels for each processor, and they round differently.
+KERNELS = ("OPENBLAS_CORETYPE", "MKL_CBWR")
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS", "KMP_AFFINITY")
 
 
-def environment(names: Sequence[str] = (*THREADS, KERNEL)) -> dict[str, str]:
+def environment(names: Sequence[str] = (*THREADS, *KERNELS)) -> dict[str, str]:
     """Return the variables that set thread counts or choose kernels. They belong to the process, not to the machine."""
     return {name: os.environ[name] for name in names if name in os.environ}
 
