@@ -17,6 +17,7 @@ import numpy as np
 import psutil
 
 from recpress.hashing import sha256_json
+from recpress.measure.watch import KERNELS
 
 # Instructions that decide which kernel runs: vectors, half precision, dot products of bytes, bit counts, tiles.
 FLAGS = (
@@ -110,8 +111,6 @@ def fingerprint() -> Machine:
     )
 
 
-# OpenBLAS, numpy's and that of FAISS, and MKL, torch's, have kernels for each processor, and they round differently.
-KERNELS = ("OPENBLAS_CORETYPE", "MKL_CBWR")
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS", "KMP_AFFINITY")
 
 

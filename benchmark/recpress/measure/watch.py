@@ -14,13 +14,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+# OpenBLAS, numpy's and that of FAISS, and MKL, torch's, have kernels for each processor, and they round differently.
+KERNELS = ("OPENBLAS_CORETYPE", "MKL_CBWR")
 # What a process needs of its environment to find its code, its devices, its kernels and its thread counts, and what
 # counts its covered lines; a method's own switches are not among it.
 ENVIRONMENT = (
     "HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR", "USERPROFILE",
     "PYTHONHASHSEED", "PYTHONPATH", "PYTHONSAFEPATH", "CUDA_VISIBLE_DEVICES",
     "OMP_NUM_THREADS", "OMP_WAIT_POLICY", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS",
-    "OPENBLAS_CORETYPE", "MKL_CBWR",
+    *KERNELS,
     "RECPRESS_GRID_INTENSITY", "RECPRESS_CPU_WATTS", "RECPRESS_RAM_WATTS",
     # Where methods of the user's own lie (recpress.paths.PLUGINS).
     "RECPRESS_PLUGINS",
