@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from recpress import evaluate
 from recpress.backbones import checkpoint
 from recpress.data.interactions import UserItems
-from recpress.evaluate import evaluable
 from recpress.serve import topk
 
 K = 20
@@ -34,23 +34,25 @@ def by_checkout(users: Tensor, items: Tensor, seen: UserItems, test: UserItems) 
     return {name: float(found[name]) for name in ("Recall", "NDCG")}
 
 
-def by_us(users: Tensor, items: Tensor, seen: UserItems, test: UserItems, twice: int = 0) -> dict[str, float]:
-    """Rank and score with ours, but each of the first `twice` items fills two places where it is listed.
+def by_us(users: Tensor, items: Tensor, seen: UserItems, test: UserItems) -> tuple[dict[str, float], dict[str, float]]:
+    """Return the means of our lists, and of the same lists if each of the first K items fills two places.
 
-    So do SELFRec's lists until January 2023, with its first K. Items are numbered as the training file first names
-    them. Recall counts different items, NDCG places.
+    So do SELFRec's until January 2023. Items are numbered as the training file first names them. Recall then counts
+    different items, NDCG places.
     """
-    who = evaluable(test).astype(np.int64)
+    who = evaluate.evaluable(test).astype(np.int64)
     lists = topk.rank_tables(lambda chosen: users[torch.from_numpy(chosen)], items, who, seen, K)
+    means = evaluate.means(evaluate.per_user(lists, who, test, (K,)))
     gain = 1 / np.log2(np.arange(K) + 2)
     recall, ndcg = [], []
     for user, listed in zip(who.tolist(), lists, strict=True):
         own = test.of(user)
-        filled = np.repeat(listed, 1 + (listed < twice))[:K]
+        filled = np.repeat(listed, 1 + (listed < K))[:K]
         hits = np.isin(filled, own)
         recall.append(len(np.unique(filled[hits])) / len(own))
         ndcg.append(gain[hits].sum() / gain[: len(own)].sum())
-    return {"Recall": float(np.mean(recall)), "NDCG": float(np.mean(ndcg))}
+    twice = {"Recall": float(np.mean(recall)), "NDCG": float(np.mean(ndcg))}
+    return {"Recall": means[f"recall@{K}"], "NDCG": means[f"ndcg@{K}"]}, twice
 
 
 def main() -> None:
@@ -60,15 +62,17 @@ def main() -> None:
     parser.add_argument("backbones", nargs="+", type=Path, help="where `recpress train` says that it kept them")
     options = parser.parse_args()
     seen, test = common.read_split(options.data)
+    if options.code:
+        sys.path.insert(0, options.code)
     for folder in options.backbones:
-        tables = checkpoint.read(folder)
-        arguments = tables.users, tables.items, seen, test
-        print(folder.name[:12], tables.name)
-        print("  ours                    ", by_us(*arguments))
-        print(f"  ours, the first {K} twice ", by_us(*arguments, twice=K))
+        trained = checkpoint.read(folder)
+        arguments = trained.users, trained.items, seen, test
+        right, twice = by_us(*arguments)
+        print(folder.name[:12], trained.name)
+        print("  ours                     ", right)
+        print(f"  ours, the first {K} twice  ", twice)
         if options.code:
-            sys.path.insert(0, options.code)
-            print("  the checkout's          ", by_checkout(*arguments))
+            print("  the checkout's           ", by_checkout(*arguments))
 
 
 if __name__ == "__main__":
