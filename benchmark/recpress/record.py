@@ -1,8 +1,12 @@
-"""The record: the one JSON that a cell leaves behind, whatever became of it."""
+"""The run record: what a cell leaves behind, whatever became of it, and on every machine the same.
+
+What belongs to one machine (latency, resident memory, metered serving) is a timing record, `recpress.timing`.
+"""
 
 from __future__ import annotations
 
 import json
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
@@ -11,10 +15,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from recpress.atomic import write_atomic
 from recpress.cards import Sha256, validation_message
 from recpress.errors import UserError
+from recpress.hashing import sha256_json
 from recpress.paths import PACKAGE
 from recpress.schema.upgrade import upgraded
 
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 SCHEMA_FILE: Final = PACKAGE / "schema" / f"record.v{SCHEMA_VERSION}.json"
 Status = Literal["ok", "failed", "timeout", "over-budget", "out-of-memory"]
 # What another try may mend. A budget that can't be met stays so.
@@ -35,7 +40,7 @@ class Part(BaseModel):
 class Identity(Part):
     """What was run. Two runs with the same `cell` are the same experiment."""
 
-    cell: Sha256 = Field(description="Hash of everything below and of the code: what changes the result.")
+    cell: Sha256 = Field(description="Hash of everything below with its declared versions: what changes the result.")
     dataset: str
     split: Sha256 = Field(description="Hash of the split (train, valid and test).")
     protocol: Literal["standard", "paper"]
@@ -48,7 +53,6 @@ class Identity(Part):
     setting: str = Field(description="As asked for: a budget ('1/8'), explicit params ('bits=8'), or 'default'.")
     budget: Finite | None = Field(description="Asked-for bytes as a fraction of the dense fp32 tables.")
     params: dict[str, Any] = Field(description="The method's parameters, all of them, as used.")
-    code: Sha256 = Field(description="Hash of the method's code and of the modules that it is built on.")
     made: Sha256 | None = Field(
         None, description="Hash of all that decides the artefact and its lists: names the per-user results kept of it."
     )
@@ -98,10 +102,6 @@ class Bytes(Part):
     per_entity: Finite = Field(description="File bytes per user or item.")
     sha256: Sha256 | None = Field(None, description="Hash of the artefact folder: of its file names and contents.")
     zstd: Count | None = Field(None, description="Bytes of the same files, each compressed with zstd level 19.")
-    resident: Count | None = Field(None, description="Growth of resident memory by loading and making the scorer.")
-    peak_resident: Count | None = Field(
-        None, description="Most resident bytes of the serving process, libraries and all, when every user was answered."
-    )
     touched_per_query: Count | None = Field(None, description="Bytes read to answer one user, as counted.")
 
     @property
@@ -166,10 +166,27 @@ class Cost(Part):
     backbone_seconds: Finite | None = Field(description="Training time of the backbone, shared by its cells.")
     backbone_peak_bytes: Count | None = Field(None, description="Peak resident bytes of the training process.")
     trials: Count = Field(description="Hyper-parameter trials behind the recipe.")
-    break_even_queries: Finite | None = Field(
-        None, description="Queries until the energy saved repays compressing (one grade); null: never, or unknown."
+
+
+class Serving(Part):
+    """What decides how long an artefact takes to answer, whoever made it: its serving signature."""
+
+    users: dict[str, Any] = Field(description="Codec tree of the user side: kinds, options, types and shapes.")
+    items: dict[str, Any] = Field(description="Codec tree of the item side.")
+    network: dict[str, Any] | None = Field(None, description="Of the serve form graph: what makes the tables.")
+    n_users: Count
+    n_items: Count
+    columns: Count = Field(description="Of the decoded tables.")
+    reference_columns: Count = Field(description="Of the dense fp32 tables that it is timed beside.")
+    threads: Count = Field(1, description="That answer one user or a batch.")
+    artefact: Sha256 | None = Field(
+        None, description="Hash of the artefact where its values decide the time (approximate search); else null."
     )
-    break_even_grade: Grade | None = Field(None, description="Grade of the energies behind the break-even.")
+
+    @cached_property
+    def signature(self) -> str:
+        """The hash of all of it: what has one signature takes as long."""
+        return sha256_json(self.model_dump(mode="json"))
 
 
 class Provenance(Part):
@@ -186,21 +203,27 @@ class Provenance(Part):
     machine: str = Field(description="Fingerprint; described in machines/<fingerprint>.json.")
     load_average: Finite | None = Field(description="One-minute load average when timing began.")
     environment: dict[str, str] = Field({}, description="Variables that set thread counts or choose kernels.")
+    code: Sha256 | None = Field(None, description="Hash of the method's own source. It decides nothing: versions do.")
 
 
 class Record(Part):
     """One cell of the benchmark. A failed cell has a status and a reason and lacks what it did not reach."""
 
-    schema_version: Literal[2] = SCHEMA_VERSION
+    schema_version: Literal[3] = SCHEMA_VERSION
     status: Status
     reason: str | None = None
     identity: Identity
     quality: Quality | None = None
     bytes: Bytes | None = None
-    latency: tuple[Latency, ...] = ()
-    energy: tuple[Energy, ...] = ()
+    serving: Serving | None = Field(None, description="Joins the run with timings; null: not known, or not served.")
+    energy: tuple[Energy, ...] = Field((), description="Counted per query; metered for compressing and training.")
     cost: Cost | None = None
     provenance: Provenance
+
+    @property
+    def signature(self) -> str:
+        """The serving signature; of a run whose codec tree isn't known, a hash that no other run has."""
+        return self.serving.signature if self.serving else self.identity.made or self.identity.cell
 
 
 def relative_path(identity: Identity) -> Path:
@@ -225,9 +248,11 @@ def write(results: Path, record: Record) -> Path:
     return path
 
 
-def text(record: Record) -> str:
-    """Return a record as it is written."""
-    return json.dumps(record.model_dump(mode="json"), indent=1, sort_keys=True) + "\n"
+def text(record: BaseModel) -> str:
+    """Return a record as it is written: a line for each of its parts, so that a changed part shows in a diff."""
+    parts = record.model_dump(mode="json")
+    lines = (f"{json.dumps(name)}: {json.dumps(part, sort_keys=True)}" for name, part in sorted(parts.items()))
+    return "{\n" + ",\n".join(lines) + "\n}\n"
 
 
 def read(path: Path) -> Record:
@@ -260,9 +285,14 @@ def read_all(results: Path) -> list[Record]:
 
 def schema_text() -> str:
     """Return the JSON schema of the record, as it is kept in `SCHEMA_FILE`."""
+    return schema_of(Record, SCHEMA_FILE.name)
+
+
+def schema_of(model: type[BaseModel], name: str) -> str:
+    """Return the JSON schema of a model, as it is kept in a file of that name."""
     schema = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "$id": f"recpress/{SCHEMA_FILE.name}",
-        **Record.model_json_schema(),
+        "$id": f"recpress/{name}",
+        **model.model_json_schema(),
     }
     return json.dumps(schema, indent=1) + "\n"

@@ -29,7 +29,7 @@ DOCUMENT = Path("benchmark") / "docs" / "findings.md"
 @cache
 def rows_of(results: Path) -> pd.DataFrame:
     """Return the rows that ended well, with their names in the column ``run``."""
-    rows = aggregate(frame(run.record for run in collect(results).runs))
+    rows = aggregate(frame(collect(results).runs))
     rows = rows[rows["status"] == "ok"]
     return rows.assign(run=rows["backbone"] + "/" + rows["method"] + "/" + rows["setting"].map(in_a_name))
 

@@ -74,7 +74,7 @@ def significant_places(value: float, digits: int) -> int:
 TIERS: Final = {
     "self-reported": "A record by itself; a check of the results folder finds something wrong with it.",
     "checked in CI": "The checks that CI makes find nothing: its place, split, machine and code are known, and its "
-    "sums and medians are those of its own ledger and raw times.",
+    "bytes are the sum of its own ledger.",
     "re-scored": "Every metric was computed again from the lists that were served, and is the same.",
     "re-run": "Run again by the maintainers on the same machine: quality and bytes are the same to the last digit, and "
     "the intervals of the ratios to fp32 meet, widened by what lies between two runs there.",
@@ -111,7 +111,7 @@ TEXT = (
     Column(
         "machine",
         "Machine",
-        "That of the times, by its fingerprint; milliseconds of two can't be compared, ratios to fp32 roughly.",
+        "That of the times, by its fingerprint: they are of one machine, and others have others.",
         headline=False,
     ),
     Column("status", "Status", "ok, or why there are no figures: a failed run is a row, never a gap."),
@@ -161,7 +161,7 @@ NUMBERS = (
     Column(
         "single_ms",
         "Single",
-        "Median time to answer one user with the top items, on the machine that is named in the record.",
+        "Median time to answer one user with the top items, on the machine that is chosen.",
         unit="ms",
         decimals=3,
         significant=True,

@@ -30,13 +30,15 @@ def markdown(results: Path) -> str:
         When no run was repeated on another machine.
     """
     found = collect(results)
-    standing, spread = standings(found), between_runs(run.record for run in found.runs)
+    standing, spread = standings(found), between_runs(*(timings.all for timings in found.timings.values()))
     lines = []
     for run in found.runs:
+        timings = found.timings.get(run.record.provenance.machine)
+        timing = timings.own(run.record) if timings else None
         for each in standing[run.id].repetitions:
             again = each.attestation
-            if again.event == "rerun" and again.machine != run.record.provenance.machine:
-                pairs = {timed.scenario: retimed(run.record, timed, again, spread) for timed in run.record.latency}
+            if again.event == "rerun" and timing and again.machine != timing.machine:
+                pairs = {timed.scenario: retimed(timing, timed, again, spread) for timed in timing.latency}
                 stayed = brief(each.differs) or "equal"
                 lines.append((run.id, stayed, *(_went(pairs.get(name)) for name in SCENARIOS)))
     if not lines:

@@ -18,6 +18,7 @@ from recpress.data.card import DatasetCard, dataset_card
 from recpress.errors import UserError
 from recpress.run import attest
 from recpress.schema.samples import TICK_NS, unpack
+from recpress.timing import Timing, place
 
 CHANGES: Final = "CHANGES.md"
 TABLES: Final = "tables"
@@ -56,7 +57,7 @@ class Folder:
 
 def tables(folder: Path) -> dict[str, str]:
     """Return the generated tables of a results folder by file name: one Markdown file a data set."""
-    rows = aggregate(frame(run.record for run in collect(folder).runs))
+    rows = aggregate(frame(collect(folder).runs))
     return {f"{name}.md": f"# {name}\n\n{render(mine, 'markdown')}\n" for name, mine in rows.groupby("dataset")}
 
 
@@ -96,19 +97,42 @@ def _card(dataset: str) -> DatasetCard | None:
 
 
 def _adds_up(run: Run, found: Collection) -> str | None:
-    """Compute again what a record's own figures decide: the sum of its ledger, the medians of its raw times."""
+    """Compute again what a record's own figures decide."""
     size = run.record.bytes
     if size and sum(size.ledger.values()) != size.file:
         return "the kinds of its byte ledger don't add up to the file's bytes: run it again."
-    for timed in run.record.latency:
+    return None
+
+
+def _timings(folder: Folder) -> Iterator[tuple[str, Timing]]:
+    """Yield every timing with its file."""
+    for machine, timings in folder.found.timings.items():
+        for timing in timings.all:
+            yield place(machine, timing.run).as_posix(), timing
+
+
+def _timed(folder: Folder) -> Iterator[Finding]:
+    """Hold a timing to its own raw times, and to a machine and a signature that are known."""
+    signatures = {run.record.signature for run in folder.found.runs}
+    for file, timing in _timings(folder):
+        if timing.machine not in folder.found.machines:
+            yield Finding(file, "timed", f"add machines/{timing.machine}.json, which the verb wrote.")
+        if timing.signature not in signatures:
+            yield Finding(file, "timed", "no run has its serving signature: remove it.")
+        if wrong := _not_of_its_samples(timing):
+            yield Finding(file, "timed", f"{wrong}: time it again.")
+
+
+def _not_of_its_samples(timing: Timing) -> str | None:
+    for timed in timing.latency:
         try:
             raw = unpack(timed.samples)
         except ValueError:
-            return f"the raw times of {timed.scenario} can't be read: run it again."
+            return f"the raw times of {timed.scenario} can't be read"
         told = (timed.p50_ms, timed.reference_p50_ms)
         # Each raw time is up to half a tick off.
         if not np.allclose(np.median(raw, axis=1) / 1e6, told, rtol=1e-9, atol=TICK_NS / 2e6):
-            return f"the medians of {timed.scenario} aren't those of its raw times: run it again."
+            return f"the medians of {timed.scenario} aren't those of its raw times"
     return None
 
 
@@ -128,18 +152,17 @@ def _usual(folder: Folder) -> Iterator[Finding]:
     A machine that its host slows down has the same fingerprint, and no processes of others to be seen.
     """
     timings: dict[tuple[object, ...], list[tuple[str, float]]] = defaultdict(list)
-    for run in folder.found.runs:
-        who, machine = run.record.identity, run.record.provenance.machine
-        for timed in run.record.latency:
-            same = (machine, who.dataset, who.backbone, timed.threads, timed.batch_size, timed.scenario)
-            timings[same].append((run.file, timed.reference_p50_ms))
+    for file, timing in _timings(folder):
+        for timed in timing.latency:
+            same = (timing.machine, timing.dataset, timed.threads, timed.batch_size, timed.scenario)
+            timings[same].append((file, timed.reference_p50_ms))
     for (*_, scenario), told in timings.items():
         if len(told) < ENOUGH:
             continue
         usual = median(ms for _, ms in told)
         for file, ms in told:
             if ms > SLOWED * usual:
-                fix = f"{scenario} took fp32 {ms / usual:.0f} times as long as it mostly does there: run it again."
+                fix = f"{scenario} took fp32 {ms / usual:.0f} times as long as it mostly does there: time it again."
                 yield Finding(file, "reference-as-usual", fix)
 
 
@@ -173,6 +196,7 @@ OF_A_RECORD: Mapping[str, Callable[[Run, Collection], str | None]] = {
 }
 OF_THE_FOLDER: Mapping[str, Callable[[Folder], Iterator[Finding]]] = {
     "readable": _readable,
+    "timed": _timed,
     "attested": _attested,
     "reference-as-usual": _usual,
     "tables-generated": _tables,

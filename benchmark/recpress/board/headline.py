@@ -33,7 +33,7 @@ def markdown(results: Path) -> str:
     UserError
         When the results hold no such rows.
     """
-    rows = aggregate(frame(run.record for run in collect(results).runs))
+    rows = aggregate(frame(collect(results).runs))
     asked = (rows["dataset"] == DATASET) & (rows["backbone"] == BACKBONE) & (rows["division"] == DIVISION)
     rows = rows[asked & (rows["status"] == "ok")]
     chosen = list(_chosen(rows))

@@ -1,4 +1,4 @@
-"""Compare two sets of records, setting by setting: what a change made worse, better, or can't be told.
+"""Compare two sets of runs, setting by setting: what a change made worse, better, or can't be told.
 
 Each figure has its own rule, since each has its own noise. Quality: differences of the same seeds, against their
 spread. Bytes and analytic energy: exact, they have no noise. Latency: the ratio to the interleaved fp32 reference,
@@ -10,15 +10,17 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from statistics import mean, stdev
 from typing import Final, Literal
 
 from tabulate import tabulate
 
+from recpress.board.collect import Collection, Run
 from recpress.measure.repeats import Spread, between_runs, interval
-from recpress.record import WENT_WRONG, Latency, Record
+from recpress.record import WENT_WRONG, Latency
+from recpress.timing import Timing
 
 Verdict = Literal["worse", "better", "same", "can't tell"]
 Setting = tuple[str, str, str, str]
@@ -65,27 +67,27 @@ def _verdict(change: float, tolerance: float, high_is_good: bool) -> Verdict:
     return "better" if (change > 0) == high_is_good else "worse"
 
 
-def _by_seed(records: Iterable[Record]) -> dict[Setting, dict[int, Record]]:
-    grouped: dict[Setting, dict[int, Record]] = defaultdict(dict)
-    for record in records:
-        who = record.identity
-        grouped[who.dataset, who.backbone, who.method, who.setting][who.seed] = record
+def _by_seed(runs: Iterable[Run]) -> dict[Setting, dict[int, Run]]:
+    grouped: dict[Setting, dict[int, Run]] = defaultdict(dict)
+    for run in runs:
+        who = run.record.identity
+        grouped[who.dataset, who.backbone, who.method, who.setting][who.seed] = run
     return grouped
 
 
-def _status(setting: Setting, base: Sequence[Record], head: Sequence[Record]) -> Iterable[Finding]:
-    was, now = (mean(record.status not in WENT_WRONG for record in side) for side in (base, head))
+def _status(setting: Setting, base: Sequence[Run], head: Sequence[Run]) -> Iterable[Finding]:
+    was, now = (mean(run.record.status not in WENT_WRONG for run in side) for side in (base, head))
     if was != now:
-        reason = next((record.reason for record in head if record.status in WENT_WRONG), None)
+        reason = next((run.record.reason for run in head if run.record.status in WENT_WRONG), None)
         yield Finding(setting, "runs that work", was, now, _verdict(now - was, 0, True), reason or "")
 
 
-def _quality(setting: Setting, base: Sequence[Record], head: Sequence[Record]) -> Iterable[Finding]:
+def _quality(setting: Setting, base: Sequence[Run], head: Sequence[Run]) -> Iterable[Finding]:
     for metric in QUALITY:
         pairs = [
-            (before.quality.metrics[metric], after.quality.metrics[metric])
+            (before.record.quality.metrics[metric], after.record.quality.metrics[metric])
             for before, after in zip(base, head, strict=True)
-            if before.quality and after.quality
+            if before.record.quality and after.record.quality
         ]
         if not pairs:
             continue
@@ -98,13 +100,13 @@ def _quality(setting: Setting, base: Sequence[Record], head: Sequence[Record]) -
         yield Finding(setting, metric, was, now, verdict, why if verdict != "same" else "")
 
 
-def _exact(setting: Setting, base: Sequence[Record], head: Sequence[Record]) -> Iterable[Finding]:
-    sizes = [[record.bytes.file for record in side if record.bytes] for side in (base, head)]
+def _exact(setting: Setting, base: Sequence[Run], head: Sequence[Run]) -> Iterable[Finding]:
+    sizes = [[run.record.bytes.file for run in side if run.record.bytes] for side in (base, head)]
     joules = [
         [
             each.joules
-            for record in side
-            for each in record.energy
+            for run in side
+            for each in run.record.energy
             if (each.grade, each.what) == ("analytic", "per-query")
         ]
         for side in (base, head)
@@ -115,7 +117,7 @@ def _exact(setting: Setting, base: Sequence[Record], head: Sequence[Record]) -> 
             yield Finding(setting, figure, was, now, _verdict(now / was - 1, EXACT_FLOOR, False))
 
 
-def _latency(setting: Setting, base: Sequence[Record], head: Sequence[Record], spread: Spread) -> Iterable[Finding]:
+def _latency(setting: Setting, base: Sequence[Run], head: Sequence[Run], spread: Spread) -> Iterable[Finding]:
     for scenario in ("single", "batch"):
         timed = [_timed(side, scenario) for side in (base, head)]
         if not (timed[0] and timed[1]):
@@ -130,17 +132,31 @@ def _latency(setting: Setting, base: Sequence[Record], head: Sequence[Record], s
         yield Finding(setting, figure, was, now, _verdict(now / was - 1, 0 if apart else math.inf, False))
 
 
-def _timed(side: Sequence[Record], scenario: str) -> list[tuple[Latency, Record]]:
-    """Return the timings of a scenario, each with its record."""
-    return [(each, record) for record in side for each in record.latency if each.scenario == scenario]
+def _timed(side: Sequence[Run], scenario: str) -> list[tuple[Latency, Timing]]:
+    """Return the latencies of a scenario, each with its timing."""
+    return [(each, run.timing) for run in side if run.timing for each in run.latency if each.scenario == scenario]
 
 
-def _widest(timed: Sequence[tuple[Latency, Record]], spread: Spread) -> tuple[float, float]:
-    lows, highs = zip(*(interval(each, record, spread) for each, record in timed), strict=True)
+def _widest(timed: Sequence[tuple[Latency, Timing]], spread: Spread) -> tuple[float, float]:
+    lows, highs = zip(*(interval(each, timing, spread) for each, timing in timed), strict=True)
     return min(lows), max(highs)
 
 
-def compare(base: Iterable[Record], head: Iterable[Record]) -> list[Finding]:
+def on_one_machine(base: Collection, head: Collection) -> tuple[tuple[Run, ...], tuple[Run, ...]]:
+    """Return the runs of two folders beside timings of one machine: the head's, if the base has it, too.
+
+    Where they share no machine, no run has a timing.
+    """
+    both = [name for name in head.timings if name in base.timings]
+    if not both:
+        bare = [tuple(replace(run, timing=None) for run in side.runs) for side in (base, head)]
+        return bare[0], bare[1]
+    most = max(both, key=lambda name: len(head.timings[name].all))
+    chosen = head.machine if head.machine in both else most
+    return base.on(chosen).runs, head.on(chosen).runs
+
+
+def compare(base: Iterable[Run], head: Iterable[Run]) -> list[Finding]:
     """Compare the settings and seeds that both sides have.
 
     Returns
@@ -149,7 +165,12 @@ def compare(base: Iterable[Record], head: Iterable[Record]) -> list[Finding]:
         All figures, also those that are the same, by setting.
     """
     before, after = _by_seed(base), _by_seed(head)
-    spread = between_runs(*([each for seeds in side.values() for each in seeds.values()] for side in (before, after)))
+    spread = between_runs(
+        *(
+            [each.timing for seeds in side.values() for each in seeds.values() if each.timing]
+            for side in (before, after)
+        )
+    )
     found: list[Finding] = []
     for setting in sorted(before.keys() & after.keys()):
         seeds = sorted(before[setting].keys() & after[setting].keys())
@@ -161,7 +182,7 @@ def compare(base: Iterable[Record], head: Iterable[Record]) -> list[Finding]:
     return found
 
 
-def missing(base: Iterable[Record], head: Iterable[Record]) -> list[Setting]:
+def missing(base: Iterable[Run], head: Iterable[Run]) -> list[Setting]:
     """Return the settings that the base has and the head doesn't."""
     return sorted(_by_seed(base).keys() - _by_seed(head).keys())
 

@@ -19,9 +19,10 @@ from recpress.record import Latency
 
 DOCUMENT = Path("benchmark") / "docs" / "latency.md"
 HEADINGS = (
+    "Machine",
     "Data set",
     "Scenario",
-    "Settings",
+    "Signatures",
     "Within a run [%]",
     "Between runs [%]",
     "Pairs whose intervals meet [%]",
@@ -30,30 +31,28 @@ HEADINGS = (
 
 
 def markdown(results: Path) -> str:
-    """Return the table, a line a data set and scenario: standard deviations of the ratios' logarithms.
+    """Return the table, a line a machine, data set and scenario: standard deviations of the ratios' logarithms.
 
     Raises
     ------
     UserError
-        When no setting was timed with several seeds on one machine.
+        When no signature was timed several times on one machine.
     """
-    repeated = repeats(run.record for run in collect(results).runs)
+    repeated = repeats(timing for timings in collect(results).timings.values() for timing in timings.all)
     if not repeated:
-        raise UserError(f"{results} has no setting that was timed with several seeds.")
-    if len({machine for machine, *_ in repeated}) > 1:
-        raise UserError(f"{results} has repeated timings of several machines: keep those of one.")
+        raise UserError(f"{results} has no signature that was timed several times.")
     lines = []
-    for (_, scenario, dataset), settings in sorted(repeated.items(), key=lambda item: item[0][::-1]):
+    for (machine, scenario, dataset), settings in sorted(repeated.items()):
         within = median(log(each.ratio_high / each.ratio_low) / (2 * Z95) for timed in settings for each in timed)
         between = pooled(settings)
         shares = (within, between, _meeting(settings, 0.0), _meeting(settings, between))
-        lines.append((dataset, scenario, len(settings), *(f"{100 * each:.1f}" for each in shares)))
-    align = ("left", "left", *["right"] * 5)
+        lines.append((machine, dataset, scenario, len(settings), *(f"{100 * each:.1f}" for each in shares)))
+    align = ("left", "left", "left", *["right"] * 5)
     return tabulate(lines, HEADINGS, tablefmt="pipe", disable_numparse=True, colalign=align)
 
 
 def _meeting(settings: Sequence[Sequence[Latency]], sd: float) -> float:
-    """Return the share of pairs of a setting's timings whose intervals meet when they are widened."""
+    """Return the share of pairs of a signature's timings whose intervals meet when they are widened."""
     ends = [[widened(each.ratio, each.ratio_low, each.ratio_high, sd) for each in timed] for timed in settings]
     pairs = [pair for timed in ends for pair in combinations(timed, 2)]
     return sum(max(one[0], other[0]) <= min(one[1], other[1]) for one, other in pairs) / len(pairs)

@@ -18,6 +18,7 @@ from recpress.errors import UserError
 from recpress.hashing import sha256_file
 from recpress.record import relative_path
 from recpress.registry import MethodEntry
+from recpress.timing import place
 
 FORMAT = 1
 TEXT = "PULL_REQUEST.md"
@@ -59,7 +60,7 @@ def lacks(submission: Submission) -> list[str]:
             found.append(f"{run.id}: it was made with uncommitted code: {again}.")
     if all(run.record.status != "ok" for run in submission.runs):
         found.append(f"{submission.entry.name} meets none of the budgets.")
-    if len({run.record.identity.code for run in submission.runs}) > 1:
+    if len({run.record.provenance.code for run in submission.runs}) > 1:
         again = f"`recpress submit {submission.entry.name} --force` runs all of it again"
         found.append(f"The records are of several versions of the method's code: {again}.")
     return found
@@ -76,8 +77,8 @@ def neighbours(rows: pd.DataFrame, name: str) -> pd.DataFrame:
         The method.
     """
     shown: list[int] = []
-    for place, row in rows[(rows["method"] == name)].iterrows():
-        shown.append(int(str(place)))
+    for at, row in rows[(rows["method"] == name)].iterrows():
+        shown.append(int(str(at)))
         others = rows[(rows["method"] != name) & (rows["backbone"] == row["backbone"]) & (rows["status"] == "ok")]
         if row["status"] != "ok" or others.empty:
             continue
@@ -89,14 +90,13 @@ def neighbours(rows: pd.DataFrame, name: str) -> pd.DataFrame:
 def text(submission: Submission) -> str:
     """Return the text of the pull request: what the method is, and its rows beside the nearest of others."""
     entry, card = submission.entry, submission.entry.card
-    records = [run.record for run in (*submission.runs, *submission.beside)]
     parts = [
         f"# {card.title} (`{entry.family}/{entry.name}`, {card.division} division)",
         card.summary,
         f"`{card.formula}`",
         *(f"- {paper.title} ({paper.year}), {paper.url}" for paper in card.papers),
     ]
-    for dataset, mine in aggregate(frame(records)).groupby("dataset"):
+    for dataset, mine in aggregate(frame((*submission.runs, *submission.beside))).groupby("dataset"):
         parts += [f"## {dataset}", render(neighbours(mine.reset_index(drop=True), entry.name), "markdown")]
     first = submission.runs[0].record
     parts.append(
@@ -120,7 +120,10 @@ def bundle(submission: Submission, folder: Path) -> None:
         raise UserError(f"{folder} is there already: remove it, or give another --out.")
     entry, first = submission.entry, submission.runs[0].record
     files = {relative_path(run.record.identity) for run in submission.runs}
-    files |= {Path("machines") / f"{run.record.provenance.machine}.json" for run in submission.runs}
+    timings = [run.timing for run in submission.runs if run.timing]
+    files |= {place(timing.machine, timing.run) for timing in timings}
+    machines = {run.record.provenance.machine for run in submission.runs} | {timing.machine for timing in timings}
+    files |= {Path("machines") / f"{machine}.json" for machine in machines}
     with creating(folder) as unfinished:
         ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(entry.folder, unfinished / "methods" / entry.family / entry.name, ignore=ignored)
@@ -132,7 +135,7 @@ def bundle(submission: Submission, folder: Path) -> None:
             "method": entry.name,
             "family": entry.family,
             "division": entry.card.division,
-            "code": first.identity.code,
+            "code": first.provenance.code,
             "commit": first.provenance.commit,
             "recpress": first.provenance.recpress,
             "files": _hashes(unfinished),

@@ -10,14 +10,13 @@ from typing import Any, Literal
 import pandas as pd
 from tabulate import tabulate
 
+from recpress.board.collect import Run
 from recpress.board.columns import COLUMNS, INTERVALS, NUMBERS, SELF_REPORTED, TEXT, TIERS, Column
 from recpress.errors import unknown
 from recpress.measure.repeats import Spread, between_runs, interval
-from recpress.record import Latency, Record
+from recpress.record import Latency
 
 Format = Literal["table", "csv", "json", "markdown", "latex"]
-# Between the machines of seeds that were timed on more than one.
-SEVERAL = ", "
 SETTING = [
     "dataset",
     "split",
@@ -32,23 +31,24 @@ SETTING = [
 ]
 
 
-def _latency(record: Record, scenario: str) -> Latency | None:
-    return next((each for each in record.latency if each.scenario == scenario), None)
+def _latency(run: Run, scenario: str) -> Latency | None:
+    return next((each for each in run.latency if each.scenario == scenario), None)
 
 
-def _millijoules(record: Record, grade: str) -> float:
-    per_query = (each for each in record.energy if each.what == "per-query")
+def _millijoules(run: Run, grade: str) -> float:
+    per_query = (each for each in run.energy if each.what == "per-query")
     return next((1e3 * each.joules for each in per_query if each.grade == grade), math.nan)
 
 
-def _row(record: Record, tier: str, spread: Spread) -> dict[str, object]:
+def _row(run: Run, tier: str, spread: Spread) -> dict[str, object]:
+    record, timing = run.record, run.timing
     who, quality, size = record.identity, record.quality, record.bytes
     row: dict[str, object] = {
         **{key: getattr(who, key) for key in SETTING if key != "status"},
         "status": record.status,
         "reason": record.reason or "",
         "tier": tier,
-        "machine": record.provenance.machine,
+        "machine": timing.machine if timing else "",
         "budget": math.nan if who.budget is None else who.budget,
         "seed": who.seed,
         "started": record.provenance.started,
@@ -61,13 +61,13 @@ def _row(record: Record, tier: str, spread: Spread) -> dict[str, object]:
         "smaller": size.ratio if size and size.file else math.nan,
         "nonzero": size.nonzero_parameters / 1e6 if size else math.nan,
         "compress_s": record.cost.compress_seconds if record.cost else math.nan,
-        **{f"{grade}_mj": _millijoules(record, grade) for grade in ("analytic", "modelled", "measured")},
+        **{f"{grade}_mj": _millijoules(run, grade) for grade in ("analytic", "modelled", "measured")},
     }
     for scenario in ("single", "batch"):
-        timed = _latency(record, scenario)
+        timed = _latency(run, scenario)
         row[f"{scenario}_ms"] = timed.p50_ms if timed else math.nan
         row[f"{scenario}_ratio"] = timed.ratio if timed else math.nan
-        ends = interval(timed, record, spread) if timed else (math.nan, math.nan)
+        ends = interval(timed, timing, spread) if timed and timing else (math.nan, math.nan)
         row[f"{scenario}_low"], row[f"{scenario}_high"] = ends
         row[f"{scenario}_noisy"] = timed.noisy if timed else False
     return row
@@ -79,23 +79,24 @@ _FRAME += [end for ends in INTERVALS.values() for end in ends]
 _NOISY = ["single_noisy", "batch_noisy"]
 
 
-def frame(records: Iterable[Record], tiers: Iterable[str] | None = None) -> pd.DataFrame:
-    """Return one row a record.
+def frame(runs: Iterable[Run], tiers: Iterable[str] | None = None) -> pd.DataFrame:
+    """Return one row a run.
 
     Columns are those of `recpress.board.columns` (with their units) plus ``split``, ``budget``, ``seed``,
-    ``started``, the ends of the intervals, and whether a timing was noisy. What a record did not reach
-    is NaN. Intervals of ratios hold what lies between two runs, as all these records show it.
+    ``started``, the ends of the intervals, and whether a timing was noisy. What a run did not reach
+    is NaN. Intervals of ratios hold what lies between two runs, as the timings of all these runs show it.
 
     Parameters
     ----------
-    records : iterable of Record
+    runs : iterable of Run
+        Beside the timings of one machine.
     tiers : iterable of str, optional
-        Of each record, see `recpress.board.tiers`. A record alone is self-reported.
+        Of each run, see `recpress.board.tiers`. A record alone is self-reported.
     """
-    records = list(records)
-    spread = between_runs(records)
-    paired = zip(records, repeat(SELF_REPORTED) if tiers is None else tiers, strict=False)
-    rows = pd.DataFrame([_row(record, tier, spread) for record, tier in paired], columns=[*_FRAME, *_NOISY])
+    runs = list(runs)
+    spread = between_runs({id(run.timing): run.timing for run in runs if run.timing}.values())
+    paired = zip(runs, repeat(SELF_REPORTED) if tiers is None else tiers, strict=False)
+    rows = pd.DataFrame([_row(run, tier, spread) for run, tier in paired], columns=[*_FRAME, *_NOISY])
     numbers = [key for key in _FRAME if key not in (*SETTING, *_ABOUT)]
     types = {**dict.fromkeys(numbers, "float64"), **dict.fromkeys(_NOISY, "bool"), "seed": "int64"}
     return rows.astype(types)
@@ -129,7 +130,7 @@ def aggregate(rows: pd.DataFrame) -> pd.DataFrame:
         budget=("budget", "first"),
         started=("started", "max"),
         tier=("tier", "min"),
-        machine=("machine", lambda each: SEVERAL.join(sorted(set(each)))),
+        machine=("machine", "max"),
     )
     first["tier"] = first["tier"].map(list(TIERS).__getitem__)
     count = groups.size().rename("seeds")
@@ -139,12 +140,6 @@ def aggregate(rows: pd.DataFrame) -> pd.DataFrame:
     return joined.sort_values(
         order, ascending=[True, True, True, False], kind="stable", na_position="first", ignore_index=True
     )
-
-
-def timed_on(rows: pd.DataFrame) -> list[str]:
-    """Return the fingerprints of the machines that the times in aggregated rows belong to, in order."""
-    timed = rows.loc[rows["single_ms"].notna(), "machine"]
-    return sorted({machine for each in timed for machine in each.split(SEVERAL)})
 
 
 def choose(rows: pd.DataFrame, **wanted: str | None) -> pd.DataFrame:

@@ -39,16 +39,21 @@ def standings(found: Collection) -> dict[str, Standing]:
     told: dict[str, list[Attestation]] = defaultdict(list)
     for each in found.attestations:
         told[each.record].append(each)
-    spread = between_runs(run.record for run in found.runs)
-    return {run.id: _standing(run, told[run.file], run.file in faulty, spread) for run in found.runs}
+    machines = {each.machine for each in found.attestations if each.latency}
+    spread = between_runs(*(found.timings[name].all for name in machines if name in found.timings))
+    return {run.id: _standing(run, told[run.file], run.file in faulty, found, spread) for run in found.runs}
 
 
-def _standing(run: Run, told: Sequence[Attestation], faulty: bool, spread: Spread) -> Standing:
-    current = [each for each in told if each.sha256 == run.sha256]
-    repetitions = tuple(Repetition(each, tuple(differences(run.record, each, spread))) for each in current)
+def _standing(run: Run, told: Sequence[Attestation], faulty: bool, found: Collection, spread: Spread) -> Standing:
+    repetitions = []
+    for each in told:
+        if each.sha256 == run.sha256:
+            timings = found.timings.get(each.machine)
+            timing = timings.own(run.record) if timings else None
+            repetitions.append(Repetition(each, tuple(differences(run.record, timing, each, spread))))
     earned = [_earned(run, each.attestation) for each in repetitions if not each.differs]
     tier = SELF_REPORTED if faulty else max(["checked in CI", *earned], key=list(TIERS).index)
-    return Standing(tier, repetitions)
+    return Standing(tier, tuple(repetitions))
 
 
 def _earned(run: Run, attestation: Attestation) -> str:

@@ -26,6 +26,7 @@ VERBS = {
     "train": ("train", "Train a backbone by its recipe, and print how it ranks."),
     "tune": ("tune", "Search for a backbone's recipe on valid, and keep the log of trials."),
     "run": ("run", "Run a suite, or single cells, and write their records."),
+    "time": ("time_", "Time what this machine has not timed: latency, energy and memory of each way to serve."),
     "fit": ("fit", "Train and compress one recommender, and keep it as a folder."),
     "recommend": ("recommend", "Recommend items to users, from a fitted folder or a cell."),
     "status": ("status", "Show how far a results folder, or a suite in it, has come."),

@@ -24,7 +24,7 @@ def command(out: Path) -> None:
 
     results = out / "results"
     run_suite(read_suite("quick"), results)
-    click.echo(render(aggregate(frame(run.record for run in collect(results).runs)), "table"))
+    click.echo(render(aggregate(frame(collect(results).runs)), "table"))
     built = build(results, out / "site")
     click.echo(
         f"\nThe page: {built.index}\n"

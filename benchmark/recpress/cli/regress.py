@@ -27,7 +27,7 @@ def command(base: str, head: str, results: Path, everything: bool, form: str) ->
       recpress regress --base origin/main
       recpress regress --base build/before --head build/after --format markdown
     """
-    before, after = ([run.record for run in results_of(where, results).runs] for where in (base, head))
+    before, after = regress.on_one_machine(results_of(base, results), results_of(head, results))
     found = regress.compare(before, after)
     if not found:
         raise UserError(f"{base} and {head} share no setting and seed: there is nothing to compare.")

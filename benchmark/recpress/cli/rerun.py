@@ -51,10 +51,11 @@ def command(
         click.echo(f"  {cell.label}")
     if dry_run:
         return
+    from recpress import timing
     from recpress.measure.repeats import between_runs
     from recpress.run.attest import attest, brief, differences
     from recpress.run.engine import write_machine
-    from recpress.run.plan import make
+    from recpress.run.plan import make, timed_here
 
     said = f"recpress rerun --sample {sample} --seed {seed}" + (" --reuse-backbones" if reuse_backbones else "")
     planned = make([cell for _, cell in drawn])
@@ -66,7 +67,9 @@ def command(
                 found[each.id] = before
 
     def finished(ran: Planned, again: Record) -> None:
-        found[ran.id] = attest(results, "rerun", of[ran.id], again, said, trained=not reuse_backbones)
+        timed = timing.own(Path(name), again)
+        latency = timed.latency if timed else ()
+        found[ran.id] = attest(results, "rerun", of[ran.id], again, said, latency=latency, trained=not reuse_backbones)
 
     todo = [each for each in planned if each.id not in found]
     write_machine(results)
@@ -77,9 +80,11 @@ def command(
         except SystemExit as ended:
             if ended.code != 1:  # 1: a cell failed, which is a finding like others.
                 raise
-    lines, spread = [], between_runs(records)
+    lines, timings = [], timed_here(results)
+    spread = between_runs(timings.all)
     for each in planned:
-        differs = differences(of[each.id], found[each.id], spread)
+        made = of[each.id]
+        differs = differences(made, timings.own(made), found[each.id], spread)
         lines.append((each.cell.label, brief(differs) or "agrees"))
     click.echo(tabulate(lines, headers=("Cell", "Run again"), disable_numparse=True))
     agree = sum(verdict == "agrees" for _, verdict in lines)

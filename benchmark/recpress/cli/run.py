@@ -53,7 +53,8 @@ class ParamType(click.ParamType[tuple[str, Any]]):
 @click.option("--user-col", help="For --data: column of the user ids.")
 @click.option("--item-col", help="For --data: column of the item ids.")
 @click.option("--time-col", help="For --data: column of times in seconds, if there is one.")
-@click.option("--timing-seconds", type=click.FloatRange(min=0), help="Least time per latency scenario; 0: none.")
+@click.option("--time", "timed", is_flag=True, help="Also time what is run, as `recpress time` does afterwards.")
+@click.option("--timing-seconds", type=click.FloatRange(min=0), help="With --time: least time per latency scenario.")
 @click.option("--results", type=click.Path(path_type=Path), default="results", show_default=True, help="Folder.")
 @click.option("--only-missing", is_flag=True, help="Run only what isn't done; this is so by default.")
 @click.option("--force", is_flag=True, help="Run cells again that are done.")
@@ -72,6 +73,7 @@ def command(
     user_col: str | None,
     item_col: str | None,
     time_col: str | None,
+    timed: bool,
     timing_seconds: float | None,
     results: Path,
     only_missing: bool,
@@ -86,6 +88,7 @@ def command(
     Examples:
       recpress run --suite quick
       recpress run --suite quick --dry-run
+      recpress run --suite quick --time
       recpress run --suite quick --jobs 2 --json-log
       recpress run --dataset ml-100k --backbone lightgcn --method uniform --budget 1/8
       recpress run --dataset ml-100k --backbone mf --method uniform --param bits=3
@@ -96,6 +99,8 @@ def command(
     if data is not None:
         dataset = (*dataset, _own(data, user_col, item_col, time_col))
     chosen = read_suite(suite) if suite else _ad_hoc(dataset, method)
+    if not timed and timing_seconds is None:
+        timing_seconds = 0.0
     chosen = _narrowed(chosen, datasets=dataset, backbones=backbone, seeds=seed, timing_seconds=timing_seconds)
     if method or budget or param:
         chosen = _other_methods(chosen, method, budget, param)

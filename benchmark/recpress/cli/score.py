@@ -46,7 +46,7 @@ def command(
         raise UserError(f"{name!r} is not a name: use letters, digits and . _ + -, at most 61.")
     if name in registry.methods():
         raise UserError(f"{name} is a method of this project: give the artefact a name of its own.")
-    from recpress import record
+    from recpress import record, timing
     from recpress.evaluate import store
     from recpress.run.engine import write_machine
     from recpress.run.external import Brought, measure
@@ -57,10 +57,13 @@ def command(
     words = ["recpress", "score", str(folder), "--name", name, "--division", division]
     words += ["--dataset", planned.cell.dataset, "--backbone", backbone, "--seed", str(seed)]
     brought = Brought(folder, name, division, shlex.join(words))
-    made, scored = measure(brought, planned, stage_printer(Console(stderr=True)))
-    if made.identity.made:
-        store.save(per_user_path(made.identity.made), scored)
+    ended = measure(brought, planned, stage_printer(Console(stderr=True)))
+    made = ended.record
+    if made.identity.made and ended.scored:
+        store.save(per_user_path(made.identity.made), ended.scored)
     write_machine(results)
+    if ended.timing:
+        timing.write(results, ended.timing)
     path = record.write(results, made)
     if made.quality and made.bytes:
         kept = made.quality.retention.get("ndcg@20", float("nan"))

@@ -10,7 +10,7 @@ import click
 from recpress.atomic import write_atomic
 from recpress.board.collect import collect
 from recpress.board.folder import TABLES, tables
-from recpress.board.tables import Format, aggregate, choose, frame, render, sort, timed_on
+from recpress.board.tables import Format, aggregate, choose, frame, render, sort
 from recpress.board.tiers import standings
 
 
@@ -19,6 +19,7 @@ from recpress.board.tiers import standings
 @click.option("--dataset", help="Only this data set.")
 @click.option("--backbone", help="Only this backbone.")
 @click.option("--method", help="Only this method.")
+@click.option("--machine", help="Whose times; default: the newest of the machines that have timed most.")
 @click.option("--sort", "key", help="Column to sort by, best first: ndcg20, kept, mb, smaller, single_ms, …")
 @click.option("--format", "form", type=click.Choice(get_args(Format)), default="table", show_default=True)
 @click.option("--write-tables", is_flag=True, help="Write the results folder's own tables/, and print nothing.")
@@ -27,6 +28,7 @@ def command(
     dataset: str | None,
     backbone: str | None,
     method: str | None,
+    machine: str | None,
     key: str | None,
     form: Format,
     write_tables: bool,
@@ -42,18 +44,19 @@ def command(
         for name, text in tables(results).items():
             write_atomic(results / TABLES / name, text)
         return
-    found = collect(results)
+    found = collect(results, machine)
     for refusal in found.refused:
         click.echo(f"recpress: {refusal.path} is left out: {refusal.reason}.", err=True)
     tiers = standings(found)
-    rows = aggregate(frame((run.record for run in found.runs), (tiers[run.id].tier for run in found.runs)))
+    rows = aggregate(frame(found.runs, (tiers[run.id].tier for run in found.runs)))
     rows = choose(rows, dataset=dataset, backbone=backbone, method=method)
     if key:
         rows = sort(rows, key)
     if rows.empty and form == "table":
         click.echo(f"There are no results in {results} yet: `recpress demo` makes the first ones.")
         return
-    if len(machines := timed_on(rows)) > 1:
-        named = f"{len(machines)} machines ({', '.join(machines)})"
-        click.echo(f"recpress: timed on {named}, whose milliseconds can't be compared.", err=True)
+    if len(found.timings) > 1:
+        label = found.machines.get(found.machine or "", {}).get("label", "not described")
+        others = ", ".join(name for name in found.timings if name != found.machine)
+        click.echo(f"recpress: times are those of {found.machine} ({label}); --machine shows {others}.", err=True)
     click.echo(render(rows, form))

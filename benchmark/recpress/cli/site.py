@@ -31,7 +31,7 @@ def command(results: Path, out: Path, base: str | None, perf: Path, serve: bool,
       recpress site --base v0.1.0
     """
     base = base or before_last_change(results)
-    earlier = Earlier(base, tuple(run.record for run in results_of(base, results).runs)) if base else None
+    earlier = Earlier(base, results_of(base, results)) if base else None
     built = build(results, out, earlier=earlier, speeds=read(perf))
     left_out = f"; {built.refused} files were left out, the pages' foot names them" if built.refused else ""
     click.echo(f"{built.index}: {built.runs} runs as {built.rows} rows{left_out}.")

@@ -80,6 +80,10 @@ class Codec(ABC):
     """
 
     kind: ClassVar[str]
+    # Whether it searches a part of its rows, so that how long it takes depends on their values.
+    approximate: ClassVar[bool] = False
+    # Stored tensors that are decompressed when it is loaded: they decide bytes, and not how long an answer takes.
+    undone_at_load: ClassVar[tuple[str, ...]] = ()
 
     @property
     @abstractmethod

@@ -41,6 +41,7 @@ class Entropy(Codec):
     """
 
     kind = "entropy"
+    undone_at_load = (STREAM, RANGES, FREQUENCIES)
     grid: Uniform
     coded: dict[str, Tensor]
 

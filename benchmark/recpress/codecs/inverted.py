@@ -38,6 +38,7 @@ class Inverted(Codec):
     """
 
     kind = "inverted"
+    approximate = True
     table: Codec
     centres: Tensor
     lists: Tensor

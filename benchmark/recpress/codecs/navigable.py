@@ -44,6 +44,7 @@ class Navigable(Codec):
     """
 
     kind = "navigable"
+    approximate = True
     table: Codec
     levels: Tensor
     lists: Sparse

@@ -39,6 +39,7 @@ class Zstd(Codec):
     """
 
     kind = "zstd"
+    undone_at_load = (STREAM,)
     inner: Codec
     stream: Tensor
 

@@ -9,8 +9,11 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import time
 from collections.abc import Callable
+from functools import cache
 from importlib import metadata
+from importlib.util import find_spec
 
 from recpress.errors import UserError
 from recpress.measure.grid import JOULES_PER_KWH, co2e_grams, grid_intensity
@@ -25,6 +28,8 @@ AT_START_AND_STOP = 1e6
 # from finishing the sample. Switching threads more often than every 5 ms keeps the error small;
 # one of four runs was 16 % off.
 SWITCH_SECONDS = 1e-4
+# Seconds over which the power of one busy thread is read.
+CALIBRATION = 5.0
 
 
 def modelled(action: Callable[[], int], what: Metered = "per-query") -> Energy:
@@ -87,6 +92,55 @@ def modelled(action: Callable[[], int], what: Metered = "per-query") -> Energy:
         parts=parts,
         grams_co2e=co2e_grams(joules, grid),
         grid=grid,
+    )
+
+
+@cache
+def busy_watts() -> tuple[float, float, str] | None:
+    """Return the modelled power of the CPU and of the RAM while one thread is busy, and by which tool.
+
+    CodeCarbon's clock ticks every second, too slowly for a short timing; its powers are constants of the machine. So
+    they are read once, over `CALIBRATION` seconds, and an answer's energy is its time times their sum.
+
+    Returns
+    -------
+    tuple or None
+        Watts, watts, tool; None where CodeCarbon isn't installed.
+    """
+    if find_spec("codecarbon") is None:
+        return None
+    start, spent = time.perf_counter(), modelled(_busy)
+    seconds = time.perf_counter() - start
+    return spent.parts["cpu"] / seconds, spent.parts["ram"] / seconds, spent.table
+
+
+def _busy() -> int:
+    until = time.perf_counter() + CALIBRATION
+    while time.perf_counter() < until:
+        pass
+    return 1
+
+
+def modelled_serving(milliseconds: float) -> tuple[Energy, ...]:
+    """Return the modelled energy of an answer that keeps one thread busy for so long; nothing without CodeCarbon."""
+    powers = busy_watts()
+    if powers is None:
+        return ()
+    cpu, ram, tool = powers
+    seconds, grid = milliseconds / 1e3, grid_intensity()
+    joules = (cpu + ram) * seconds
+    return (
+        Energy(
+            grade="modelled",
+            what="per-query",
+            joules=joules,
+            low=joules,
+            high=joules,
+            table=f"{tool}, its power times the median time",
+            parts={"cpu": cpu * seconds, "ram": ram * seconds},
+            grams_co2e=co2e_grams(joules, grid),
+            grid=grid,
+        ),
     )
 
 

@@ -28,13 +28,15 @@ class Stopwatch:
         self._start = time.perf_counter()
         self._load = load_average()
 
-    def provenance(self, command: str) -> Provenance:
+    def provenance(self, command: str, code: str | None = None) -> Provenance:
         """Return the provenance of what was done since the watch was started.
 
         Parameters
         ----------
         command : str
             The command line that runs the cell again.
+        code : str, optional
+            Hash of the method's own source.
         """
         commit, dirty = _state_at_start()
         return Provenance(
@@ -49,6 +51,7 @@ class Stopwatch:
             machine=fingerprint().fingerprint,
             load_average=self._load,
             environment=environment(),
+            code=code,
         )
 
 

@@ -1,8 +1,8 @@
-"""What another run of a timing gives: how far ratios to fp32 lie apart from run to run, told from the records.
+"""What another run of a timing gives: how far ratios to fp32 lie apart from run to run, told from timings.
 
 The interval in a record is of one process at one hour. It doesn't hold what memory another process is given, nor what
 the neighbours of a virtual machine do at another hour, and is some six times too narrow for that. Whoever compares two
-records, or shows one, widens it by what settings that were run with several seeds show.
+timings, or shows one, widens it by what signatures that were timed several times show.
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from math import exp, hypot, log, sqrt
 from statistics import variance
 
-from recpress.record import Latency, Record
+from recpress.record import Latency
+from recpress.timing import Timing
 
 # Half of a 95 % interval, in standard deviations.
 Z95 = 1.96
-# For a machine whose records have no repeats: about that of batches on the machine of the committed board.
+# For a machine whose timings have no repeats: about that of batches on the machine of the committed board.
 UNREPEATED = 0.04
 # Machine, scenario and data set: a catalogue that just fits into a cache repeats worse than others.
 Key = tuple[str, str, str]
@@ -41,53 +42,51 @@ class Spread:
         return there.get(dataset, max(there.values(), default=UNREPEATED))
 
 
-def repeats(records: Iterable[Record]) -> dict[Key, list[list[Latency]]]:
-    """Return the undisturbed timings of settings that were run with several seeds."""
-    settings: dict[tuple[str, ...], list[Latency]] = defaultdict(list)
-    for each in records:
-        who = each.identity
+def repeats(timings: Iterable[Timing]) -> dict[Key, list[list[Latency]]]:
+    """Return the undisturbed latencies of signatures that one machine has timed several times."""
+    alike: dict[tuple[str, ...], list[Latency]] = defaultdict(list)
+    for each in timings:
         for timed in each.latency:
             if timed.ratio_low > 0 and not timed.noisy:
-                same = (who.dataset, who.backbone, who.method, who.setting)
-                settings[each.provenance.machine, timed.scenario, *same].append(timed)
+                alike[each.machine, timed.scenario, each.dataset, each.signature].append(timed)
     found: dict[Key, list[list[Latency]]] = defaultdict(list)
-    for (machine, scenario, dataset, *_), timings in settings.items():
-        if len(timings) > 1:
-            found[machine, scenario, dataset].append(timings)
+    for (machine, scenario, dataset, _), latencies in alike.items():
+        if len(latencies) > 1:
+            found[machine, scenario, dataset].append(latencies)
     return dict(found)
 
 
-def between_runs(*folders: Iterable[Record]) -> Spread:
-    """Return how far a ratio to fp32 lies from itself when the same is run again on the same machine.
+def between_runs(*folders: Iterable[Timing]) -> Spread:
+    """Return how far a ratio to fp32 lies from itself when the same signature is timed again on the same machine.
 
-    What seeds change in the tables is in it too, so it is rather too large.
+    What other seeds and backbones change in the values is in it too, so it is rather too large.
 
     Parameters
     ----------
-    *folders : iterable of Record
-        Seeds are set beside those of the same folder alone, since code may have changed between two.
+    *folders : iterable of Timing
+        Timings are set beside those of the same folder alone, since code may have changed between two.
 
     Returns
     -------
     Spread
-        Pooled over settings with several seeds. Timings that were disturbed are left out.
+        Pooled over signatures with several timings. Those that were disturbed are left out.
     """
     found: dict[Key, list[list[Latency]]] = defaultdict(list)
-    for records in folders:
-        for key, settings in repeats(records).items():
-            found[key] += settings
-    return Spread({key: pooled(settings) for key, settings in found.items()})
+    for timings in folders:
+        for key, latencies in repeats(timings).items():
+            found[key] += latencies
+    return Spread({key: pooled(latencies) for key, latencies in found.items()})
 
 
 def pooled(settings: Sequence[Sequence[Latency]]) -> float:
-    """Return the standard deviation of the ratios' logarithms within settings, each with several timings."""
+    """Return the standard deviation of the ratios' logarithms within signatures, each with several timings."""
     squares = sum(variance([log(timed.ratio) for timed in each]) * (len(each) - 1) for each in settings)
     return sqrt(squares / sum(len(each) - 1 for each in settings))
 
 
-def interval(timed: Latency, of: Record, spread: Spread) -> tuple[float, float]:
-    """Return the 95 % interval of the ratio of a record's timing, with what lies between two runs."""
-    sd = spread.of(of.provenance.machine, timed.scenario, of.identity.dataset)
+def interval(timed: Latency, of: Timing, spread: Spread) -> tuple[float, float]:
+    """Return the 95 % interval of the ratio of a timing's scenario, with what lies between two runs."""
+    sd = spread.of(of.machine, timed.scenario, of.dataset)
     return widened(timed.ratio, timed.ratio_low, timed.ratio_high, sd)
 
 

@@ -1,9 +1,10 @@
-"""All that a serving process measures of an artefact: latency by scenario, and energy where there is time for it."""
+"""All that a serving process measures of an artefact: latency by scenario, and energy where there are counters."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -19,7 +20,7 @@ from recpress.serve.recommender import Recommender
 TIMED_K = 20
 STAGE_CALLS = 50
 SCENARIOS: dict[Scenario, int] = {"single": 1, "batch": 256}
-# From this many seconds per scenario on, offline and refresh are timed and energy is metered too.
+# From this many seconds per scenario on, the refresh is timed and the energy of compressing is metered too.
 LONG_SECONDS = 5.0
 # Offline answers at most this many users a call. Throughput doesn't depend on how many more come after them.
 OFFLINE_USERS = 4096
@@ -45,7 +46,7 @@ def timings(
     seen : UserItems
         Masked items, of every user.
     seconds : float
-        Least time per scenario. Offline is timed from `LONG_SECONDS` on.
+        Least time per scenario.
     seed : int
         Of the order in which users are asked for.
     """
@@ -65,29 +66,33 @@ def timings(
         )
         spent = stages.stage_times(load, seen, users, batch_size=size, k=TIMED_K, calls=STAGE_CALLS, seed=seed)
         timed.append(timing.model_copy(update={"stages_ms": spent}))
-    if seconds >= LONG_SECONDS:
-        timed.append(
-            latency.interleave(
-                _offline(candidate),
-                _offline(dense),
-                users,
-                batch_size=min(len(users), OFFLINE_USERS),
-                scenario="offline",
-                threads=_cores(),
-                seconds=seconds,
-                min_queries=latency.QUICK["offline"].min_queries,
-                seed=seed,
-            )
+    timed.append(
+        latency.interleave(
+            offline(candidate),
+            offline(dense),
+            users,
+            batch_size=min(len(users), OFFLINE_USERS),
+            scenario="offline",
+            threads=_cores(),
+            seconds=seconds,
+            min_queries=latency.QUICK["offline"].min_queries,
+            seed=seed,
         )
+    )
     return tuple(timed)
 
 
-def metered(
+def measured_energy(
     artefact: Artefact, reference: Artefact, seen: UserItems, *, seconds: float, seed: int
 ) -> tuple[tuple[Energy, ...], tuple[Energy, ...]]:
-    """Return the energy per query of an artefact and of the reference, one user at a time, by every meter there is."""
+    """Return the energy per query of an artefact and of the reference, one user at a time, by hardware counters.
+
+    Both are empty where the machine has none.
+    """
+    meters = replace(open_meters(), modelled=None)
+    if meters.measured is None:
+        return (), ()
     users = np.arange(seen.n_users, dtype=np.int64)
-    meters = open_meters()
     candidate, dense = (
         serving_energy(
             partial(Recommender(each, seen).recommend, k=TIMED_K),
@@ -102,7 +107,9 @@ def metered(
     return candidate, dense
 
 
-def _offline(recommender: Recommender) -> Answer:
+def offline(recommender: Recommender) -> Answer:
+    """Return a way to answer many users, a block at a time."""
+
     def answer(users: Users) -> None:
         for start in range(0, len(users), OFFLINE_BLOCK):
             recommender.recommend(users[start : start + OFFLINE_BLOCK], TIMED_K)

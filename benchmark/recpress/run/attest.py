@@ -7,7 +7,7 @@ got; whether they agree is judged by whoever reads both, and never taken from th
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +21,7 @@ from recpress.errors import UserError
 from recpress.hashing import sha256_file
 from recpress.measure.repeats import Spread, interval, widened
 from recpress.record import Finite, Latency, Part, Record, Scenario, Status, relative_path
+from recpress.timing import Timing
 
 FOLDER = "attestations"
 # Differences that are told first.
@@ -64,7 +65,14 @@ def place(record: str, event: Event, machine: str) -> Path:
 
 
 def attest(
-    results: Path, event: Event, of: Record, found: Record, command: str, *, trained: bool = False
+    results: Path,
+    event: Event,
+    of: Record,
+    found: Record,
+    command: str,
+    *,
+    latency: Iterable[Latency] = (),
+    trained: bool = False,
 ) -> Attestation:
     """Write that a record of a results folder was repeated, and what was found.
 
@@ -78,6 +86,8 @@ def attest(
         What repeating it gave.
     command : str
         That repeated it.
+    latency : iterable of Latency
+        Of what was run again.
     trained : bool
         Whether the backbone was trained anew.
 
@@ -104,7 +114,7 @@ def attest(
         metrics=found.quality.metrics if found.quality else {},
         retention=found.quality.retention if found.quality else {},
         bytes=found.bytes.file if found.bytes and again else None,
-        latency={each.scenario: _ratio(each) for each in found.latency} if again else {},
+        latency={each.scenario: _ratio(each) for each in latency},
     )
     path = results / place(made.record, event, made.machine)
     try:
@@ -138,12 +148,20 @@ def read(results: Path, path: Path) -> Attestation:
     return made
 
 
-def differences(record: Record, attestation: Attestation, spread: Spread) -> list[str]:
+def differences(record: Record, timing: Timing | None, attestation: Attestation, spread: Spread) -> list[str]:
     """Return in what a repetition differs from its record, each in a few words; none: it agrees.
 
     Quality must be the same to the last digit, and so must the bytes of a rerun. The interval of its ratio to fp32 must
-    meet the record's, both widened by what lies between two runs (`measure.repeats`), where both are of one machine and
-    neither was disturbed: another machine may have another ratio.
+    meet that of the timing on the same machine, both widened by what lies between two runs (`measure.repeats`), where
+    neither was disturbed.
+
+    Parameters
+    ----------
+    record : Record
+    timing : Timing or None
+        Of the record's signature, on any machine: one of another machine isn't compared, which has other ratios.
+    attestation : Attestation
+    spread : Spread
     """
     if attestation.status != record.status:
         return [f"status {record.status} → {attestation.status}"]
@@ -158,18 +176,16 @@ def differences(record: Record, attestation: Attestation, spread: Spread) -> lis
     if attestation.event == "rerun":
         if record.bytes and attestation.bytes != record.bytes.file:
             found.append(f"bytes {record.bytes.file:,} → {attestation.bytes or 0:,}")
-        if attestation.machine == record.provenance.machine:
-            found += _apart(record, attestation, spread)
+        if timing and timing.machine == attestation.machine:
+            found += _apart(timing, attestation, spread)
     return found
 
 
-def _apart(record: Record, attestation: Attestation, spread: Spread) -> list[str]:
+def _apart(timing: Timing, attestation: Attestation, spread: Spread) -> list[str]:
     found = []
-    for each in record.latency:
-        pair = retimed(record, each, attestation, spread)
-        if each.scenario not in attestation.latency:
-            found.append(f"{each.scenario} was not timed")
-        elif pair and not pair.meet:
+    for each in timing.latency:
+        pair = retimed(timing, each, attestation, spread)
+        if pair and not pair.meet:
             found.append(f"{each.scenario} / fp32 {_ends(pair.before, pair.within)} → {_ends(pair.after, pair.again)}")
     return found
 
@@ -200,11 +216,11 @@ class Retimed:
         return max(self.within[0], self.again[0]) <= min(self.within[1], self.again[1])
 
 
-def retimed(record: Record, timed: Latency, attestation: Attestation, spread: Spread) -> Retimed | None:
-    """Return a timing of a record beside its repetition; None where there is none, or one of them was disturbed."""
+def retimed(timing: Timing, timed: Latency, attestation: Attestation, spread: Spread) -> Retimed | None:
+    """Return a timing's scenario beside its repetition; None where there is none, or one of them was disturbed."""
     again = attestation.latency.get(timed.scenario)
     if again is None or timed.noisy or again.noisy:
         return None
-    sd = spread.of(attestation.machine, timed.scenario, record.identity.dataset)
+    sd = spread.of(attestation.machine, timed.scenario, timing.dataset)
     ends = widened(again.ratio, again.low, again.high, sd)
-    return Retimed(timed.ratio, interval(timed, record, spread), again.ratio, ends)
+    return Retimed(timed.ratio, interval(timed, timing, spread), again.ratio, ends)

@@ -13,7 +13,7 @@ from recpress.paths import cache_dir
 
 DAY = 86_400.0
 # Kind: how deep below its folder the entries lie.
-KINDS = {"parsed": 2, "backbones": 1, "fitted": 1, "per-user": 1, "logs": 1}
+KINDS = {"parsed": 2, "backbones": 1, "fitted": 1, "artefacts": 1, "per-user": 1, "logs": 1}
 # A lock or an unfinished folder that is older than this belongs to nobody any more.
 ABANDONED = DAY
 
@@ -76,6 +76,10 @@ def damage(entry: Entry) -> str | None:
     try:
         if entry.kind == "backbones":
             _check_backbone(entry.path)
+        elif entry.kind == "artefacts":
+            from recpress.codecs.artefact import Artefact
+
+            Artefact.load(entry.path)
         elif entry.kind == "per-user":
             from recpress.evaluate import store
 

@@ -2,41 +2,66 @@
 
 from __future__ import annotations
 
+import shutil
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from recpress import registry
 from recpress.api import TOLERANCE
+from recpress.atomic import creating
 from recpress.cards import MethodCard
 from recpress.data.dataset import Dataset
 from recpress.evaluate.store import PerUser
-from recpress.measure.energy import break_even_queries
+from recpress.measure.modelled import modelled_serving
 from recpress.measure.provenance import Stopwatch
 from recpress.measure.serving import LONG_SECONDS
-from recpress.record import Cost, Energy, Grade, Identity, Latency, Quality, Record, Status
+from recpress.record import Cost, Energy, Identity, Latency, Quality, Record, Status
 from recpress.run import worker
 from recpress.run.identity import Planned
 from recpress.run.isolate import Allowance, Stopped, WorkFailed, call, in_a_line
+from recpress.run.kept import artefact_path
 from recpress.run.locks import Cores
 from recpress.run.quality import assess, score
 from recpress.run.suite import parse_budget
 from recpress.run.trained import Trained
+from recpress.timing import Timing, run_id
 
 # Far above what the slowest method takes on the largest registered set; a method that hangs must end.
 COMPRESS_TIMEOUT = 6 * 3600.0
 SERVE_TIMEOUT = 3600.0
-# From the best evidence to the weakest.
-GRADES: tuple[Grade, ...] = get_args(Grade)
 
 # Told the stage ("compress", "serve") and its finished share.
 Progress = Callable[[str, float], None]
+
+
+@dataclass(frozen=True)
+class Ended:
+    """All that a cell leaves.
+
+    Attributes
+    ----------
+    record : Record
+        Whatever happened: a failure has a status and a reason.
+    timing : Timing or None
+        Where it was timed.
+    scored : PerUser or None
+        Per-user metrics and the served lists, where it got that far.
+    log : str
+        The traceback of what failed.
+    """
+
+    record: Record
+    timing: Timing | None = None
+    scored: PerUser | None = None
+    log: str = ""
 
 
 @dataclass
@@ -48,9 +73,10 @@ class Outcome:
     checkpoint: str | None = None
     params: dict[str, Any] | None = None
     cost: Cost | None = None
-    latency: tuple[Latency, ...] = ()
     energy: tuple[Energy, ...] = ()
     served: worker.Served | None = None
+    timed: worker.Timed | None = None
+    refresh: Latency | None = None
     topk: NDArray[np.int32] | None = None
     quality: Quality | None = None
     log: str = ""
@@ -67,17 +93,8 @@ def run(
     progress: Progress,
     allowance: Allowance,
     cores: Cores,
-) -> tuple[Record, PerUser | None, str]:
-    """Compress, serve and score one cell.
-
-    Returns
-    -------
-    record : Record
-        Whatever happened: a failure has a status and a reason.
-    scored : PerUser or None
-        Per-user metrics and the served lists, where it got that far.
-    log : str
-        The traceback of what failed.
+) -> Ended:
+    """Compress, serve and score one cell, and time it where its timing has seconds.
 
     Raises
     ------
@@ -87,7 +104,7 @@ def run(
     watch, outcome, scored = Stopwatch(), Outcome(params=planned.cell.params), None
     if isinstance(trained, WorkFailed):
         outcome.fail(trained.status, f"the backbone: {trained}", trained.details)
-        return _record(planned, outcome, watch), None, outcome.log
+        return Ended(_record(planned, outcome, watch), log=outcome.log)
     outcome.checkpoint = trained.sha256
     try:
         with TemporaryDirectory(prefix="cell-", dir=allowance.scratch, ignore_cleanup_errors=True) as folder:
@@ -102,7 +119,9 @@ def run(
         raise
     except Exception as error:  # Whatever a method brings about, the other cells go on.
         outcome.fail("failed", f"the runner itself: {type(error).__name__}: {error}", traceback.format_exc())
-    return _record(planned, outcome, watch), scored, outcome.log
+    made = _record(planned, outcome, watch)
+    timing = timing_of(made, outcome.timed, outcome.refresh, watch) if outcome.timed and made.status == "ok" else None
+    return Ended(made, timing, scored, outcome.log)
 
 
 def lost(planned: Planned, reason: str) -> Record:
@@ -140,7 +159,7 @@ def _compress_and_serve(
         return
     outcome.params = compressed.params
     outcome.energy = compressed.energy + trained.energy
-    outcome.latency = (compressed.refresh,) if compressed.refresh else ()
+    outcome.refresh = compressed.refresh
     outcome.cost = Cost(
         compress_seconds=compressed.seconds,
         peak_bytes=compressed.peak_bytes,
@@ -148,10 +167,9 @@ def _compress_and_serve(
         backbone_peak_bytes=trained.peak_bytes,
         trials=planned.recipe.tuning.trials,
     )
-    outcome.served, outcome.topk = serve(planned, dataset, trained, artefact, lists, progress, allowance, cores)
-    outcome.latency = outcome.served.latency + outcome.latency
-    outcome.energy = outcome.served.energy + outcome.energy
-    outcome.cost = break_even(outcome.cost, compressed.energy, outcome.served.energy, outcome.served.reference_energy)
+    outcome.served, outcome.topk = serve(dataset, trained, artefact, lists, progress, allowance, cores)
+    outcome.energy = (outcome.served.energy, *outcome.energy)
+    keep_artefact(artefact, outcome.served.serving.signature)
     weight = outcome.served.bytes
     budget = parse_budget(cell.budget) if cell.budget else None
     if budget is not None and weight.file > budget * weight.reference * TOLERANCE:
@@ -159,10 +177,20 @@ def _compress_and_serve(
         outcome.fail(
             "over-budget", f"the artefact has {weight.file:,} bytes, {over:.1%} more than {cell.budget} allows"
         )
+    elif cell.timing_seconds > 0:
+        outcome.timed = time_serving(planned, dataset, trained, artefact, progress, allowance, cores)
+
+
+def keep_artefact(artefact: Path, signature: str) -> None:
+    """Keep an artefact in the cache for whoever times its signature, unless there is one."""
+    kept = artefact_path(signature)
+    if not kept.is_dir():
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(FileExistsError), creating(kept) as unfinished:
+            shutil.copytree(artefact, unfinished, dirs_exist_ok=True)
 
 
 def serve(
-    planned: Planned,
     dataset: Dataset,
     trained: Trained,
     artefact: Path,
@@ -171,7 +199,7 @@ def serve(
     allowance: Allowance,
     cores: Cores,
 ) -> tuple[worker.Served, NDArray[np.int32]]:
-    """Let a fresh process answer from an artefact for every user, and time it beside the backbone's fp32 tables.
+    """Let a fresh process answer from an artefact for every user.
 
     Parameters
     ----------
@@ -188,16 +216,12 @@ def serve(
     WorkFailed
     Stopped
     """
-    cell = planned.cell
-    timed = cell.timing_seconds > 0
-    with cores.alone() if timed else cores.shared() as slot:
+    with cores.shared() as slot:
         served = call(
             worker.serve,
             artefact,
             trained.folder / worker.REFERENCE,
             dataset.split.fit,
-            cell.timing_seconds,
-            cell.seed,
             lists,
             timeout=SERVE_TIMEOUT,
             progress=lambda share: progress("serve", share),
@@ -207,16 +231,88 @@ def serve(
     return served, _read_lists(lists / worker.TOPK, dataset)
 
 
-def break_even(
-    cost: Cost, compressing: Sequence[Energy], candidate: Sequence[Energy], reference: Sequence[Energy]
-) -> Cost:
-    """Add after how many queries the energy saved has repaid compressing, by the best grade that all three have."""
-    ours, theirs = ({each.grade: each for each in side} for side in (candidate, reference))
-    for spent in sorted(compressing, key=lambda each: GRADES.index(each.grade)):
-        if spent.grade in ours and spent.grade in theirs:
-            queries = break_even_queries(spent, ours[spent.grade], theirs[spent.grade])
-            return cost.model_copy(update={"break_even_queries": queries, "break_even_grade": spent.grade})
-    return cost
+def time_serving(
+    planned: Planned,
+    dataset: Dataset,
+    trained: Trained,
+    artefact: Path,
+    progress: Progress,
+    allowance: Allowance,
+    cores: Cores,
+) -> worker.Timed:
+    """Let a fresh process time an artefact beside the backbone's fp32 tables, with the machine to itself.
+
+    Raises
+    ------
+    WorkFailed
+    Stopped
+    """
+    with cores.alone() as slot:
+        return call(
+            worker.time_serving,
+            artefact,
+            trained.folder / worker.REFERENCE,
+            dataset.split.fit,
+            planned.cell.timing_seconds,
+            planned.cell.seed,
+            timeout=SERVE_TIMEOUT,
+            progress=lambda share: progress("time", share),
+            allowance=replace(allowance, cores=slot),
+        )
+
+
+def retime(
+    planned: Planned,
+    made: Record,
+    dataset: Dataset,
+    trained: Trained,
+    progress: Progress,
+    allowance: Allowance,
+    cores: Cores,
+) -> Timing:
+    """Time the serving signature of a run that has its record, on the kept artefact or on one that is made again.
+
+    Raises
+    ------
+    WorkFailed
+    Stopped
+    """
+    watch = Stopwatch()
+    with TemporaryDirectory(prefix="cell-", dir=allowance.scratch, ignore_cleanup_errors=True) as scratch:
+        artefact = artefact_path(made.signature)
+        if not artefact.is_dir():
+            artefact = Path(scratch) / "artefact"
+            with cores.shared() as slot:
+                compressed = compress(
+                    planned,
+                    dataset,
+                    trained,
+                    artefact,
+                    lambda share: progress("compress", share),
+                    replace(allowance, cores=slot),
+                )
+            if isinstance(compressed, str):
+                raise WorkFailed("failed", f"its budget can't be reached any more: {compressed}")
+            keep_artefact(artefact, made.signature)
+        timed = time_serving(planned, dataset, trained, artefact, progress, allowance, cores)
+    return timing_of(made, timed, None, watch)
+
+
+def timing_of(made: Record, timed: worker.Timed, refresh: Latency | None, watch: Stopwatch) -> Timing:
+    """Return the timing record of what was measured of a run's artefact."""
+    single = {each.scenario: each for each in timed.latency}["single"]
+    return Timing(
+        signature=made.signature,
+        run=run_id(made.identity),
+        artefact=timed.artefact,
+        kernel=timed.kernel,
+        latency=(*timed.latency, *((refresh,) if refresh else ())),
+        energy=(*timed.energy, *modelled_serving(single.p50_ms)),
+        reference_energy=(*timed.reference_energy, *modelled_serving(single.reference_p50_ms)),
+        resident=timed.resident,
+        peak_resident=timed.peak_resident,
+        provenance=watch.provenance(made.provenance.command),
+    )
 
 
 def _read_lists(path: Path, dataset: Dataset) -> NDArray[np.int32]:
@@ -287,14 +383,13 @@ def _record(planned: Planned, outcome: Outcome, watch: Stopwatch) -> Record:
             setting=cell.setting,
             budget=parse_budget(cell.budget) if cell.budget else None,
             params=outcome.params or {},
-            code=planned.code,
             made=planned.made,
             seed=cell.seed,
         ),
         quality=outcome.quality,
         bytes=served.bytes if served else None,
-        latency=outcome.latency,
+        serving=served.serving if served else None,
         energy=outcome.energy,
         cost=outcome.cost,
-        provenance=watch.provenance(cell.command),
+        provenance=watch.provenance(cell.command, planned.code),
     )

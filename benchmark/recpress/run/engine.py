@@ -15,18 +15,18 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from recpress import record
+from recpress import record, timing
 from recpress.atomic import write_atomic
 from recpress.data import load
 from recpress.data.dataset import Dataset
 from recpress.errors import UserError
 from recpress.evaluate import store
-from recpress.evaluate.store import PerUser
 from recpress.measure.machine import Machine, fingerprint
 from recpress.measure.serving import LONG_SECONDS
 from recpress.record import Record
 from recpress.run import cell as cells
 from recpress.run import isolate, trained
+from recpress.run.cell import Ended
 from recpress.run.identity import Planned
 from recpress.run.isolate import Allowance, Stopped, Usage, WorkFailed
 from recpress.run.kept import log_of, per_user_path
@@ -211,13 +211,13 @@ class _Runner:
         def progress(stage: str, share: float) -> None:
             self._tell(self.watcher.stage, planned, stage, share)
 
-        done, scored, log = cells.run(planned, dataset, model, progress, allowance, self._cores)
+        ended = cells.run(planned, dataset, model, progress, allowance, self._cores)
         try:
-            keep(self.results, planned, done, scored, log)
+            keep(self.results, planned, ended)
         except UserError:
             self.stop.set()
             raise
-        self._tell(self.watcher.finished, planned, done)
+        self._tell(self.watcher.finished, planned, ended.record)
 
     def _trained(self, planned: Planned, dataset: Dataset, allowance: Allowance) -> Trained | WorkFailed:
         def progress(share: float) -> None:
@@ -271,7 +271,7 @@ def slots(jobs: int) -> list[Slot]:
     return [tuple(cores[job::jobs]) for job in range(jobs)]
 
 
-def keep(results: Path, planned: Planned, done: Record, scored: PerUser | None, log: str) -> None:
+def keep(results: Path, planned: Planned, ended: Ended) -> None:
     """Write what a cell has left: its record last, so that what a record speaks of is there.
 
     Raises
@@ -280,11 +280,13 @@ def keep(results: Path, planned: Planned, done: Record, scored: PerUser | None, 
         When the disk is full, or a folder can't be written.
     """
     try:
-        if scored is not None:
-            store.save(per_user_path(planned.made), scored)
-        if log:
-            write_atomic(log_of(planned.id), log)
-        record.write(results, done)
+        if ended.scored is not None:
+            store.save(per_user_path(planned.made), ended.scored)
+        if ended.log:
+            write_atomic(log_of(planned.id), ended.log)
+        if ended.timing is not None:
+            timing.write(results, ended.timing)
+        record.write(results, ended.record)
     except OSError as error:
         raise UserError(f"{error.filename or results} can't be written: {error.strerror}.") from error
 

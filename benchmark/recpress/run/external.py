@@ -11,13 +11,12 @@ from typing import Literal
 from recpress.codecs.artefact import Artefact
 from recpress.data import load
 from recpress.errors import UserError
-from recpress.evaluate.store import PerUser
 from recpress.hashing import sha256_folder, sha256_json
 from recpress.measure.provenance import Stopwatch
 from recpress.record import Identity, Record
 from recpress.run import cell as cells
 from recpress.run import trained
-from recpress.run.cell import Progress
+from recpress.run.cell import Ended, Progress
 from recpress.run.identity import Planned
 from recpress.run.isolate import Allowance, WorkFailed
 from recpress.run.locks import Cores
@@ -48,8 +47,8 @@ class Brought:
     command: str
 
 
-def measure(brought: Brought, planned: Planned, progress: Progress) -> tuple[Record, PerUser]:
-    """Serve an artefact in a fresh process, time it beside the backbone's fp32 tables, and score its lists.
+def measure(brought: Brought, planned: Planned, progress: Progress) -> Ended:
+    """Serve an artefact in a fresh process, score its lists, and time it beside the backbone's fp32 tables.
 
     Parameters
     ----------
@@ -78,8 +77,11 @@ def measure(brought: Brought, planned: Planned, progress: Progress) -> tuple[Rec
         shutil.copytree(brought.folder, folder)
         try:
             model = trained.obtain(planned, dataset, lambda share: progress("train", share))
-            served, topk = cells.serve(planned, dataset, model, folder, lists, progress, Allowance(), Cores())
+            served, topk = cells.serve(dataset, model, folder, lists, progress, Allowance(), Cores())
             scored = score(topk, dataset)
+            timed = None
+            if cell.timing_seconds:
+                timed = cells.time_serving(planned, dataset, model, folder, progress, Allowance(), Cores())
         except WorkFailed as failure:
             raise UserError(f"{brought.folder} can't be served: {failure}.") from failure
         content = sha256_folder(folder)
@@ -100,14 +102,13 @@ def measure(brought: Brought, planned: Planned, progress: Progress) -> tuple[Rec
             setting=SETTING,
             budget=None,
             params={},
-            code=content,
             made=made,
             seed=cell.seed,
         ),
         quality=assess(scored, model.scored, dataset),
         bytes=served.bytes,
-        latency=served.latency,
-        energy=served.energy,
+        serving=served.serving,
+        energy=(served.energy,),
         provenance=watch.provenance(brought.command),
     )
-    return record, scored
+    return Ended(record, cells.timing_of(record, timed, None, watch) if timed else None, scored)

@@ -1,4 +1,4 @@
-"""What a run keeps in the cache, and where: trained backbones, per-user results, logs."""
+"""What a run keeps in the cache, and where: trained backbones, artefacts to time, per-user results, logs."""
 
 from __future__ import annotations
 
@@ -25,6 +25,11 @@ def per_user_path(made: str) -> Path:
         Of `recpress.run.identity.Planned`, or of a record's identity.
     """
     return cache_dir() / "per-user" / f"{made}.parquet"
+
+
+def artefact_path(signature: str) -> Path:
+    """Return the folder of the artefact that is kept to time a serving signature."""
+    return cache_dir() / "artefacts" / signature
 
 
 def log_of(cell: str) -> Path:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 
-from recpress import record
+from recpress import record, timing
 from recpress.record import Record
 from recpress.run.identity import Planned, pinned_split, plan
 from recpress.run.suite import Cell
+from recpress.timing import Timings
 
 
 def make(cells: Sequence[Cell], on_read: Callable[[str], None] = lambda dataset: None) -> list[Planned]:
@@ -52,13 +54,28 @@ def unfinished(planned: Sequence[Planned], results: Path, retry_failed: bool = F
 
 
 def is_done(planned: Planned, results: Path, retry_failed: bool = False) -> bool:
-    """Return whether a cell has its record: of the same identity, and timed if timing is asked for."""
+    """Return whether a cell has its record: of the same identity, and timed on this machine if timing is asked for."""
     earlier = record_of(planned, results)
     if earlier is None or earlier.identity.cell != planned.id:
         return False
-    if earlier.status == "ok" and planned.cell.timing_seconds > 0 and not earlier.latency:
+    if earlier.status == "ok" and planned.cell.timing_seconds > 0 and earlier.signature not in timed_here(results):
         return False
     return not (retry_failed and earlier.status in record.WENT_WRONG)
+
+
+def timed_here(results: Path) -> Timings:
+    """Return this machine's timings in a results folder."""
+    from recpress.measure.machine import fingerprint
+
+    machine = fingerprint().fingerprint
+    # Each is written once, atomically: a folder with as many files as before holds what it held.
+    count = sum(1 for _ in (results / timing.FOLDER / machine).rglob("*.json"))
+    return _timed_here(results.resolve(), machine, count)
+
+
+@cache
+def _timed_here(results: Path, machine: str, count: int) -> Timings:
+    return Timings(timing.read_all(results, machine))
 
 
 def place_of(planned: Planned) -> Path:

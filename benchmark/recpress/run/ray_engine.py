@@ -16,11 +16,11 @@ from recpress.atomic import creating
 from recpress.data import load
 from recpress.data.dataset import Dataset
 from recpress.errors import UserError
-from recpress.evaluate.store import PerUser
 from recpress.measure.machine import Machine, fingerprint
-from recpress.record import Record, Status
+from recpress.record import Status
 from recpress.run import cell as cells
 from recpress.run import isolate, trained
+from recpress.run.cell import Ended
 from recpress.run.engine import Options, Watcher, keep, write_machine
 from recpress.run.identity import Planned
 from recpress.run.isolate import Allowance, Usage, WorkFailed
@@ -36,7 +36,7 @@ QUIET = 1.0
 
 # The files of a trained backbone by name, or how training failed: status, reason, log.
 Packed = dict[str, bytes] | tuple[Status, str, str]
-Result = tuple[Record, PerUser | None, str, Machine]
+Result = tuple[Ended, Machine]
 # Of a cell, by its id: a stage with its finished share, or what its process uses.
 Message = tuple[str, str, float] | tuple[str, Usage]
 
@@ -99,14 +99,14 @@ def _run(ray: Any, todo: Sequence[Planned], results: Path, watcher: Watcher, opt
         for reference in ready:
             planned = pending.pop(reference)
             try:
-                done, scored, log, machine = ray.get(reference)
+                ended, machine = ray.get(reference)
             except ray.exceptions.RayError as error:
                 what = str(error).strip().partition("\n")[0]
-                done, scored, log, machine = cells.lost(planned, f"its Ray worker: {what}"), None, str(error), None
+                ended, machine = Ended(cells.lost(planned, f"its Ray worker: {what}"), log=str(error)), None
             if machine is not None:
                 write_machine(results, machine)
-            keep(results, planned, done, scored, log)
-            watcher.finished(planned, done)
+            keep(results, planned, ended)
+            watcher.finished(planned, ended.record)
 
 
 def _drained(messages: Any) -> Iterator[Message]:
@@ -161,8 +161,8 @@ def _work(planned: Planned, dataset: Dataset, packed: Packed, options: Options, 
         else:
             _unpack(packed, backbone_path(planned))
             model = trained.obtain(planned, dataset, lambda share: None, allowance)
-        done, scored, log = cells.run(planned, dataset, model, _reporter(planned, messages), allowance, Cores())
-    return done, scored, log, fingerprint()
+        ended = cells.run(planned, dataset, model, _reporter(planned, messages), allowance, Cores())
+    return ended, fingerprint()
 
 
 def _allowance(options: Options, folder: Path, planned: Planned, messages: Any) -> Allowance:

@@ -22,8 +22,14 @@ from recpress.run.quality import assess, score, score_lists
 from recpress.run.suite import Cell, cell_of_command
 
 
-def cells_of(records: Iterable[Record]) -> list[Cell]:
+def cells_of(records: Iterable[Record], *, skip_foreign: bool = False) -> list[Cell]:
     """Return the cells that left these records.
+
+    Parameters
+    ----------
+    records : iterable of Record
+    skip_foreign : bool
+        Pass over records of artefacts that were brought from elsewhere, which no cell of ours makes.
 
     Raises
     ------
@@ -35,6 +41,8 @@ def cells_of(records: Iterable[Record]) -> list[Cell]:
         try:
             cells.append(cell_of_command(made.provenance.command))
         except ValueError as error:
+            if skip_foreign:
+                continue
             raise UserError(f"A record of {made.identity.method} can't be run again: {error}.") from error
     return cells
 

@@ -8,10 +8,9 @@ from dataclasses import replace
 from recpress import registry
 from recpress.data import load
 from recpress.errors import UserError
-from recpress.record import Record
 from recpress.run import cell as cells
 from recpress.run import trained
-from recpress.run.cell import Progress
+from recpress.run.cell import Ended, Progress
 from recpress.run.identity import Planned
 from recpress.run.isolate import Allowance
 from recpress.run.locks import Cores
@@ -47,16 +46,18 @@ def smoke(planned: Planned, progress: Progress) -> Iterator[Verdict]:
         cores = Cores()
         with cores.shared():
             model = trained.obtain(each, dataset, lambda share: None)
-        made, _, _ = cells.run(each, dataset, model, lambda stage, share: None, Allowance(), cores)
+        ended = cells.run(each, dataset, model, lambda stage, share: None, Allowance(), cores)
+        made = ended.record
         went_well = made.status in ("ok", "over-budget")
         told = verdict("runs", entry.folder, None if went_well else f"on {name}, {made.status}: {made.reason}")
-        yield replace(told, message=_figures(name, made)) if went_well else told
+        yield replace(told, message=_figures(name, ended)) if went_well else told
 
 
-def _figures(name: str, made: Record) -> str:
-    if made.bytes is None or made.quality is None or not made.latency:
+def _figures(name: str, ended: Ended) -> str:
+    made = ended.record
+    if made.bytes is None or made.quality is None or ended.timing is None:
         return f"{name}: {made.reason}"
-    kept, ratio = made.quality.retention["ndcg@20"], made.latency[0].ratio
+    kept, ratio = made.quality.retention["ndcg@20"], ended.timing.latency[0].ratio
     smaller = made.bytes.reference / made.bytes.file
     return (
         f"{name}, {made.identity.backbone}: keeps {kept:.1%} of NDCG@20 in 1/{smaller:.1f} of the bytes; "

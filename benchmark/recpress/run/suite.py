@@ -108,7 +108,7 @@ class Suite(Card):
     methods: tuple[MethodRuns, ...]
     budgets: tuple[Budget, ...] = ("1/4", "1/8")
     seeds: tuple[Seed, ...] = (0,)
-    timing_seconds: float = Field(2.0, ge=0, description="Least time per latency scenario; 0: nothing is timed.")
+    timing_seconds: float = Field(2.0, ge=0, description="Least time per latency scenario, where runs are timed.")
     overrides: tuple[Override, ...] = ()
     include: tuple[Extra, ...] = ()
     exclude: tuple[Match, ...] = ()
@@ -148,7 +148,8 @@ class Cell(Card):
         words += ["--budget", self.budget] if self.budget else []
         for name, value in sorted(self.params.items()):
             words += ["--param", f"{name}={_as_typed(value)}"]
-        return shlex.join([*words, "--seed", str(self.seed), "--timing-seconds", f"{self.timing_seconds:g}"])
+        words += ["--seed", str(self.seed)]
+        return shlex.join([*words, *(["--timing-seconds", f"{self.timing_seconds:g}"] if self.timing_seconds else [])])
 
 
 @cache
@@ -177,7 +178,7 @@ def cell_of_command(command: str) -> Cell:
         budget=one.get("--budget"),
         params={name: parse_value(value) for name, _, value in params},
         seed=int(one["--seed"]),
-        timing_seconds=float(one.get("--timing-seconds", Suite.model_fields["timing_seconds"].default)),
+        timing_seconds=float(one.get("--timing-seconds", 0)),
     )
 
 

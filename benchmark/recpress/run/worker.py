@@ -20,16 +20,17 @@ from recpress.backbones.allocator import keep_freed_memory
 from recpress.backbones.base import Backbone, Session
 from recpress.backbones.catalogue import backbone
 from recpress.backbones.recipe import Recipe
-from recpress.cards import validation_message
+from recpress.cards import Sha256, validation_message
 from recpress.codecs import Dense
 from recpress.codecs.artefact import Artefact, folder_ledger
+from recpress.codecs.signature import serving as serving_of
 from recpress.codecs.work import Work
 from recpress.data.graph import Graph
 from recpress.data.interactions import UserItems
 from recpress.hashing import sha256_folder
 from recpress.measure import energy, memory, refresh, serving, sizes
 from recpress.measure.meters import Meters, open_meters
-from recpress.record import Bytes, Count, Energy, Finite, Latency
+from recpress.record import Bytes, Count, Energy, Finite, Latency, Serving
 from recpress.serve.recommender import Recommender
 
 # Length of the lists that are scored: the deepest cut-off of the metrics.
@@ -174,18 +175,50 @@ def rank_all(folder: Path, seen: UserItems, report: Report) -> NDArray[np.int32]
 
 @dataclass(frozen=True)
 class Served:
-    """What a serving process measured of itself."""
+    """What a serving process tells of an artefact: the same on every machine."""
 
     bytes: Bytes
+    serving: Serving
+    energy: Energy
+
+
+def serve(folder: Path, reference_folder: Path, seen: UserItems, lists: Path, report: Report) -> Served:
+    """Load an artefact and answer for every user.
+
+    Parameters
+    ----------
+    folder, reference_folder : Path
+        Artefacts; the second is of the backbone's dense fp32 tables.
+    seen : UserItems
+        Masked items, of every user.
+    lists : Path
+        Folder that gets the answers, int32 of shape (n_users, DEPTH), as `TOPK`.
+    """
+    artefact = Artefact.load(folder)
+    columns = Artefact.load(reference_folder).users.shape[1]
+    np.save(lists / TOPK, Recommender(artefact, seen).recommend_all(DEPTH), allow_pickle=False)
+    work = query_work(artefact)
+    size = weigh(folder, artefact, work, reference_columns=columns)
+    return Served(size, serving_of(artefact, sha256_folder(folder), columns), energy.analytic(work))
+
+
+@dataclass(frozen=True)
+class Timed:
+    """What a serving process measured of itself: it belongs to this machine."""
+
+    artefact: Sha256
+    kernel: str
     latency: tuple[Latency, ...]
     energy: tuple[Energy, ...]
     reference_energy: tuple[Energy, ...]
+    resident: Count
+    peak_resident: Count
 
 
-def serve(
-    folder: Path, reference_folder: Path, seen: UserItems, seconds: float, seed: int, lists: Path, report: Report
-) -> Served:
-    """Load an artefact, answer for every user, and time it in turn with the dense fp32 reference.
+def time_serving(
+    folder: Path, reference_folder: Path, seen: UserItems, seconds: float, seed: int, report: Report
+) -> Timed:
+    """Time an artefact in turn with dense fp32 tables, and measure the memory that it takes.
 
     Parameters
     ----------
@@ -194,30 +227,20 @@ def serve(
     seen : UserItems
         Masked items, of every user.
     seconds : float
-        Least time per latency scenario; with 0 nothing is timed.
+        Least time per latency scenario, above 0.
     seed : int
         Of the order in which users are asked for.
-    lists : Path
-        Folder that gets the answers, int32 of shape (n_users, DEPTH), as `TOPK`.
     """
     # What a kernel makes of the tables when it is loaded is resident too.
     recommender, resident = memory.growth(lambda: Recommender(Artefact.load(folder), seen))
-    np.save(lists / TOPK, recommender.recommend_all(DEPTH), allow_pickle=False)
-    peak = memory.peak_resident()
-    report.send(0.3)
-    artefact = Artefact.load(folder)
-    reference = Artefact.load(reference_folder)
-    timings: tuple[Latency, ...] = ()
-    ours: tuple[Energy, ...] = (energy.analytic(query_work(artefact)),)
-    theirs: tuple[Energy, ...] = (energy.analytic(query_work(reference)),)
-    if seconds:
-        load = partial(Artefact.load, folder)
-        timings = serving.timings(load, artefact, reference, seen, seconds=seconds, seed=seed)
-    if seconds >= serving.LONG_SECONDS:
-        metered = serving.metered(artefact, reference, seen, seconds=seconds, seed=seed)
-        ours, theirs = ours + metered[0], theirs + metered[1]
-    weight = weigh(folder, artefact, query_work(artefact), resident, peak, reference_columns=reference.users.shape[1])
-    return Served(weight, timings, ours, theirs)
+    serving.offline(recommender)(np.arange(min(seen.n_users, serving.OFFLINE_USERS), dtype=np.int64))
+    peak, kernel = memory.peak_resident(), recommender.scorer.kernel
+    del recommender
+    artefact, reference = Artefact.load(folder), Artefact.load(reference_folder)
+    load = partial(Artefact.load, folder)
+    timings = serving.timings(load, artefact, reference, seen, seconds=seconds, seed=seed)
+    ours, theirs = serving.measured_energy(artefact, reference, seen, seconds=seconds, seed=seed)
+    return Timed(sha256_folder(folder), kernel, timings, ours, theirs, resident, peak)
 
 
 def query_work(artefact: Artefact) -> Work:
@@ -226,7 +249,7 @@ def query_work(artefact: Artefact) -> Work:
     return artefact.items.work(1) + Work({}, row)
 
 
-def weigh(folder: Path, artefact: Artefact, work: Work, resident: int, peak: int, *, reference_columns: int) -> Bytes:
+def weigh(folder: Path, artefact: Artefact, work: Work, *, reference_columns: int) -> Bytes:
     """Return the bytes of a saved artefact, beside those of dense fp32 tables of `reference_columns` columns."""
     users, items = artefact.users, artefact.items
     entities = users.shape[0] + items.shape[0]
@@ -242,7 +265,5 @@ def weigh(folder: Path, artefact: Artefact, work: Work, resident: int, peak: int
         per_entity=file / entities,
         sha256=sha256_folder(folder),
         zstd=sizes.zstd_bytes(folder),
-        resident=resident,
-        peak_resident=peak,
         touched_per_query=work.bytes_read,
     )

@@ -1,8 +1,9 @@
-"""``python -m recpress.schema``: write the JSON schema of the record beside this file, from the model."""
+"""``python -m recpress.schema``: write the JSON schemas of the records beside this file, from the models."""
 
 from __future__ import annotations
 
+from recpress import record, timing
 from recpress.atomic import write_atomic
-from recpress.record import SCHEMA_FILE, schema_text
 
-write_atomic(SCHEMA_FILE, schema_text())
+for module in (record, timing):
+    write_atomic(module.SCHEMA_FILE, module.schema_text())

@@ -12,6 +12,8 @@ from typing import Any
 from recpress.errors import UserError
 
 Json = dict[str, Any]
+# Of the bytes in a record of version 2: what belongs to the machine.
+RESIDENT = ("resident", "peak_resident")
 
 
 def _ticks(raw: Json) -> Json:
@@ -30,8 +32,47 @@ def _ticks(raw: Json) -> Json:
     }
 
 
+def _without_timing(raw: Json) -> Json:
+    """Version 3 leaves to a timing record what belongs to one machine; see `embedded_timing`."""
+    kept = {name: part for name, part in raw.items() if name != "latency"}
+    size, cost, who, made = (kept.get(name) for name in ("bytes", "cost", "identity", "provenance"))
+    if isinstance(size, dict):
+        kept["bytes"] = {name: value for name, value in size.items() if name not in RESIDENT}
+    if isinstance(cost, dict):
+        kept["cost"] = {name: value for name, value in cost.items() if not name.startswith("break_even")}
+    if isinstance(who, dict) and isinstance(made, dict):
+        kept["identity"] = {name: value for name, value in who.items() if name != "code"}
+        kept["provenance"] = made | {"code": who.get("code")}
+    energy = kept.get("energy")
+    if isinstance(energy, list):
+        kept["energy"] = [each for each in energy if not _metered_serving(each)]
+    return kept
+
+
+def _metered_serving(energy: Any) -> bool:
+    return isinstance(energy, dict) and energy.get("what") == "per-query" and energy.get("grade") != "analytic"
+
+
+def embedded_timing(raw: Json) -> Json | None:
+    """Return what a record of version 1 or 2 says of one machine, as a timing record holds it; None: nothing.
+
+    What names it (signature and run) is the caller's to add.
+    """
+    raw = upgraded(raw, 2)
+    if not raw.get("latency"):
+        return None
+    size = raw.get("bytes") or {}
+    return {
+        "artefact": size.get("sha256"),
+        "latency": raw["latency"],
+        "energy": [each for each in raw.get("energy", ()) if _metered_serving(each)],
+        **{name: size.get(name) for name in RESIDENT},
+        "provenance": raw.get("provenance"),
+    }
+
+
 # Version n: the function that turns a record of version n into one of version n + 1. Version 1 is the first.
-UPGRADERS: Mapping[int, Callable[[Json], Json]] = {1: _ticks}
+UPGRADERS: Mapping[int, Callable[[Json], Json]] = {1: _ticks, 2: _without_timing}
 
 
 def upgraded(raw: Json, current: int, upgraders: Mapping[int, Callable[[Json], Json]] = UPGRADERS) -> Json:

@@ -105,7 +105,7 @@ def build(results: Path, out: Path, *, earlier: Earlier | None = None, speeds: S
         raise UserError(f"There are no records in {results} yet: `recpress demo` makes the first ones.")
     _clear(out)
     standing = standings(found)
-    rows = aggregate(frame((run.record for run in found.runs), (standing[run.id].tier for run in found.runs)))
+    rows = aggregate(frame(found.runs, (standing[run.id].tier for run in found.runs)))
     families = sorted(rows["family"].unique())
     specs = charts.compiled(families)
     cards = {
@@ -161,7 +161,7 @@ def _write_data(site: _Site, rows: pd.DataFrame, found: Collection, standing: di
 def _write_history(site: _Site, found: Collection, earlier: Earlier | None, speeds: Sequence[Series]) -> None:
     context = {
         "days": history.days(found.runs),
-        "changes": history.changes(earlier, found.runs),
+        "changes": history.changes(earlier, found),
         "speeds": history.speeds(speeds),
         "several_machines": len({each.machine for each in speeds}) > 1,
         "updated": max(history.timestamp(run.record.provenance.started) for run in found.runs),

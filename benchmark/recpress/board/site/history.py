@@ -11,10 +11,9 @@ from typing import Any
 from urllib.parse import quote
 
 from recpress.board import regress
-from recpress.board.collect import Run
+from recpress.board.collect import Collection, Run
 from recpress.board.perf import Series
 from recpress.board.regress import Finding
-from recpress.record import Record
 
 Context = dict[str, Any]
 MOST_CHANGES = 200
@@ -26,10 +25,10 @@ SHOWN_IN = {"seconds": ("ms", 1e3), "bytes": ("MB", 1e-6), "joules": ("mJ", 1e3)
 
 @dataclass(frozen=True)
 class Earlier:
-    """An earlier state of the results: its name (a revision or a folder), and its records."""
+    """An earlier state of the results, and its name: a revision or a folder."""
 
     name: str
-    records: tuple[Record, ...]
+    found: Collection
 
 
 def timestamp(text: str) -> str:
@@ -72,21 +71,21 @@ def _batch(dataset: str, backbone: str, commit: str, group: Sequence[Run]) -> Co
     }
 
 
-def changes(earlier: Earlier | None, runs: Sequence[Run]) -> Context | None:
+def changes(earlier: Earlier | None, found: Collection) -> Context | None:
     """Return what the records say worse, better or otherwise than those of an earlier state; None without one."""
     if earlier is None:
         return None
-    now = [run.record for run in runs]
-    found = regress.compare(earlier.records, now)
+    before, now = regress.on_one_machine(earlier.found, found)
+    changed = regress.compare(before, now)
     order = ("worse", "can't tell", "better")
-    shown = sorted((each for each in found if each.verdict in order), key=lambda each: order.index(each.verdict))
-    counts = regress.summary(found)
-    updated = max((timestamp(run.record.provenance.started) for run in runs), default=timestamp(""))
+    shown = sorted((each for each in changed if each.verdict in order), key=lambda each: order.index(each.verdict))
+    counts = regress.summary(changed)
+    updated = max((timestamp(run.record.provenance.started) for run in now), default=timestamp(""))
     return {
         "base": earlier.name,
-        "compared": len(found),
-        "new": len(regress.missing(now, earlier.records)),
-        "gone": len(regress.missing(earlier.records, now)),
+        "compared": len(changed),
+        "new": len(regress.missing(now, before)),
+        "gone": len(regress.missing(before, now)),
         "counts": [(verdict, count) for verdict, count in counts.items()],
         "worse": counts["worse"],
         "total": len(shown),

@@ -15,7 +15,7 @@ from recpress import registry
 from recpress.board.collect import Run
 from recpress.board.columns import COLUMNS, NUMBERS, PAGE, TEXT, TIERS
 from recpress.board.pareto import front
-from recpress.board.tables import sort, texts, timed_on
+from recpress.board.tables import sort, texts
 from recpress.data.card import dataset_card
 from recpress.errors import UserError
 from recpress.record import in_a_name
@@ -71,7 +71,6 @@ def words(rows: pd.DataFrame) -> dict[str, list[str]]:
         key: sorted(rows[key].unique())
         for key in ("backbone", "family", "division", "serve_form", "protocol", "status")
     }
-    found["machine"] = timed_on(rows)
     found["tier"] = [tier for tier in TIERS if (rows["tier"] == tier).any()]
     found["dataset"] = [*by_size.index, *sorted(set(rows["dataset"]) - set(by_size.index))]
     found["grade"] = [grade for grade in ("analytic", "modelled", "measured") if rows[f"{grade}_mj"].notna().any()]
@@ -130,7 +129,6 @@ def dataset_page(rows: pd.DataFrame, name: str, card: Any, root: str) -> Context
         "title": card.title if card else name,
         "card": card,
         "splits": sorted(mine["split"].unique()),
-        "timed_on": timed_on(mine),
         "backbones": sorted(mine["backbone"].unique()),
         "total": len(mine),
         "published": published_figures(rows, name, card, root),

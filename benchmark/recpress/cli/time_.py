@@ -1,0 +1,175 @@
+"""``recpress time``: the timing records of this machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from tabulate import tabulate
+
+from recpress.errors import UserError
+
+if TYPE_CHECKING:
+    from recpress.run.identity import Planned
+    from recpress.run.timer import Job
+    from recpress.timing import Timing
+
+
+@click.command("time")
+@click.option("--suite", help="Only the runs of this suite; default: all of the results folder.")
+@click.option("--dataset", "datasets", multiple=True, help="Only these data sets; may be given several times.")
+@click.option("--backbone", "backbones", multiple=True, help="Only these backbones.")
+@click.option("--method", "methods", multiple=True, help="Only these methods.")
+@click.option("--missing/--all", "missing", default=True, show_default=True, help="What has no timing here, or all.")
+@click.option("--noisy", is_flag=True, help="Also what was timed while others used the machine.")
+@click.option("--timing-seconds", type=click.FloatRange(min=0.05), default=0.2, show_default=True, help="A scenario.")
+@click.option("--repeat", type=click.IntRange(min=1), help="Time so many drawn ones again and compare; write nothing.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the draw.")
+@click.option("--dry-run", is_flag=True, help="Say what would be timed, and time nothing.")
+@click.option("--results", type=click.Path(path_type=Path), default="results", show_default=True, help="Folder.")
+def command(
+    suite: str | None,
+    datasets: tuple[str, ...],
+    backbones: tuple[str, ...],
+    methods: tuple[str, ...],
+    missing: bool,
+    noisy: bool,
+    timing_seconds: float,
+    repeat: int | None,
+    seed: int,
+    dry_run: bool,
+    results: Path,
+) -> None:
+    """Time what this machine has not timed yet: every serving signature once, in turn with dense fp32.
+
+    Runs whose artefacts are stored alike (kinds, bits, shapes) share a signature, and are timed by one of them. Its
+    artefact is taken from the cache or made again. What was stopped goes on with the same command.
+
+    \b
+    Examples:
+      recpress time --suite core
+      recpress time --dataset ml-100k --dry-run
+      recpress time --suite core --repeat 20
+    """
+    from recpress.run import timer
+
+    planned = _planned(suite, results, timing_seconds)
+    for names, key in ((datasets, "dataset"), (backbones, "backbone"), (methods, "method")):
+        _refuse_unknown(names, key, planned)
+        planned = [each for each in planned if not names or getattr(each.cell, key) in names]
+    if repeat is not None:
+        _repeat(timer.draw(_timed_before(planned, results), repeat, seed), results)
+        return
+    todo = timer.jobs(planned, results, everything=not missing, noisy=noisy)
+    click.echo(f"{len(todo)} signatures to time, of {sum(job.shared for job in todo)} runs.")
+    if dry_run or not todo:
+        for job in todo:
+            click.echo(f"{job.planned.cell.label} ({job.shared} runs)")
+        return
+    failed = _time(todo, results)
+    if failed:
+        raise SystemExit(1)
+
+
+def _planned(suite: str | None, results: Path, seconds: float) -> list[Planned]:
+    from recpress.record import read_all
+    from recpress.run.plan import make, without_records
+    from recpress.run.redo import cells_of
+    from recpress.run.suite import expand, read_suite
+
+    if not (results / "records").is_dir():
+        raise UserError(f"There are no records in {results}: `recpress run --results {results}` makes some.")
+    cells = expand(read_suite(suite)) if suite else cells_of(read_all(results), skip_foreign=True)
+    absent = set(map(id, without_records(cells, results)))
+    timed = [cell.model_copy(update={"timing_seconds": seconds}) for cell in cells if id(cell) not in absent]
+    planned = make(timed)
+    if absent:
+        click.echo(f"{len(absent)} runs have no record yet, and are passed over: `recpress run` makes them.", err=True)
+    return planned
+
+
+def _refuse_unknown(names: tuple[str, ...], key: str, planned: list[Planned]) -> None:
+    from recpress.errors import unknown
+
+    known = {getattr(each.cell, key) for each in planned}
+    for name in names:
+        if name not in known:
+            raise unknown(key, name, known, f"those are the {key}s of the runs")
+
+
+def _time(todo: list[Job], results: Path) -> int:
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    from recpress.run import timer
+    from recpress.run.isolate import WorkFailed
+
+    console, failed = Console(), 0
+    with Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        disable=not console.is_terminal,
+    ) as bars:
+        bar = bars.add_task("timing", total=len(todo))
+
+        def show(job: Job, stage: str) -> None:
+            bars.update(bar, description=f"{job.planned.cell.label}: {stage}")
+
+        for count, (job, found) in enumerate(timer.run(todo, results, show), 1):
+            bars.advance(bar)
+            failed += isinstance(found, WorkFailed)
+            if isinstance(found, WorkFailed) or not console.is_terminal:
+                click.echo(f"[{count}/{len(todo)}] {job.planned.cell.label}: {_outcome(found)}")
+    click.echo(f"{len(todo) - failed} timed, {failed} failed; timings in {results / 'timings'}.")
+    return failed
+
+
+def _outcome(found: Timing | Exception) -> str:
+    if isinstance(found, Exception):
+        return str(found)
+    return ", ".join(f"{each.scenario} {each.ratio:.2f} x fp32" for each in found.latency)
+
+
+def _timed_before(planned: list[Planned], results: Path) -> list[Job]:
+    from recpress.run import timer
+    from recpress.run.plan import timed_here
+
+    timings = timed_here(results)
+    return [job for job in timer.jobs(planned, results, everything=True) if timings.of(job.record)]
+
+
+def _repeat(drawn: list[Job], results: Path) -> None:
+    from recpress.run import timer
+    from recpress.run.isolate import WorkFailed
+    from recpress.run.plan import timed_here
+
+    timings = timed_here(results)
+    lines, meet = [], 0
+    for job, found in timer.run(drawn, None):
+        before = timings.of(job.record)
+        if isinstance(found, WorkFailed) or before is None:
+            raise UserError(f"{job.planned.cell.label} can't be timed again: {found}.")
+        for each in timer.repeated(before, found, timings.all):
+            meet += each.meet
+            told = (
+                f"{ratio:.2f} ({low:.2f}–{high:.2f})"
+                for ratio, (low, high) in ((each.before, each.within), (each.after, each.again))
+            )
+            lines.append((job.planned.cell.label, each.scenario, *told, "yes" if each.meet else "no"))
+    headings = ("Run", "Scenario", "Before [x fp32]", "Again", "Meet")
+    click.echo(tabulate(lines, headings, disable_numparse=True))
+    click.echo(f"{meet} of {len(lines)} ratios have intervals that meet, with what lies between two runs.")
+    if meet < len(lines):
+        raise SystemExit(1)

@@ -1,0 +1,195 @@
+"""Making a machine's timing records: a serving signature each, whichever of its runs is cheapest to make again."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+
+from recpress import timing
+from recpress.data import load
+from recpress.data.dataset import Dataset
+from recpress.errors import UserError
+from recpress.measure.repeats import Spread, between_runs, interval
+from recpress.record import Record, Scenario
+from recpress.run import cell as cells
+from recpress.run import isolate, trained
+from recpress.run.engine import write_machine
+from recpress.run.identity import Planned
+from recpress.run.isolate import Allowance, WorkFailed
+from recpress.run.kept import artefact_path
+from recpress.run.locks import Cores
+from recpress.run.plan import record_of, timed_here
+from recpress.run.scratch import scratch
+from recpress.timing import Timing
+
+# What a repetition is compared by.
+COMPARED: tuple[Scenario, ...] = ("single", "batch")
+
+
+@dataclass(frozen=True)
+class Job:
+    """A serving signature that is to be timed, by a run that has it.
+
+    Attributes
+    ----------
+    planned : Planned
+    record : Record
+    shared : int
+        Runs that have the signature.
+    """
+
+    planned: Planned
+    record: Record
+    shared: int
+
+
+def jobs(planned: Sequence[Planned], results: Path, *, everything: bool = False, noisy: bool = False) -> list[Job]:
+    """Return what this machine has not timed of some runs, a job a signature, those of one backbone together.
+
+    Parameters
+    ----------
+    planned : sequence of Planned
+        Runs without a record of theirs, or that didn't end well, are passed over.
+    results : Path
+    everything : bool
+        Also what it has timed.
+    noisy : bool
+        Also what it has timed while others used the machine.
+    """
+    found: dict[str, list[tuple[Planned, Record]]] = {}
+    for each in planned:
+        made = record_of(each, results)
+        if made is not None and made.identity.cell == each.id and made.status == "ok":
+            found.setdefault(made.signature, []).append((each, made))
+    timings = timed_here(results)
+
+    def wanted(made: Record) -> bool:
+        before = timings.of(made)
+        return everything or before is None or (noisy and before.noisy)
+
+    chosen = [Job(*min(runs, key=_effort), len(runs)) for runs in found.values() if wanted(runs[0][1])]
+    order = {each.id: place for place, each in enumerate(planned)}
+    return sorted(chosen, key=lambda job: (job.planned.cell.dataset, job.planned.backbone_key, order[job.planned.id]))
+
+
+def _effort(run: tuple[Planned, Record]) -> tuple[bool, float]:
+    """Judge what it takes to have a run's artefact: nothing if it is kept, else what making it took before."""
+    _, made = run
+    return not artefact_path(made.signature).is_dir(), made.cost.compress_seconds if made.cost else 0.0
+
+
+def draw(jobs: Sequence[Job], count: int, seed: int) -> list[Job]:
+    """Draw jobs at random, in their order.
+
+    Raises
+    ------
+    UserError
+        When there are fewer.
+    """
+    if not 0 < count <= len(jobs):
+        raise UserError(f"There are {len(jobs)} signatures to draw from: draw at most so many, at least 1.")
+    return [jobs[place] for place in sorted(random.Random(seed).sample(range(len(jobs)), count))]
+
+
+def run(
+    jobs: Sequence[Job], results: Path | None, progress: Callable[[Job, str], None] = lambda job, stage: None
+) -> Iterator[tuple[Job, Timing | WorkFailed]]:
+    """Time one signature after the other, and write each timing as soon as it is there.
+
+    Parameters
+    ----------
+    jobs : sequence of Job
+    results : Path or None
+        Folder that gets them; None writes nothing.
+    progress : callable
+        Is told the job and its stage.
+
+    Yields
+    ------
+    job, timing
+        Or why it can't be timed.
+
+    Raises
+    ------
+    UserError
+        A data set that can't be had, a damaged checkpoint, a results folder that can't be written.
+    """
+    isolate.start()
+    if results is not None:
+        write_machine(results)
+    with scratch() as folder:
+        allowance, cores = Allowance(scratch=folder), Cores()
+        for dataset, of_dataset in groupby(jobs, lambda job: job.planned.cell.dataset):
+            data = load(dataset)
+            for _, of_backbone in groupby(of_dataset, lambda job: job.planned.backbone_key):
+                group = list(of_backbone)
+                try:
+                    progress(group[0], "train")
+                    with cores.shared():
+                        model = trained.obtain(group[0].planned, data, lambda share: None, allowance)
+                except WorkFailed as failure:
+                    yield from ((job, failure) for job in group)
+                    continue
+                for job in group:
+                    yield job, _timed(job, data, model, results, progress, allowance, cores)
+
+
+def _timed(
+    job: Job,
+    data: Dataset,
+    model: trained.Trained,
+    results: Path | None,
+    progress: Callable[[Job, str], None],
+    allowance: Allowance,
+    cores: Cores,
+) -> Timing | WorkFailed:
+    try:
+        found = cells.retime(
+            job.planned, job.record, data, model, lambda stage, share: progress(job, stage), allowance, cores
+        )
+    except WorkFailed as failure:
+        return failure
+    if results is not None:
+        try:
+            timing.write(results, found)
+        except OSError as error:
+            raise UserError(f"{error.filename or results} can't be written: {error.strerror}.") from error
+    return found
+
+
+@dataclass(frozen=True)
+class Repeated:
+    """A ratio to fp32, timed twice, with the intervals that hold what lies between two runs."""
+
+    scenario: Scenario
+    before: float
+    within: tuple[float, float]
+    after: float
+    again: tuple[float, float]
+
+    @property
+    def meet(self) -> bool:
+        """Whether the intervals do."""
+        return max(self.within[0], self.again[0]) <= min(self.within[1], self.again[1])
+
+
+def repeated(before: Timing, after: Timing, timings: Iterable[Timing]) -> list[Repeated]:
+    """Set the ratios of a signature's timing beside those of its repetition.
+
+    Parameters
+    ----------
+    before, after : Timing
+    timings : iterable of Timing
+        All of the machine: they show how far two runs lie apart.
+    """
+    spread: Spread = between_runs(timings)
+    pairs = []
+    for one in before.latency:
+        for other in after.latency:
+            if one.scenario == other.scenario and one.scenario in COMPARED:
+                ends = [interval(each, of, spread) for each, of in ((one, before), (other, after))]
+                pairs.append(Repeated(one.scenario, one.ratio, ends[0], other.ratio, ends[1]))
+    return pairs
