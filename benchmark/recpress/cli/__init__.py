@@ -34,6 +34,7 @@ VERBS = {
     "rescore": ("rescore", "Compute metrics again from what was served, without running."),
     "rerun": ("rerun", "Run randomly drawn cells again and compare them with their records."),
     "cache": ("cache", "List, check and clear what is cached: data, backbones, lists, logs."),
+    "results": ("results", "Keep a results folder in order: rewrite records of older versions."),
     "show": ("show", "Print the results as a table, csv, json, markdown or latex."),
     "compare": ("compare", "Compare runs with a baseline, paired by user: what is kept, and how surely."),
     "explain": ("explain", "Take a score apart by the user's history, before and after compressing."),

@@ -1,0 +1,47 @@
+"""``recpress results``: what is done with a results folder as a whole."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.group("results", context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+def command() -> None:
+    """Keep a results folder in order."""
+
+
+@command.command("migrate")
+@click.option("--results", type=click.Path(path_type=Path), default="results", show_default=True, help="Folder.")
+@click.option(
+    "--artefacts",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder of artefacts by their runs' hash (identity.made), to tell which runs share a timing.",
+)
+def migrate(results: Path, artefacts: Path | None) -> None:
+    """Rewrite records of older versions as run records and timing records; nothing is run and nothing is lost.
+
+    A record of version 2 held the times of its machine; they become timings/MACHINE/…. Where an artefact of the run is
+    at hand, its codec tree joins it with the timings of other runs that are stored alike.
+
+    \b
+    Example:
+      recpress results migrate
+    """
+    from recpress.errors import UserError
+    from recpress.run.migrate import migrate as rewrite
+
+    if not (results / "records").is_dir():
+        raise UserError(f"There are no records in {results}: name the folder with --results.")
+    told = rewrite(results, artefacts)
+    for when, counts in (("before", told.before), ("after", told.after)):
+        by_status = ", ".join(f"{count} {status}" for status, count in sorted(counts.items()))
+        click.echo(f"{when}: {counts.total()} records ({by_status})")
+    click.echo(f"{told.timings} timings written.")
+    if told.old:
+        click.echo(
+            f"{len(told.old)} runs are old, because their method's code has changed: {', '.join(told.old[:5])} …"
+        )
+    if told.unsigned:
+        click.echo(f"{len(told.unsigned)} runs keep a timing of their own, because no artefact of theirs is at hand.")
