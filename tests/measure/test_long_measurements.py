@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -11,17 +12,19 @@ import numpy as np
 import pytest
 import torch
 
+from recpress import record
 from recpress.backbones.base import Backbone
 from recpress.backbones.catalogue import backbone as registered
 from recpress.backbones.recipe import Recipe
+from recpress.board.collect import Run
 from recpress.codecs import Dense, Uniform
 from recpress.codecs.artefact import Artefact
 from recpress.data.graph import Graph
 from recpress.data.interactions import UserItems
-from recpress.measure import refresh, serving
+from recpress.measure import modelled, refresh, serving
 from recpress.measure.meters import Meters
-from recpress.record import Cost, Energy, Grade
-from recpress.run.cell import break_even
+from recpress.record import Energy, Grade
+from recpress.timing import Timing
 
 
 @pytest.fixture(scope="module")
@@ -31,16 +34,15 @@ def graph() -> Graph:
     return Graph(UserItems.from_pairs(users, items, 40, 60))
 
 
-def test_offline_is_timed_where_there_is_time(graph: Graph, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_offline_answers_all_users_on_all_cores(graph: Graph, tmp_path: Path) -> None:
     users, items = torch.randn(40, 8), torch.randn(60, 8)
     artefact, dense = Artefact(Uniform.encode(users), Uniform.encode(items)), Artefact(Dense(users), Dense(items))
     artefact.save(tmp_path / "a")
     load = partial(Artefact.load, tmp_path / "a")
-    time_all = partial(serving.timings, load, artefact, dense, graph.user_items, seconds=0.05, seed=0)
-    assert [each.scenario for each in time_all()] == ["single", "batch"]
-    monkeypatch.setattr(serving, "LONG_SECONDS", 0.05)
-    offline = time_all()[-1]
-    assert (offline.scenario, offline.batch_size) == ("offline", 40)
+    timed = serving.timings(load, artefact, dense, graph.user_items, seconds=0.05, seed=0)
+    assert [each.scenario for each in timed] == ["single", "batch", "offline"]
+    offline = timed[-1]
+    assert offline.batch_size == 40
     assert offline.threads == len(os.sched_getaffinity(0))
     assert offline.queries >= 5
 
@@ -91,13 +93,40 @@ def test_meters_around_an_action_see_it_once() -> None:
     assert Meters(None, None).around(lambda: 7, "compressing") == (7, ())
 
 
+def run(spent: list[Energy], ours: list[Energy], theirs: list[Energy]) -> Run:
+    """A run with these energies of compressing, of its answers and of the reference's."""
+    historic = Path(__file__).parents[1] / "run" / "historic" / "v2-board" / "ok.json"
+    made = record.read(historic)
+    timing = Timing(
+        signature=made.signature,
+        run="any",
+        latency=(),
+        energy=ours,
+        reference_energy=theirs,
+        provenance=made.provenance,
+    )
+    compressing = tuple(each.model_copy(update={"what": "compressing"}) for each in spent)
+    return Run("any", made.model_copy(update={"energy": compressing}), {}, "0" * 64, timing)
+
+
 def test_break_even_takes_the_best_grade_that_all_three_have() -> None:
-    cost = Cost(compress_seconds=1.0, peak_bytes=0, backbone_seconds=1.0, trials=0)
     spent = [energy("modelled", 6.0), energy("measured", 9.0)]
     ours = [energy("analytic", 1.0), energy("modelled", 1.0)]
     theirs = [energy("analytic", 1.0), energy("modelled", 4.0)]
-    found = break_even(cost, spent, ours, theirs)
-    assert (found.break_even_queries, found.break_even_grade) == (2.0, "modelled")
-    found = break_even(cost, spent, theirs, ours)  # saves nothing
-    assert (found.break_even_queries, found.break_even_grade) == (None, "modelled")
-    assert break_even(cost, [], ours, theirs) == cost
+    assert run(spent, ours, theirs).break_even == (2.0, "modelled")
+    assert run(spent, theirs, ours).break_even is None  # saves nothing
+    assert run([], ours, theirs).break_even is None
+    assert replace(run(spent, ours, theirs), timing=None).break_even is None
+
+
+def test_modelled_energy_of_an_answer_is_its_time_times_the_power_of_a_busy_thread(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(modelled, "busy_watts", lambda: (10.0, 2.0, "a tool"))
+    (found,) = modelled.modelled_serving(5.0)
+    assert (found.grade, found.what) == ("modelled", "per-query")
+    assert found.joules == pytest.approx(0.06)
+    assert found.parts == pytest.approx({"cpu": 0.05, "ram": 0.01})
+    assert found.grams_co2e == pytest.approx(0.06 / 3.6e6 * found.grid)
+    monkeypatch.setattr(modelled, "busy_watts", lambda: None)
+    assert modelled.modelled_serving(5.0) == ()

@@ -46,21 +46,6 @@ def test_retry_runs_what_failed_and_nothing_else(checkout, results) -> None:
     assert sound.stat().st_mtime_ns == before[1]
 
 
-def test_retry_runs_what_was_timed_amid_other_work(checkout) -> None:
-    folder = checkout.root / "noisy"
-    cell = (*WORDS[:-1], "0.02", "--method", "trivial", "--param", "number=1", "--results", str(folder))
-    checkout.recpress("run", *cell)
-    (path,) = (folder / "records").rglob("*.json")
-    raw = json.loads(path.read_text())
-    for noisy, said in ((False, "0 to run"), (True, "1 to run")):
-        for timed in raw["latency"]:
-            timed["noisy"] = noisy
-        raw["provenance"]["seconds"] = 1234.5
-        path.write_text(json.dumps(raw))
-        assert said in checkout.recpress("retry", "--noisy", "--results", str(folder))
-        assert (json.loads(path.read_text())["provenance"]["seconds"] == 1234.5) is not noisy
-
-
 def test_rescore_mends_figures_without_running(checkout, results) -> None:
     (path,) = results.rglob("number=1*.json")
     right = path.read_text()

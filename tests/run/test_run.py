@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from recpress import record
+from recpress import record, timing
 
 CELLS = ["--method", "none", "--method", "uniform", "--method", "svd", "--backbone", "mf", "--budget", "1/4"]
 
@@ -59,8 +59,10 @@ def test_records_resume_and_survive_a_kill(place: Path) -> None:
             assert each.bytes is not None
             assert each.bytes.file == sum(each.bytes.ledger.values())
             assert (each.bytes.users or 0) + (each.bytes.items or 0) == each.bytes.file - each.bytes.ledger["metadata"]
-            assert {timing.scenario for timing in each.latency} == {"single", "batch"}
             assert each.energy[0].grade == "analytic"
+    timings = [timing.read(path) for path in (place / "whole" / "timings").rglob("*.json")]
+    assert len(timings) == sum(each.status == "ok" for each in records)
+    assert {each.scenario for made in timings for each in made.latency} == {"single", "batch", "offline"}
     assert "0 to run" in run(place, "whole")
 
     # Killed in the middle: nothing half written, and the rest is made by the same command.

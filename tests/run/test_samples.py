@@ -13,9 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recpress import record
+from recpress.board.collect import collect
 from recpress.schema.samples import TICK_NS, pack, repack, unpack
+from recpress.schema.upgrade import embedded_timing
+from recpress.timing import Timing
 
 FIRST = Path(__file__).parent / "historic" / "v1-first" / "ok.json"
+NAMED = {"signature": "0" * 64, "run": "any"}
 PAIRS = st.lists(st.tuples(*[st.integers(0, 2**48)] * 2), min_size=1, max_size=40).map(lambda all: np.array(all).T)
 
 
@@ -35,7 +39,7 @@ def test_version_1_is_repacked(times: np.ndarray) -> None:
 
 def test_a_record_of_version_1_keeps_its_medians() -> None:
     then = json.loads(FIRST.read_text())["latency"]
-    now = record.read(FIRST).latency
+    now = Timing.model_validate(embedded_timing(json.loads(FIRST.read_text())) | NAMED).latency
     assert len(then) == len(now) > 0
     for timed in now:
         medians = np.median(unpack(timed.samples), axis=1) / 1e6
@@ -49,8 +53,12 @@ def test_what_is_no_packing_is_a_value_error(read, text: str) -> None:
         read(text)
 
 
-@pytest.mark.parametrize("latency", [None, 5, [5], [{"samples": 5}], [{"samples": "="}], [{}]])
+@pytest.mark.parametrize("latency", [5, [5], [{"samples": 5}], [{"samples": "="}], [{}]])
 def test_an_ill_formed_record_of_version_1_is_refused_in_a_sentence(latency, tmp_path: Path) -> None:
-    (tmp_path / "bad.json").write_text(json.dumps(json.loads(FIRST.read_text()) | {"latency": latency}))
-    with pytest.raises(record.UserError, match=r"bad\.json is not a record"):
-        record.read(tmp_path / "bad.json")
+    path = tmp_path / record.relative_path(record.read(FIRST).identity)
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps(json.loads(FIRST.read_text()) | {"latency": latency}))
+    (refused,) = collect(tmp_path).refused
+    assert refused.path == path.relative_to(tmp_path).as_posix()
+    assert refused.reason
+    assert "\n" not in refused.reason
