@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -100,7 +102,9 @@ def test_of_equals_nothing_is_found_and_what_could_have_been_is_said(results: Pa
         (["none", "uniform/1/4.seed7"], "has the seeds 0, 1, and not 7"),
         (["none.seed0", "uniform/1/4.seed1"], "no seed in common"),
         (["none", "uniform/1/4", "--metric", "ncdg@20"], "did you mean 'ndcg@20'"),
+        (["none", "uniform/1/4", "--metric", "ndcg@30"], "ndcg@30 can't be told from .* there are recall, "),
         (["none", "nothing.json"], "There is no record nothing.json"),
+        (["none"], "Name one run or more to compare with none"),
     ],
 )
 def test_a_wrong_request_is_answered_with_its_fix(results: Path, words: list[str], said: str) -> None:
@@ -108,17 +112,58 @@ def test_a_wrong_request_is_answered_with_its_fix(results: Path, words: list[str
         recpress(results, *words)
 
 
-def test_results_of_another_machine_name_the_command_that_makes_them(
-    results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_in_a_fresh_clone_the_same_is_told(results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = ["none", "uniform/1/4", "bits=1", "--metric", "ndcg@20", "--metric", "recall_capped@7"]
+    here = recpress(results, *words)
+    clone = tmp_path / "clone"
+    shutil.copytree(results, clone)
+    monkeypatch.setenv("RECPRESS_CACHE", str(tmp_path / "none"))
+    assert recpress(clone, *words) == here
+
+
+@pytest.mark.parametrize("words", [["--slices"], ["--metric", "ndcg@50"]])
+def test_whole_lists_of_another_machine_name_the_command_that_makes_them(
+    results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str]
 ) -> None:
+    assert recpress(results, "none", "uniform/1/4", *words)
     monkeypatch.setenv("RECPRESS_CACHE", str(tmp_path))
-    with pytest.raises(UserError, match=r"not on this machine: `recpress run --dataset synthetic-tiny .* --force`"):
-        recpress(results, "none", "uniform/1/4")
+    said = r"not on this machine: `recpress run --dataset synthetic-tiny .* --force`.* there are recall, .* at 1 to 20"
+    with pytest.raises(UserError, match=said):
+        recpress(results, "none", "uniform/1/4", *words)
+
+
+def test_alone_it_lists_what_can_be_compared(results: Path, tmp_path: Path) -> None:
+    said = recpress(results)
+    assert re.search(r"synthetic-tiny +3 +6 +mf", said)
+    assert "recpress compare synthetic-tiny/mf/none/default synthetic-tiny/mf/uniform/1-4" in said
+    shutil.copytree(results / "records", tmp_path / "records")
+    assert "nothing to compare yet" in recpress(tmp_path)
+
+
+def test_hits_that_are_not_the_records_own_are_not_used(results: Path, tmp_path: Path) -> None:
+    shutil.copytree(results, tmp_path, dirs_exist_ok=True)
+    path = tmp_path / "records/synthetic-tiny/mf/uniform/1-4.seed0.json"
+    told = json.loads(path.read_text())
+    for where, value, said in (
+        (("quality", "topk_sha256"), "0" * 64, "are of another run: `recpress run .* --force`"),
+        (("quality", "metrics"), told["quality"]["metrics"] | {"recall@20": 0.5}, "don't have the means of its record"),
+    ):
+        part, name = where
+        path.write_text(json.dumps(told | {part: told[part] | {name: value}}))
+        with pytest.raises(UserError, match=said):
+            recpress(tmp_path, "none", "uniform/1/4")
+    path.write_text(json.dumps(told))
+    (tmp_path / "per-user/synthetic-tiny/mf/uniform.parquet").write_bytes(b"not parquet")
+    with pytest.raises(UserError, match="not a readable parquet file"):
+        recpress(tmp_path, "none", "uniform/1/4")
+    (tmp_path / "per-user/synthetic-tiny/mf/uniform.parquet").unlink()
+    with pytest.raises(UserError, match=r"has no hits of 1/4, seed 0: `recpress run .* --force` writes them"):
+        recpress(tmp_path, "none", "uniform/1/4")
 
 
 def test_what_differs_from_the_baseline_is_in_the_name() -> None:
     baseline, near, other, far = (
-        Setting(name, {}) for name in ("a/mf/none/x", "a/mf/svd/y", "a/gcn/svd/y", "b/mf/svd/y")
+        Setting(name, {}, Path()) for name in ("a/mf/none/x", "a/mf/svd/y", "a/gcn/svd/y", "b/mf/svd/y")
     )
     assert short_names(baseline, [near]) == ["svd/y"]
     assert short_names(baseline, [near, other]) == ["mf/svd/y", "gcn/svd/y"]

@@ -78,7 +78,7 @@ def test_what_was_not_packed_for_so_many_users_is_refused(packed: bytes) -> None
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("ndcg@50", "ndcg@50 can't be told from the first 20 places; these are there: recall, .* each at 1 to 20"),
+        ("ndcg@50", "ndcg@50 can't be told from the first 20 places; there are recall, .* each at 1 to 20"),
         ("ndcg", "can't be told"),
         ("ndcg@0", "can't be told"),
         ("ncdg@20", "did you mean 'ndcg@20'"),

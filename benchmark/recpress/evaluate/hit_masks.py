@@ -67,15 +67,15 @@ def parsed(name: str) -> tuple[str, int]:
     """
     what, _, k = name.partition("@")
     if what not in METRICS:
-        raise unknown("metric", name, [f"{each}@{DEPTH}" for each in METRICS], can_give())
+        raise unknown("metric", name, [f"{each}@{DEPTH}" for each in METRICS], f"there are {can_give()}")
     if not k.isascii() or not k.isdigit() or not 1 <= int(k) <= DEPTH:
-        raise UserError(f"{name} can't be told from the first {DEPTH} places; {can_give()}.")
+        raise UserError(f"{name} can't be told from the first {DEPTH} places; there are {can_give()}.")
     return what, int(k)
 
 
 def can_give() -> str:
     """Say which metrics masks can give."""
-    return f"these are there: {', '.join(METRICS)}, each at 1 to {DEPTH}, such as ndcg@{DEPTH}"
+    return f"{', '.join(METRICS)}, each at 1 to {DEPTH}, such as ndcg@{DEPTH}"
 
 
 def _hits_of(masks: Masks, n_test: NDArray[np.int64]) -> _hits.Hits:

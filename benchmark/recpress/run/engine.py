@@ -19,6 +19,7 @@ from recpress import record
 from recpress.atomic import write_atomic
 from recpress.data import load
 from recpress.data.dataset import Dataset
+from recpress.data.interactions import UserItems
 from recpress.errors import UserError
 from recpress.evaluate import store
 from recpress.evaluate.store import PerUser
@@ -26,7 +27,7 @@ from recpress.measure.machine import Machine, fingerprint
 from recpress.measure.serving import LONG_SECONDS
 from recpress.record import Record
 from recpress.run import cell as cells
-from recpress.run import isolate, trained
+from recpress.run import isolate, masks, trained
 from recpress.run.identity import Planned
 from recpress.run.isolate import Allowance, Stopped, Usage, WorkFailed
 from recpress.run.kept import log_of, per_user_path
@@ -213,7 +214,7 @@ class _Runner:
 
         done, scored, log = cells.run(planned, dataset, model, progress, allowance, self._cores)
         try:
-            keep(self.results, planned, done, scored, log)
+            keep(self.results, planned, done, scored, log, dataset.split.test)
         except UserError:
             self.stop.set()
             raise
@@ -271,7 +272,7 @@ def slots(jobs: int) -> list[Slot]:
     return [tuple(cores[job::jobs]) for job in range(jobs)]
 
 
-def keep(results: Path, planned: Planned, done: Record, scored: PerUser | None, log: str) -> None:
+def keep(results: Path, planned: Planned, done: Record, scored: PerUser | None, log: str, test: UserItems) -> None:
     """Write what a cell has left: its record last, so that what a record speaks of is there.
 
     Raises
@@ -284,6 +285,7 @@ def keep(results: Path, planned: Planned, done: Record, scored: PerUser | None, 
             store.save(per_user_path(planned.made), scored)
         if log:
             write_atomic(log_of(planned.id), log)
+        masks.keep(results, done, scored, test)
         record.write(results, done)
     except OSError as error:
         raise UserError(f"{error.filename or results} can't be written: {error.strerror}.") from error
