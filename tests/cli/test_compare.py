@@ -161,6 +161,36 @@ def test_hits_that_are_not_the_records_own_are_not_used(results: Path, tmp_path:
         recpress(tmp_path, "none", "uniform/1/4")
 
 
+@pytest.mark.parametrize("form", ["table", "markdown", "latex", "csv", "json"])
+def test_show_pairs_each_row_with_fp32_of_its_backbone(results: Path, form: str) -> None:
+    words = ["show", "--results", str(results), "--paired", "--format", form]
+    done = CliRunner().invoke(cli, words, catch_exceptions=False)
+    assert done.exit_code == 0
+    assert "adjusted (Holm) over the 2 rows" in done.stderr
+    told = json.loads(recpress(results, "none", "bits=1", "uniform/1/4", "--format", "json", "--metric", "ndcg@20"))
+    one, four = (run["metrics"][0] for run in told["runs"])
+    if form == "json":
+        rows = {row["setting"]: row for row in json.loads(done.stdout)}
+        assert rows["default"]["paired_p"] is None
+        assert rows["bits=1"]["paired_seeds"] == 2
+        for setting, expected in (("bits=1", one), ("1/4", four)):
+            for name in ("low", "high", "p"):
+                key = {"p": "p_adjusted"}.get(name, name)
+                got = rows[setting][{"p": "paired_p_holm"}.get(name, f"paired_{name}")]
+                assert got == pytest.approx(expected[key], rel=1e-6)
+            assert rows[setting]["paired_loss_below"] == expected["margin"]
+    elif form != "csv":
+        kept, low, high = (f"{100 * one[name]:.1f}" for name in ("retention", "low", "high"))
+        assert f"{kept} ({low}–{high})" in done.stdout
+
+
+def test_show_says_which_rows_could_not_be_paired(results: Path, tmp_path: Path) -> None:
+    shutil.copytree(results / "records", tmp_path / "records")
+    done = CliRunner().invoke(cli, ["show", "--results", str(tmp_path), "--paired"], catch_exceptions=False)
+    assert "2 rows could not be, the first of them because: " in done.stderr
+    assert "has no hits of default, seed 0: `recpress run" in done.stderr
+
+
 def test_what_differs_from_the_baseline_is_in_the_name() -> None:
     baseline, near, other, far = (
         Setting(name, {}, Path()) for name in ("a/mf/none/x", "a/mf/svd/y", "a/gcn/svd/y", "b/mf/svd/y")
