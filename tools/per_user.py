@@ -1,7 +1,8 @@
 """Write the hits of runs whose lists this machine's cache still has: ``python tools/per_user.py [RESULTS]``.
 
 `recpress run` and `recpress rescore` keep them as they go. This is for records from before they did, and for files that
-were lost: a record stays as it is, and lists that aren't those that it was made from are left alone.
+were lost: a record stays as it is, and lists that aren't those that it was made from are left alone. Rows that no
+record is there for are removed.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from recpress import record
@@ -16,7 +18,7 @@ from recpress.data import load
 from recpress.data.dataset import Dataset
 from recpress.errors import UserError
 from recpress.evaluate import store
-from recpress.record import Record
+from recpress.record import Identity, Record
 from recpress.run import masks
 from recpress.run.kept import per_user_path
 
@@ -26,19 +28,30 @@ def fill(results: Path) -> Counter[str]:
     counts: Counter[str] = Counter()
     kept = masks.Store(results)
     loaded: dict[str, Dataset] = {}
-    for made in record.read_all(results):
-        if made.quality is None:
-            continue
+    scored = [made for made in record.read_all(results) if made.quality is not None]
+    for made in scored:
         name = made.identity.dataset
         if kept.has(made):
             counts[f"{name}: there already"] += 1
-        elif scored := _lists(made):
+        elif lists := _lists(made):
             loaded = loaded if name in loaded else {name: load(name)}
-            masks.keep(results, made, scored, loaded[name].split.test)
+            masks.keep(results, made, lists, loaded[name].split.test)
             counts[f"{name}: written"] += 1
         else:
             counts[f"{name}: not in the cache"] += 1
-    return counts
+    return counts + tidied(results, [made.identity for made in scored])
+
+
+def tidied(results: Path, scored: Sequence[Identity]) -> Counter[str]:
+    """Remove the rows that no record is there for; return how many, by data set."""
+    counts: Counter[str] = Counter()
+    expected = {(masks.rows_place(who), (who.setting, who.seed)) for who in scored}
+    for file in sorted((results / masks.FOLDER).glob("*/*/*.parquet")):
+        place = file.relative_to(results)
+        strays = [key for key in masks.Store(results).rows(place) if (place, key) not in expected]
+        masks.remove(results, place, strays)
+        counts[f"{place.parts[1]}: removed"] += len(strays)
+    return +counts
 
 
 def _lists(made: Record) -> store.PerUser | None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -130,6 +132,21 @@ def test_whole_lists_of_another_machine_name_the_command_that_makes_them(
     said = r"not on this machine: `recpress run --dataset synthetic-tiny .* --force`.* there are recall, .* at 1 to 20"
     with pytest.raises(UserError, match=said):
         recpress(results, "none", "uniform/1/4", *words)
+
+
+def test_what_the_cache_has_is_filled_in_and_what_no_record_speaks_of_is_removed(results: Path, tmp_path: Path) -> None:
+    shutil.copytree(results / "records", tmp_path / "records")
+    tool = Path(__file__).parents[2] / "tools" / "per_user.py"
+
+    def fill() -> str:
+        return subprocess.run([sys.executable, tool, tmp_path], capture_output=True, text=True, check=True).stdout
+
+    assert fill() == "synthetic-tiny: written: 6\n"
+    assert fill() == "synthetic-tiny: there already: 6\n"
+    for file in (results / "per-user").rglob("*.parquet"):
+        assert (tmp_path / file.relative_to(results)).read_bytes() == file.read_bytes()
+    (tmp_path / "records/synthetic-tiny/mf/uniform/1-4.seed0.json").unlink()
+    assert fill() == "synthetic-tiny: removed: 1\nsynthetic-tiny: there already: 5\n"
 
 
 def test_alone_it_lists_what_can_be_compared(results: Path, tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from recpress.errors import UserError
 from recpress.hashing import sha256_file
 from recpress.record import relative_path
 from recpress.registry import MethodEntry
+from recpress.run.masks import rows_place, users_place
 
 FORMAT = 1
 TEXT = "PULL_REQUEST.md"
@@ -107,7 +108,7 @@ def text(submission: Submission) -> str:
 
 
 def bundle(submission: Submission, folder: Path) -> None:
-    """Write the bundle, whole or not at all: method, records, machines, a list with their hashes, and the text.
+    """Write the bundle, whole or not at all: method, records, hits, machines, a list with their hashes, and the text.
 
     Raises
     ------
@@ -120,6 +121,8 @@ def bundle(submission: Submission, folder: Path) -> None:
         raise UserError(f"{folder} is there already: remove it, or give another --out.")
     entry, first = submission.entry, submission.runs[0].record
     files = {relative_path(run.record.identity) for run in submission.runs}
+    hits = {place(run.record.identity) for run in submission.runs for place in (rows_place, users_place)}
+    files |= {file for file in hits if (submission.results / file).is_file()}
     files |= {Path("machines") / f"{run.record.provenance.machine}.json" for run in submission.runs}
     with creating(folder) as unfinished:
         ignored = shutil.ignore_patterns("__pycache__")

@@ -7,6 +7,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -19,7 +21,8 @@ from numpy.typing import NDArray
 from recpress.atomic import replacing
 from recpress.errors import UserError
 from recpress.record import Identity, Record
-from recpress.run.locks import locked, place
+from recpress.run import locks
+from recpress.run.locks import locked
 
 if TYPE_CHECKING:
     from recpress.data.interactions import UserItems
@@ -32,6 +35,9 @@ SAME: Final = 1e-12
 # Bytes that a file may unfold to: those of our largest sets take a hundredth of it.
 LARGEST: Final = 100_000_000
 _HASH: Final = pa.binary(32)
+
+# Setting and seed.
+Key = tuple[str, int]
 
 
 @dataclass(frozen=True)
@@ -105,34 +111,39 @@ def users_place(who: Identity) -> Path:
 
 def keep(results: Path, made: Record, scored: PerUser | None, test: UserItems) -> None:
     """Write the hits of a run in place of earlier ones of its setting and seed; a run without a quality has none."""
+    who, place = made.identity, rows_place(made.identity)
     if made.quality is None or scored is None:
-        _replace(results, made.identity, None)
+        remove(results, place, [(who.setting, who.seed)])
         return
     from recpress.evaluate import hit_masks
 
-    who = made.identity
+    users = results / users_place(who)
     packed = hit_masks.pack(hit_masks.of_lists(scored.topk, scored.users, test))
     split, topk = (bytes.fromhex(each) for each in (who.split, made.quality.topk_sha256))
-    row = Row(who.setting, who.seed, split, topk, packed)
-    _replace(results, who, row, Users(scored.users, test.counts[scored.users]))
+    with _alone():
+        if not users.is_file():
+            _write(users, pa.table([pa.array(scored.users), pa.array(test.counts[scored.users])], USERS))
+        _change(results / place, {(who.setting, who.seed): Row(who.setting, who.seed, split, topk, packed)})
 
 
-def _replace(results: Path, who: Identity, row: Row | None, users: Users | None = None) -> None:
-    path, key = results / rows_place(who), (who.setting, who.seed)
-    # Jobs that end together may write one file.
-    with locked(place() / "per-user.lock"):
-        if users and not (results / users_place(who)).is_file():
-            columns = [pa.array(users.users), pa.array(users.n_test)]
-            _write(results / users_place(who), pa.table(columns, USERS))
-        rows = _read_rows(path) if path.is_file() else {}
-        if rows.pop(key, None) is None and row is None:
-            return
-        if row:
-            rows[key] = row
-        if rows:
-            _write(path, pa.Table.from_pylist([asdict(rows[key]) for key in sorted(rows)], ROWS))
-        else:
-            path.unlink()
+def remove(results: Path, place: Path, keys: Iterable[Key]) -> None:
+    """Remove rows of a file, those of them that it has; without any it is removed itself."""
+    with _alone():
+        _change(results / place, dict.fromkeys(keys))
+
+
+def _alone() -> AbstractContextManager[None]:
+    """Keep out other jobs of this machine, which may write the same file."""
+    return locked(locks.place() / "per-user.lock")
+
+
+def _change(path: Path, changes: Mapping[Key, Row | None]) -> None:
+    earlier = _read_rows(path) if path.is_file() else {}
+    rows = {key: row for key, row in {**earlier, **changes}.items() if row is not None}
+    if rows and rows != earlier:
+        _write(path, pa.Table.from_pylist([asdict(rows[key]) for key in sorted(rows)], ROWS))
+    elif not rows:
+        path.unlink(missing_ok=True)
 
 
 def _write(path: Path, table: pa.Table) -> None:
@@ -161,7 +172,7 @@ def _read(path: Path, schema: pa.Schema) -> pa.Table:
         raise UserError(f"{path} is not a readable parquet file: remove it.") from error
 
 
-def _read_rows(path: Path) -> dict[tuple[str, int], Row]:
+def _read_rows(path: Path) -> dict[Key, Row]:
     rows = [Row(**each) for each in _read(path, ROWS).to_pylist()]
     return {(each.setting, each.seed): each for each in rows}
 
@@ -172,7 +183,7 @@ class Store:
     def __init__(self, results: Path) -> None:
         self._results = results
         self._users: dict[Path, Users] = {}
-        self._rows: dict[Path, dict[tuple[str, int], Row]] = {}
+        self._rows: dict[Path, dict[Key, Row]] = {}
 
     def users(self, who: Identity) -> Users:
         """Return the evaluated users of a run's split.
@@ -191,7 +202,7 @@ class Store:
             self._users[path] = found
         return self._users[path]
 
-    def rows(self, path: Path) -> dict[tuple[str, int], Row]:
+    def rows(self, path: Path) -> dict[Key, Row]:
         """Return the rows of a file by setting and seed.
 
         Parameters
