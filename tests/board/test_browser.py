@@ -452,6 +452,8 @@ def test_compare_pairs_users_of_any_backbones_as_recpress_compare_does(
     resampled = len(seeds) == 1
     for row, run in zip(rows, json.loads(said)["runs"], strict=True):
         (one,) = run["metrics"]
+        _, backbone, method, setting = run["run"].split("/")
+        assert row[0] == f"{backbone} {method} {setting.replace('-', '/')}"
         percents = [100 * one[name] for name in ("retention", "low", "high")]
         assert figures(row[1]) == pytest.approx(percents, abs=0.3 if resampled else 0.06)
         difference, low, high = figures(row[2])

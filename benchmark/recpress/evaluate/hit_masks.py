@@ -93,15 +93,20 @@ def pack(masks: Masks) -> bytes:
     """Return masks in few bytes: the number of misses before each hit, over all users one after the other.
 
     Hits are rare and fall nearly at random, so the gaps between them are what is worth coding: a byte each (255 is
-    255 misses, and more to come), in zlib's format, which browsers read. That takes 0.2 to 1.7 bytes a user, up to a
-    quarter less than zstd of the masks' byte planes, and masks that are XORed with the uncompressed model's take more.
+    255 misses, and more to come), in zlib's format, which browsers read. That takes 0.8 to 1.7 bytes a user;
+    benchmark/docs/statistics.md has what other layouts take.
     """
     gaps = np.diff(np.flatnonzero(_bits(masks)), prepend=-1) - 1
     far = gaps // _FAR
     written = np.full(len(gaps) + far.sum(), _FAR, np.uint8)
     written[np.cumsum(far + 1) - 1] = gaps % _FAR
-    packer = zlib.compressobj(9, zlib.DEFLATED, 15, 9, zlib.Z_FILTERED)
-    return packer.compress(written.tobytes()) + packer.flush()
+    # Repeated strings are worth looking for where users are few and hits many, and cost bits elsewhere.
+    return min((_deflated(written.tobytes(), each) for each in (zlib.Z_HUFFMAN_ONLY, zlib.Z_FILTERED)), key=len)
+
+
+def _deflated(plain: bytes, strategy: int) -> bytes:
+    packer = zlib.compressobj(9, zlib.DEFLATED, 15, 9, strategy)
+    return packer.compress(plain) + packer.flush()
 
 
 def unpack(packed: bytes, n_users: int) -> Masks:
