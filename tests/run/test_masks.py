@@ -23,7 +23,7 @@ SHA = "ab" * 32
 
 
 @pytest.fixture(scope="module")
-def test_items() -> UserItems:
+def held_out() -> UserItems:
     rng = np.random.default_rng(0)
     return UserItems.from_pairs(rng.integers(0, N_USERS - 2, 200), rng.integers(0, N_ITEMS, 200), N_USERS, N_ITEMS)
 
@@ -74,43 +74,43 @@ def record(seed: int, setting: str = "1/4", quality: Quality | None = None) -> R
 
 
 def test_jobs_that_end_together_lose_nothing_and_what_is_read_is_what_was_scored(
-    tmp_path: Path, test_items: UserItems
+    tmp_path: Path, held_out: UserItems
 ) -> None:
-    runs = [served(test_items, seed, setting) for setting in ("1/4", "1/8") for seed in range(8)]
+    runs = [served(held_out, seed, setting) for setting in ("1/4", "1/8") for seed in range(8)]
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda run: masks.keep(tmp_path, *run, test_items), runs))
+        list(pool.map(lambda run: masks.keep(tmp_path, *run, held_out), runs))
     store = masks.Store(tmp_path)
     for made, scored in runs:
         for name, values in scored.metrics.items():
             np.testing.assert_array_equal(store.hits(made).values(name), values)
-    np.testing.assert_array_equal(store.users(runs[0][0].identity).users, evaluable(test_items))
+    np.testing.assert_array_equal(store.users(runs[0][0].identity).users, evaluable(held_out))
     kept = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file())
     assert kept == ["per-user/made-up/mf/hashing.parquet", "per-user/made-up/users-abababababab.parquet"]
 
 
-def test_a_run_again_replaces_its_row_and_a_failed_one_removes_it(tmp_path: Path, test_items: UserItems) -> None:
-    first, scored = served(test_items, 0)
-    beside = served(test_items, 1)
+def test_a_run_again_replaces_its_row_and_a_failed_one_removes_it(tmp_path: Path, held_out: UserItems) -> None:
+    first, scored = served(held_out, 0)
+    beside = served(held_out, 1)
     for run in ((first, scored), beside):
-        masks.keep(tmp_path, *run, test_items)
-    again, scored = served(test_items, 7)
+        masks.keep(tmp_path, *run, held_out)
+    again, scored = served(held_out, 7)
     again = again.model_copy(update={"identity": first.identity})
-    masks.keep(tmp_path, again, scored, test_items)
+    masks.keep(tmp_path, again, scored, held_out)
     assert masks.Store(tmp_path).has(again)
     assert not masks.Store(tmp_path).has(first)
-    masks.keep(tmp_path, record(0), None, test_items)
+    masks.keep(tmp_path, record(0), None, held_out)
     assert not masks.Store(tmp_path).has(again)
     assert masks.Store(tmp_path).has(beside[0])
-    masks.keep(tmp_path, record(1), None, test_items)
+    masks.keep(tmp_path, record(1), None, held_out)
     assert not (tmp_path / masks.rows_place(first.identity)).exists()
-    masks.keep(tmp_path, record(1), None, test_items)
+    masks.keep(tmp_path, record(1), None, held_out)
 
 
-def test_the_same_runs_make_the_same_file_in_any_order(tmp_path: Path, test_items: UserItems) -> None:
-    runs = [served(test_items, seed) for seed in range(3)]
+def test_the_same_runs_make_the_same_file_in_any_order(tmp_path: Path, held_out: UserItems) -> None:
+    runs = [served(held_out, seed) for seed in range(3)]
     for folder, order in (("a", runs), ("b", runs[::-1])):
         for run in order:
-            masks.keep(tmp_path / folder, *run, test_items)
+            masks.keep(tmp_path / folder, *run, held_out)
     place = masks.rows_place(runs[0][0].identity)
     assert (tmp_path / "a" / place).read_bytes() == (tmp_path / "b" / place).read_bytes()
 
@@ -126,17 +126,17 @@ def test_the_same_runs_make_the_same_file_in_any_order(tmp_path: Path, test_item
         (pa.table([np.arange(10**7), np.ones(10**7, int)], masks.USERS), "doesn't have the columns"),
     ],
 )
-def test_users_that_are_not_ours_are_refused(tmp_path: Path, test_items: UserItems, table: pa.Table, said: str) -> None:
-    made, scored = served(test_items, 0)
-    masks.keep(tmp_path, made, scored, test_items)
+def test_users_that_are_not_ours_are_refused(tmp_path: Path, held_out: UserItems, table: pa.Table, said: str) -> None:
+    made, scored = served(held_out, 0)
+    masks.keep(tmp_path, made, scored, held_out)
     pq.write_table(table, tmp_path / masks.users_place(made.identity), compression="zstd", use_dictionary=False)
     with pytest.raises(UserError, match=said):
         masks.Store(tmp_path).hits(made)
 
 
-def test_hits_that_unfold_to_more_than_there_are_places_are_refused(tmp_path: Path, test_items: UserItems) -> None:
-    made, scored = served(test_items, 0)
-    masks.keep(tmp_path, made, scored, test_items)
+def test_hits_that_unfold_to_more_than_there_are_places_are_refused(tmp_path: Path, held_out: UserItems) -> None:
+    made, scored = served(held_out, 0)
+    masks.keep(tmp_path, made, scored, held_out)
     path = tmp_path / masks.rows_place(made.identity)
     rows = pq.read_table(path).to_pylist()
     pq.write_table(pa.Table.from_pylist([rows[0] | {"hits": zlib.compress(bytes(10**7))}], masks.ROWS), path)

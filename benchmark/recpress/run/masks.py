@@ -222,9 +222,11 @@ class Store:
     def has(self, made: Record) -> bool:
         """Tell whether the hits of a run are there."""
         try:
-            return bool(self.packed(made))
+            self.packed(made)
+            self.users(made.identity)
         except UserError:
             return False
+        return True
 
     def packed(self, made: Record) -> bytes:
         """Return the packed masks of a run.
