@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -88,6 +89,11 @@ def test_one_seed_or_the_path_of_a_record_will_do(results: Path) -> None:
     assert "seeds [1]" in said
     assert said == recpress(results, "none", "uniform/1/4.seed1")
     assert "uniform/1-4: ndcg@20: keeps" in said
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as elsewhere:
+        elsewhere.write(path.read_text())
+        elsewhere.flush()
+        with pytest.raises(UserError, match="has no hits of 1/4, seed 1"):
+            recpress(results, "none", elsewhere.name)
 
 
 def test_of_equals_nothing_is_found_and_what_could_have_been_is_said(results: Path) -> None:

@@ -76,8 +76,8 @@ def comparable(known: Iterable[Setting]) -> dict[str, list[Setting]]:
     stores: dict[Path, Store] = {}
     found: dict[str, list[Setting]] = {}
     for each in known:
-        store = stores.setdefault(each.results, Store(each.results))
-        if all(store.has(made) for made in each.records.values()):
+        kept = stores.setdefault(each.results, Store(each.results))
+        if all(kept.has(made) for made in each.records.values()):
             found.setdefault(each.name.partition("/")[0], []).append(each)
     return found
 
@@ -106,7 +106,7 @@ def find(asked: str, known: Mapping[str, Setting]) -> Setting:
     """
     if asked.endswith(".json"):
         one = _read(Path(asked))
-        return Setting(setting_name(one.identity), {one.identity.seed: one}, Path(asked).resolve().parents[4])
+        return Setting(setting_name(one.identity), {one.identity.seed: one}, Path(asked).resolve().parents[:5][-1])
     name, _, seed = asked.strip("/").partition(".seed")
     # A budget's / is a - in names; both are understood.
     part = f"-{name.replace('/', '-')}-"
