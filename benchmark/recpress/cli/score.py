@@ -47,7 +47,9 @@ def command(
     if name in registry.methods():
         raise UserError(f"{name} is a method of this project: give the artefact a name of its own.")
     from recpress import record, timing
+    from recpress.data import load
     from recpress.evaluate import store
+    from recpress.run import masks
     from recpress.run.engine import write_machine
     from recpress.run.external import Brought, measure
     from recpress.run.kept import per_user_path
@@ -64,6 +66,7 @@ def command(
     write_machine(results)
     if ended.timing:
         timing.write(results, ended.timing)
+    masks.keep(results, made, ended.scored, load(made.identity.dataset).split.test)
     path = record.write(results, made)
     if made.quality and made.bytes:
         kept = made.quality.retention.get("ndcg@20", float("nan"))

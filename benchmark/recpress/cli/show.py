@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
 import click
 
@@ -12,6 +12,11 @@ from recpress.board.collect import collect
 from recpress.board.folder import TABLES, tables
 from recpress.board.tables import Format, aggregate, choose, frame, render, sort
 from recpress.board.tiers import standings
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+    from recpress.board.collect import Collection
 
 
 @click.command("show")
@@ -22,6 +27,9 @@ from recpress.board.tiers import standings
 @click.option("--machine", help="Whose times; default: the newest of the machines that have timed most.")
 @click.option("--sort", "key", help="Column to sort by, best first: ndcg20, kept, mb, smaller, single_ms, …")
 @click.option("--format", "form", type=click.Choice(get_args(Format)), default="table", show_default=True)
+@click.option(
+    "--paired", is_flag=True, help="What each row keeps of its backbone's fp32, paired by user: p and margin."
+)
 @click.option("--write-tables", is_flag=True, help="Write the results folder's own tables/, and print nothing.")
 def command(
     results: Path,
@@ -31,6 +39,7 @@ def command(
     machine: str | None,
     key: str | None,
     form: Format,
+    paired: bool,
     write_tables: bool,
 ) -> None:
     """Print the results as a table; several seeds of one setting are shown as mean ± sd.
@@ -39,6 +48,7 @@ def command(
     Examples:
       recpress show --sort ndcg20
       recpress show --dataset ml-100k --method uniform --format markdown
+      recpress show --dataset ml-100k --backbone lightgcn --paired
     """
     if write_tables:
         for name, text in tables(results).items():
@@ -55,8 +65,24 @@ def command(
     if rows.empty and form == "table":
         click.echo(f"There are no results in {results} yet: `recpress demo` makes the first ones.")
         return
+    if paired:
+        _show_paired(rows, found, results, form)
+        return
     if len(found.timings) > 1:
         label = found.machines.get(found.machine or "", {}).get("label", "not described")
         others = ", ".join(name for name in found.timings if name != found.machine)
         click.echo(f"recpress: times are those of {found.machine} ({label}); --machine shows {others}.", err=True)
     click.echo(render(rows, form))
+
+
+def _show_paired(rows: DataFrame, found: Collection, results: Path, form: Format) -> None:
+    from recpress.board.paired import against_fp32, render
+
+    told, reasons = against_fp32(rows, (run.record for run in found.runs), results)
+    click.echo(render(rows, told, form))
+    tested = sum(each is not None for each in told)
+    notes = [f"p is adjusted (Holm) over the {tested} rows that were tested against their backbone's fp32"]
+    if reasons:
+        notes.append(f"{len(reasons)} rows could not be, the first of them because: {reasons[0].rstrip('.')}")
+    for note in notes:
+        click.echo(f"recpress: {note}.", err=True)

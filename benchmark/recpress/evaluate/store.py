@@ -76,23 +76,9 @@ def load(path: Path, sha256: str | None = None) -> PerUser:
     return scored
 
 
-def load_metric(path: Path, name: str) -> NDArray[np.float64]:
-    """Read one metric of a file of `save`, and nothing else of it.
-
-    Raises
-    ------
-    UserError
-        When the file is missing or unreadable.
-    KeyError
-        When it has no such metric.
-    """
-    values: NDArray[np.float64] = _read(path, [name]).column(name).to_numpy()
-    return values
-
-
-def _read(path: Path, columns: list[str] | None = None) -> pa.Table:
+def _read(path: Path) -> pa.Table:
     try:
-        return pq.read_table(path, columns=columns)
+        return pq.read_table(path)
     except FileNotFoundError as error:
         raise UserError(f"The per-user results {path} are not here: `recpress run` the cell again.") from error
     except pa.ArrowInvalid as error:

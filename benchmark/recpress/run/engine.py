@@ -19,13 +19,14 @@ from recpress import record, timing
 from recpress.atomic import write_atomic
 from recpress.data import load
 from recpress.data.dataset import Dataset
+from recpress.data.interactions import UserItems
 from recpress.errors import UserError
 from recpress.evaluate import store
 from recpress.measure.machine import Machine, fingerprint
 from recpress.measure.serving import LONG_SECONDS
 from recpress.record import Record
 from recpress.run import cell as cells
-from recpress.run import isolate, trained
+from recpress.run import isolate, masks, trained
 from recpress.run.cell import Ended
 from recpress.run.identity import Planned
 from recpress.run.isolate import Allowance, Stopped, Usage, WorkFailed
@@ -213,7 +214,7 @@ class _Runner:
 
         ended = cells.run(planned, dataset, model, progress, allowance, self._cores)
         try:
-            keep(self.results, planned, ended)
+            keep(self.results, planned, ended, dataset.split.test)
         except UserError:
             self.stop.set()
             raise
@@ -271,7 +272,7 @@ def slots(jobs: int) -> list[Slot]:
     return [tuple(cores[job::jobs]) for job in range(jobs)]
 
 
-def keep(results: Path, planned: Planned, ended: Ended) -> None:
+def keep(results: Path, planned: Planned, ended: Ended, test: UserItems) -> None:
     """Write what a cell has left: its record last, so that what a record speaks of is there.
 
     Raises
@@ -286,6 +287,7 @@ def keep(results: Path, planned: Planned, ended: Ended) -> None:
             write_atomic(log_of(planned.id), ended.log)
         if ended.timing is not None:
             timing.write(results, ended.timing)
+        masks.keep(results, ended.record, ended.scored, test)
         record.write(results, ended.record)
     except OSError as error:
         raise UserError(f"{error.filename or results} can't be written: {error.strerror}.") from error

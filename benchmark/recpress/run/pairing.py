@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +14,15 @@ from recpress import record
 from recpress.data import load
 from recpress.errors import UserError, unknown
 from recpress.evaluate import (
+    KS,
+    METRICS,
     Comparison,
     activity_deciles,
     adjust,
     compare,
     compare_columns,
     compare_groups,
+    hit_masks,
     popularity_deciles,
     recall_by_item_group,
     store,
@@ -27,8 +30,11 @@ from recpress.evaluate import (
 from recpress.evaluate.store import PerUser
 from recpress.record import Identity, Record
 from recpress.run.kept import per_user_path
+from recpress.run.masks import Hits, Store
 
 SLICED_AT = 20
+# What only whole lists give.
+DEEPER = {f"{name}@{k}" for name in METRICS for k in KS if k > hit_masks.DEPTH}
 
 
 @dataclass(frozen=True)
@@ -41,10 +47,13 @@ class Setting:
         ``dataset/backbone/method/setting``, with - for the / of a budget.
     records : mapping of int to Record
         By seed. All have a quality.
+    results : Path
+        The folder that they lie in, with their hits.
     """
 
     name: str
     records: Mapping[int, Record]
+    results: Path
 
 
 def setting_name(identity: Identity) -> str:
@@ -59,7 +68,18 @@ def read_settings(results: Path) -> dict[str, Setting]:
     for each in record.read_all(results):
         if each.quality is not None:
             seeds.setdefault(setting_name(each.identity), {})[each.identity.seed] = each
-    return {name: Setting(name, found) for name, found in seeds.items()}
+    return {name: Setting(name, found, results) for name, found in seeds.items()}
+
+
+def comparable(known: Iterable[Setting]) -> dict[str, list[Setting]]:
+    """Return the settings whose hits are there, by data set."""
+    stores: dict[Path, Store] = {}
+    found: dict[str, list[Setting]] = {}
+    for each in known:
+        kept = stores.setdefault(each.results, Store(each.results))
+        if all(kept.has(made) for made in each.records.values()):
+            found.setdefault(each.name.partition("/")[0], []).append(each)
+    return found
 
 
 def short_names(baseline: Setting, others: Sequence[Setting]) -> list[str]:
@@ -86,7 +106,7 @@ def find(asked: str, known: Mapping[str, Setting]) -> Setting:
     """
     if asked.endswith(".json"):
         one = _read(Path(asked))
-        return Setting(setting_name(one.identity), {one.identity.seed: one})
+        return Setting(setting_name(one.identity), {one.identity.seed: one}, Path(asked).resolve().parents[:5][-1])
     name, _, seed = asked.strip("/").partition(".seed")
     # A budget's / is a - in names; both are understood.
     part = f"-{name.replace('/', '-')}-"
@@ -103,7 +123,7 @@ def find(asked: str, known: Mapping[str, Setting]) -> Setting:
         return found
     if not seed.isdigit() or int(seed) not in found.records:
         raise UserError(f"{found.name} has the seeds {', '.join(map(str, sorted(found.records)))}, and not {seed}.")
-    return Setting(found.name, {int(seed): found.records[int(seed)]})
+    return replace(found, records={int(seed): found.records[int(seed)]})
 
 
 def _read(path: Path) -> Record:
@@ -115,23 +135,46 @@ def _read(path: Path) -> Record:
     return found
 
 
-def per_user(run: Record) -> PerUser:
-    """Return the per-user results behind a record, from this machine's cache.
+@dataclass(frozen=True)
+class Scored:
+    """One run, user by user."""
 
-    Raises
-    ------
-    UserError
-        When they aren't here, or aren't those of the record.
-    """
-    assert run.quality is not None
-    again = f"`{run.provenance.command} --force` makes them"
-    path = per_user_path(run.identity.made or "none")
-    if not path.is_file():
-        raise UserError(f"The per-user results of {setting_name(run.identity)} are not on this machine: {again}.")
-    scored = store.load(path)
-    if hashlib.sha256(scored.topk.astype("<i4").tobytes()).hexdigest() != run.quality.topk_sha256:
-        raise UserError(f"{path} is not what its record was made from: {again}.")
-    return scored
+    record: Record
+    hits: Hits
+
+    def values(self, metric: str) -> NDArray[np.float64]:
+        """Return a metric user by user: from the hits up to @20, from the lists beyond.
+
+        Raises
+        ------
+        UserError
+            When there is no such metric, or the lists aren't on this machine.
+        """
+        return self.lists(metric).metrics[metric] if metric in DEEPER else self.hits.values(metric)
+
+    def lists(self, purpose: str) -> PerUser:
+        """Return what was served, from this machine's cache.
+
+        Parameters
+        ----------
+        purpose : str
+            What needs it, for the message.
+
+        Raises
+        ------
+        UserError
+            When it isn't here, or isn't what the record was made from.
+        """
+        assert self.record.quality is not None
+        path = per_user_path(self.record.identity.made or "none")
+        again = f"`{self.record.provenance.command} --force` makes them"
+        if not path.is_file():
+            name, without = setting_name(self.record.identity), f"Without them there are {hit_masks.can_give()}"
+            raise UserError(f"{purpose} needs the lists of {name}, which are not on this machine: {again}. {without}.")
+        scored = store.load(path)
+        if hashlib.sha256(scored.topk.astype("<i4").tobytes()).hexdigest() != self.record.quality.topk_sha256:
+            raise UserError(f"{path} is not what its record was made from: {again}.")
+        return scored
 
 
 @dataclass(frozen=True)
@@ -141,13 +184,13 @@ class Pair:
     Attributes
     ----------
     seeds : tuple of int
-    before, after : tuple of PerUser
+    before, after : tuple of Scored
         One each seed, all of the same users in the same order.
     """
 
     seeds: tuple[int, ...]
-    before: tuple[PerUser, ...]
-    after: tuple[PerUser, ...]
+    before: tuple[Scored, ...]
+    after: tuple[Scored, ...]
 
     def values(self, metric: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return a metric of both, of shape (n_users,) with one seed, else (n_seeds, n_users).
@@ -155,12 +198,9 @@ class Pair:
         Raises
         ------
         UserError
-            When there is no such metric.
+            When there is no such metric, or it needs lists that aren't on this machine.
         """
-        for each in (*self.before, *self.after):
-            if metric not in each.metrics:
-                raise unknown("metric", metric, each.metrics)
-        before, after = ([each.metrics[metric] for each in side] for side in (self.before, self.after))
+        before, after = ([each.values(metric) for each in side] for side in (self.before, self.after))
         return _joined(before), _joined(after)
 
 
@@ -174,7 +214,7 @@ def pair(baseline: Setting, candidate: Setting) -> Pair:
     Raises
     ------
     UserError
-        When they have no seed in common, or were scored on different splits.
+        When they have no seed in common, were scored on different splits, or their hits aren't there.
     """
     seeds = tuple(sorted(baseline.records.keys() & candidate.records.keys()))
     if not seeds:
@@ -182,8 +222,13 @@ def pair(baseline: Setting, candidate: Setting) -> Pair:
     runs = [side.records[seed] for side in (baseline, candidate) for seed in seeds]
     if len({run.identity.split for run in runs}) > 1:
         raise UserError(f"{baseline.name} and {candidate.name} were scored on different splits: they can't be paired.")
-    before, after = (tuple(per_user(side.records[seed]) for seed in seeds) for side in (baseline, candidate))
+    before, after = (tuple(_scored(side, seed) for seed in seeds) for side in (baseline, candidate))
     return Pair(seeds, before, after)
+
+
+def _scored(setting: Setting, seed: int) -> Scored:
+    made = setting.records[seed]
+    return Scored(made, Store(setting.results).hits(made))
 
 
 def compare_all(pairs: Sequence[Pair], metrics: Sequence[str]) -> list[list[Comparison]]:
@@ -220,12 +265,13 @@ def compare_slices(pairing: Pair, dataset: str, metric: str) -> list[Slice]:
     """Compare within tenths of the items by popularity (recall@20), and of the users by activity (`metric`)."""
     split = load(dataset).split
     groups = popularity_deciles(split.fit)
+    served = [[run.lists("Comparing by slices") for run in side] for side in (pairing.before, pairing.after)]
     before, after = (
         _joined([recall_by_item_group(run.topk, run.users, split.test, groups, SLICED_AT) for run in side])
-        for side in (pairing.before, pairing.after)
+        for side in served
     )
     items = compare_columns(before, after, f"recall@{SLICED_AT}")
-    users = compare_groups(*pairing.values(metric), activity_deciles(pairing.before[0].users, split.fit), metric)
+    users = compare_groups(*pairing.values(metric), activity_deciles(served[0][0].users, split.fit), metric)
     return [
         Slice(of, tenth + 1, found)
         for of, told in (("items", items), ("users", users))

@@ -82,7 +82,8 @@ def _run(ray: Any, todo: Sequence[Planned], results: Path, watcher: Watcher, opt
     messages = Queue(actor_options={"num_cpus": 0})
     remote = ray.remote(num_cpus=1, max_retries=RETRIES, **memory)
     train, work = remote(_train), remote(_work)
-    datasets = {name: ray.put(load(name)) for name in dict.fromkeys(each.cell.dataset for each in todo)}
+    loaded = {name: load(name) for name in dict.fromkeys(each.cell.dataset for each in todo)}
+    datasets = {name: ray.put(dataset) for name, dataset in loaded.items()}
     backbones = {
         planned.backbone_key: train.remote(planned, datasets[planned.cell.dataset], options, messages)
         for planned in {each.backbone_key: each for each in todo}.values()
@@ -105,7 +106,7 @@ def _run(ray: Any, todo: Sequence[Planned], results: Path, watcher: Watcher, opt
                 ended, machine = Ended(cells.lost(planned, f"its Ray worker: {what}"), log=str(error)), None
             if machine is not None:
                 write_machine(results, machine)
-            keep(results, planned, ended)
+            keep(results, planned, ended, loaded[planned.cell.dataset].split.test)
             watcher.finished(planned, ended.record)
 
 

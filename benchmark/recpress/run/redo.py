@@ -12,8 +12,9 @@ from recpress.data import load
 from recpress.data.dataset import Dataset
 from recpress.errors import UserError
 from recpress.evaluate import evaluable, store
+from recpress.evaluate.store import PerUser
 from recpress.record import Record
-from recpress.run import plan, worker
+from recpress.run import masks, plan, worker
 from recpress.run.attest import attest
 from recpress.run.engine import write_machine
 from recpress.run.identity import Planned
@@ -71,16 +72,17 @@ def rescore(results: Path, told: Callable[[Record, str | None], None]) -> None:
             (planned,) = plan.make(cells_of([earlier]))
             name = planned.cell.dataset
             loaded = loaded if name in loaded else {name: load(name)}
-            made = _rescored(earlier, planned, loaded[name])
+            made, scored = _rescored(earlier, planned, loaded[name])
         except CannotRescore as reason:
             told(earlier, str(reason))
             continue
+        masks.keep(results, made, scored, loaded[name].split.test)
         record.write(results, made)
         attest(results, "rescored", made, made, "recpress rescore")
         told(made, None)
 
 
-def _rescored(earlier: Record, planned: Planned, dataset: Dataset) -> Record:
+def _rescored(earlier: Record, planned: Planned, dataset: Dataset) -> tuple[Record, PerUser]:
     lists, folder = per_user_path(planned.made), backbone_path(planned)
     if not (lists.is_file() and folder.is_dir()):
         raise CannotRescore("what it served is not in this cache, or its code has changed: run it again")
@@ -93,4 +95,4 @@ def _rescored(earlier: Record, planned: Planned, dataset: Dataset) -> Record:
         raise CannotRescore("what is in this cache is not what it served: run it again")
     store.save(lists, scored)
     identity = earlier.identity.model_copy(update={"cell": planned.id})
-    return earlier.model_copy(update={"quality": quality, "identity": identity})
+    return earlier.model_copy(update={"quality": quality, "identity": identity}), scored

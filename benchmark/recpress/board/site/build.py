@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 import shutil
 from collections.abc import Sequence
@@ -15,7 +14,7 @@ import pandas as pd
 from markupsafe import Markup, escape
 
 from recpress import __version__
-from recpress.board.collect import Collection, Run, collect
+from recpress.board.collect import Collection, collect
 from recpress.board.columns import TIERS
 from recpress.board.perf import Series
 from recpress.board.site import charts, findings, history, pages, payload
@@ -23,7 +22,7 @@ from recpress.board.site.history import Earlier
 from recpress.board.tables import aggregate, frame, render, sort
 from recpress.board.tiers import Standing, standings
 from recpress.errors import UserError
-from recpress.run.kept import per_user_path
+from recpress.run.masks import Store
 
 HERE = Path(__file__).parent
 MARKER = "recpress-site"
@@ -131,7 +130,7 @@ def build(results: Path, out: Path, *, earlier: Earlier | None = None, speeds: S
         },
     )
     _write_assets(site, specs, families)
-    _write_data(site, rows, found, standing)
+    _write_data(site, rows, found, standing, results)
     _write_pages(site, rows, found, cards)
     _write_history(site, found, earlier, speeds)
     if written:
@@ -147,13 +146,16 @@ def _write_assets(site: _Site, specs: dict[str, Any], families: list[str]) -> No
     site.write("assets/vega.js", charts.renderer())
 
 
-def _write_data(site: _Site, rows: pd.DataFrame, found: Collection, standing: dict[str, Standing]) -> None:
+def _write_data(
+    site: _Site, rows: pd.DataFrame, found: Collection, standing: dict[str, Standing], results: Path
+) -> None:
     site.write("data/board.js", payload.script("RecPress.receiveBoard", payload.board(rows)))
     site.write("data/machines.js", payload.script("RecPress.receiveMachines", found.machines))
     for shard, records in payload.shards(found.runs, standing).items():
         site.write(f"data/runs/{shard}.js", payload.script("RecPress.receiveRecords", shard, records))
-    for shard, values in payload.users(found.runs, _ndcg_by_user).items():
-        site.write(f"data/users/{shard}.js", payload.script("RecPress.receiveUsers", shard, values))
+    kept = Store(results)
+    for place, values in (payload.hits(found.runs, kept) | payload.tested(found.runs, kept)).items():
+        site.write(f"data/users/{place}.js", payload.script("RecPress.receiveUsers", place, values))
     for name, mine in rows.groupby("dataset"):
         site.write(f"data/{name}.csv", render(mine, "csv"))
 
@@ -170,20 +172,6 @@ def _write_history(site: _Site, found: Collection, earlier: Earlier | None, spee
         site.write("data/speeds.js", payload.script("RecPress.receivePerf", history.drawn(speeds)))
     site.page("history.html", "history.html", context)
     site.page("feed.xml", "feed.xml", context)
-
-
-def _ndcg_by_user(run: Run) -> payload.Values | None:
-    """Return what this machine's store has of a run, if that is what the record was made from."""
-    quality, made = run.record.quality, run.record.identity.made
-    if quality is None or made is None or not per_user_path(made).is_file():
-        return None
-    from recpress.evaluate import store  # numba comes with it, which no other page needs
-
-    try:
-        values = store.load_metric(per_user_path(made), "ndcg@20")
-    except (UserError, KeyError):
-        return None
-    return values if math.isclose(values.mean(), quality.metrics["ndcg@20"], abs_tol=1e-12) else None
 
 
 def _write_pages(site: _Site, rows: pd.DataFrame, found: Collection, cards: dict[str, Any]) -> None:

@@ -5,22 +5,25 @@ from __future__ import annotations
 import base64
 import json
 import math
+import zlib
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from recpress.board.collect import Run
 from recpress.board.columns import INTERVALS, NUMBERS, TEXT, TIERS
 from recpress.board.tables import SETTING
 from recpress.board.tiers import Standing
+from recpress.errors import UserError
 from recpress.run.attest import brief
+from recpress.run.masks import Store
 
 DIGITS = 6
-Values = NDArray[np.float64]
+# Of the headline metric, which the page of comparisons tests.
+PLACES = 20
 
 
 def _number(value: float) -> float | int | None:
@@ -104,27 +107,44 @@ def _told(standing: Standing) -> list[dict[str, Any]]:
     return told
 
 
-def users(runs: Iterable[Run], read: Callable[[Run], Values | None]) -> dict[str, dict[str, str]]:
-    """Return NDCG@20 of each user, for the paired test in the browser.
-
-    Parameters
-    ----------
-    runs : iterable of Run
-    read : callable
-        Gives a run's values in [0, 1], one a user, or None where they aren't at hand.
+def hits(runs: Iterable[Run], kept: Store) -> dict[str, dict[str, str]]:
+    """Return the packed hits of each run whose record they belong to, for the paired tests in the browser.
 
     Returns
     -------
     dict
-        By shard (see `shards`), every one of them, and run: base64 of 16-bit fractions, little-endian.
+        By shard (see `shards`), every one of them, and run: base64 of what `recpress.evaluate.hit_masks.pack` made.
     """
     grouped: dict[str, dict[str, str]] = defaultdict(dict)
     for run in runs:
         who = run.record.identity
         mine = grouped[f"{who.dataset}/{who.backbone}/{who.method}"]
-        if (values := read(run)) is not None:
-            fractions = np.rint(values * 65535).astype("<u2").tobytes()
-            mine[run.id] = base64.b64encode(fractions).decode()
+        if run.record.quality is None:
+            continue
+        try:
+            kept.hits(run.record)
+        except UserError:
+            continue
+        mine[run.id] = base64.b64encode(kept.packed(run.record)).decode()
+    return dict(grouped)
+
+
+def tested(runs: Iterable[Run], kept: Store) -> dict[str, dict[str, str]]:
+    """Return how many of its first 20 places can be hits, for each evaluated user.
+
+    Returns
+    -------
+    dict
+        By data set, every one of them, and split: base64 of zlib of a byte a user.
+    """
+    grouped: dict[str, dict[str, str]] = defaultdict(dict)
+    for who in {run.record.identity.split: run.record.identity for run in runs}.values():
+        mine = grouped[who.dataset]
+        try:
+            reachable = np.minimum(kept.users(who).n_test, PLACES).astype(np.uint8)
+        except UserError:
+            continue
+        mine[who.split] = base64.b64encode(zlib.compress(reachable.tobytes(), 9)).decode()
     return dict(grouped)
 
 

@@ -67,22 +67,30 @@
     const comparable = settings.map((each) => each.runs.length && settings[0].runs.length && each.runs[0].record.identity.split === settings[0].runs[0].record.identity.split);
     const found = await Promise.all(settings.slice(1).map((each, place) => (comparable[place + 1] ? RecPress.pairedTest(each, settings[0]) : null)));
     if (found.every((test) => test === null)) {
-      return h("section", {}, h("h2", {}, "NDCG@20, paired by user"), h("p", {}, "This site was built without the per-user results of these runs, or they are not of the same users: no paired test."));
+      return h("section", {}, h("h2", {}, "NDCG@20, paired by user"), h("p", {}, "This site was built without the hits of these runs, or they are not of the same users: no paired test."));
     }
+    const backbones = new Set(rows.map((row) => store.word("backbone", row)));
+    const called = (row) => (backbones.size > 1 ? `${store.word("backbone", row)} ` : "") + store.name(row);
     const percent = (share) => (100 * share).toFixed(1);
-    const lines = found.map((test, place) => h("tr", {}, h("th", { scope: "row" }, store.name(rows[place + 1])), test === null
-      ? h("td", { colspan: "4" }, "No per-user results on this site, or not of the same users.")
+    const signed = (value) => (value < 0 ? "−" : "+") + Math.abs(value).toFixed(4);
+    const chance = (p) => (p < 0.001 ? "< 0.001" : p.toFixed(3));
+    const made = found.filter((test) => test !== null);
+    RecPress.holm(made.map((test) => test.p)).forEach((p, at) => { made[at].adjusted = p; });
+    const lines = found.map((test, place) => h("tr", {}, h("th", { scope: "row" }, called(rows[place + 1])), test === null
+      ? h("td", { colspan: "6" }, "No hits of it on this site, or not of the same users.")
       : [
-        h("td", { class: "num" }, `${percent(test.kept)} % (${percent(test.low)}–${percent(test.high)})`),
-        h("td", { class: "num" }, test.p < 0.001 ? "< 0.001" : test.p.toFixed(3)),
-        h("td", {}, test.p >= 0.05 ? "can't be told apart" : test.kept > 1 ? "better" : "worse"),
+        h("td", { class: "num" }, `${percent(test.kept)} % (${test.keptEnds.map(percent).join("–")})`),
+        h("td", { class: "num" }, `${signed(test.difference)} (${test.differenceEnds.map(signed).join(" to ")})`),
+        h("td", { class: "num" }, chance(test.p)),
+        h("td", { class: "num" }, chance(test.adjusted)),
+        h("td", {}, test.adjusted >= 0.05 ? "can't be told apart" : test.kept > 1 ? "better" : "worse"),
         h("td", { class: "num" }, `${RecPress.fixed(test.better, 0)} / ${RecPress.fixed(test.worse, 0)} / ${RecPress.fixed(test.equal, 0)}`),
       ]));
-    return h("section", {}, h("h2", {}, `NDCG@20 against ${store.name(rows[0])}, paired by user`),
+    return h("section", {}, h("h2", {}, `NDCG@20 against ${called(rows[0])}, paired by user`),
       h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Paired tests" }, h("table", { class: "board paired" },
-        h("thead", {}, h("tr", {}, ["Run", "NDCG@20 of the first", "p", "Verdict at 5 %", "Users better / worse / equal"].map((label, place) => h("th", { scope: "col", class: place && place !== 3 ? "num" : null }, label)))),
+        h("thead", {}, h("tr", {}, ["Run", "NDCG@20 of the first", "Difference", "p", "p (Holm)", "Verdict at 5 %", "Users better / worse / equal"].map((label, place) => h("th", { scope: "col", class: place && place !== 5 ? "num" : null }, label)))),
         h("tbody", {}, lines))),
-      h("p", { class: "hint" }, "Interval: percentile bootstrap over users. p: sign flips over users, two-sided. Users' means over the seeds that both have."));
+      h("p", { class: "hint" }, "Intervals are of 95 %. One seed: percentile bootstrap and two-sided sign flips over users. Several that both have: a t-test in which users and seeds are both drawn. Holm's correction is over these rows."));
   }
 
   async function show() {

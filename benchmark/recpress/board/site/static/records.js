@@ -7,6 +7,12 @@
     loaded.set(name, records);
     waiting.get(name)?.done(records);
   };
+  // Bytes from base64 of zlib, as raw times and hits are shipped.
+  RecPress.unpacked = async function (text) {
+    const packed = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+    const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"));
+    return new Uint8Array(await new Response(stream).arrayBuffer());
+  };
   RecPress.receiveMachines = function (machines) { RecPress.machines = machines; };
 
   // name: "<dataset>/<backbone>/<method>". Rejects when there is no such file.

@@ -68,9 +68,7 @@
 
   // Raw times: base64 of zlib of the byte planes of int64 ticks of 100 ns, this artefact's first, then the reference's.
   async function samples(text) {
-    const packed = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
-    const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"));
-    const planes = new Uint8Array(await new Response(stream).arrayBuffer());
+    const planes = await RecPress.unpacked(text);
     const count = planes.length / 8, tick = 100 / 1e6;
     const times = Array.from({ length: count }, (_, at) =>
       tick * [7, 6, 5, 4, 3, 2, 1, 0].reduce((ticks, plane) => 256 * ticks + planes[plane * count + at], 0));
