@@ -33,8 +33,8 @@ submission: .venv/.installed
 	$(BIN)/recpress check --changed $(BASE) --format $(FORMAT) --summary $(SUMMARY)
 
 lint: .venv/.installed
-	$(BIN)/ruff check .ci benchmark tests methods datasets
-	$(BIN)/ruff format --check .ci benchmark tests methods datasets
+	$(BIN)/ruff check .ci benchmark tests tools methods datasets
+	$(BIN)/ruff format --check .ci benchmark tests tools methods datasets
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
