@@ -56,12 +56,13 @@ ALSO: dict[str, list[dict[str, Any]]] = {
     "layer_drop": [{"coefficients": "mean"}],
     "magnitude": [{"scope": "row", "values": "int8"}],
     "qr": [{"operation": "add"}],
+    "residual": [{"levels": 3, "bits": 3}],
     "svd": [{"joint": False}, {"values": "int4", "popularity": 0.5}],
     "uniform": [{"granularity": "group", "bits": 4}, {"clip": True, "bits": 3}, {"symmetric": True, "bits": 4}],
     "zstd": [{"clip": True, "granularity": "row"}],
 }
-# Words of later levels depend on those of earlier ones so much that many levels share nothing between processors.
-UNSTABLE: dict[str, dict[str, Any]] = {"residual": {"levels": 3}}
+# With more words, those of other processors have nothing in common with these: each level's hang on the one before.
+UNSTABLE: dict[str, dict[str, Any]] = {"residual": {"levels": 4, "bits": 2}}
 BACKBONES = {
     "channels": ("lightgcn", "gat", "ngcf", "sage"),
     "graph_quantization": ("lightgcn", "gat", "ngcf", "sage"),
@@ -147,7 +148,8 @@ def cases(name: str, method: Method[Any], frozen: Backbone) -> Iterator[tuple[st
     """Yield parameters, with a name for each: default ones, those of budgets, and others."""
     short = {key: value for key, value in SHORT.items() if key in type(method).Params.model_fields}
     shape = Shape.of(graph(), frozen)
-    found = {"default": method.Params(**short | UNSTABLE.get(name, {}))}
+    first = UNSTABLE.get(name, {})
+    found = {named(first) or "default": method.Params(**short | first)}
     for title, budget in BUDGETS.items() if name not in UNSTABLE else ():
         try:
             params = method.params_for(int(budget * shape.dense_bytes), shape)
@@ -155,12 +157,17 @@ def cases(name: str, method: Method[Any], frozen: Backbone) -> Iterator[tuple[st
             continue
         found[title] = params.model_copy(update=short)
     for extra in ALSO.get(name, []):
-        found[", ".join(f"{key} {value}" for key, value in extra.items())] = method.Params(**short | extra)
+        found[named(extra)] = method.Params(**short | extra)
     seen: list[Params] = []
     for title, params in found.items():
         if params not in seen:
             seen.append(params)
             yield title, params
+
+
+def named(params: dict[str, Any]) -> str:
+    """Return a case's name by its parameters."""
+    return ", ".join(f"{key} {value}" for key, value in params.items())
 
 
 def compressed(name: str, frozen: Backbone, params: Params) -> Artefact:

@@ -113,17 +113,49 @@ def _unpacked(packed: Record) -> NDArray[Any]:
 
 
 def differs(made: Outcome, before: Record) -> bool:
-    """Return whether an outcome isn't the one recorded."""
+    """Return whether a fact isn't as recorded. Examples that are new or gone change nothing."""
     known = before["facts"]
-    if made.facts.keys() != known.keys():
-        return True
-    for name, fact in made.facts.items():
-        if isinstance(fact, str) or isinstance(known[name], str):
-            if fact != known[name]:
-                return True
-        elif fact.far(_unpacked(known[name])):
-            return True
-    return False
+    return any(_far(made.facts[name], known[name]) for name in made.facts.keys() & known.keys())
+
+
+def _far(fact: str | Near, was: str | Record) -> bool:
+    if isinstance(fact, Near) and not isinstance(was, str):
+        return fact.far(_unpacked(was))
+    return fact != was
+
+
+class Standing:
+    """How all that has a version stands to what is recorded of it.
+
+    Attributes
+    ----------
+    known : dict
+        What is recorded.
+    outcomes : dict
+        What came of each thing now.
+    faults : list of str
+        Of what can't be held to its version.
+    raised : set
+        What has another version than the recorded one.
+    changed : set
+        What gives other results under the same version.
+    untold : set
+        What is new or has other examples, and gives the same results.
+    gone : set
+        What is recorded and no longer registered.
+    """
+
+    def __init__(self) -> None:
+        told = registered()
+        self.known = read()
+        self.faults = [f"{said([thing])} {fault}." for thing, fault in told.items() if fault]
+        self.outcomes = {thing: outcome(thing) for thing, fault in told.items() if not fault}
+        both = self.outcomes.keys() & self.known.keys()
+        self.raised = {thing for thing in both if self.known[thing]["version"] != version(thing)}
+        self.changed = {thing for thing in both - self.raised if differs(self.outcomes[thing], self.known[thing])}
+        same = {thing for thing in both if self.outcomes[thing].facts.keys() == self.known[thing]["facts"].keys()}
+        self.untold = self.outcomes.keys() - same - self.raised - self.changed
+        self.gone = self.known.keys() - told.keys()
 
 
 # What is wrong, in sentences.
@@ -144,7 +176,7 @@ def roots(things: Iterable[Thing], outcomes: dict[Thing, Outcome]) -> list[Thing
     return sorted(thing for thing in changed if not outcomes[thing].rests & changed)
 
 
-def complaint(things: list[Thing], outcomes: dict[Thing, Outcome]) -> str:
+def complaint(things: set[Thing], outcomes: dict[Thing, Outcome]) -> str:
     """Return the sentence about things that changed without a version."""
     numbers = {version(thing) for thing in things}
     whose = f"their version {numbers.pop()} did" if len(numbers) == 1 else "their versions did"
@@ -160,23 +192,11 @@ def complaint(things: list[Thing], outcomes: dict[Thing, Outcome]) -> str:
 
 def check() -> list[str]:
     """Return what doesn't fit together: nothing where all results are those of their versions."""
-    found, known, outcomes = [], read(), {}
-    changed, stale, new = [], [], []
-    for thing, fault in registered().items():
-        if fault:
-            found.append(f"{said([thing])} {fault}.")
-        elif thing not in known:
-            new.append(thing)
-        elif known[thing]["version"] != version(thing):
-            stale.append(thing)
-        else:
-            outcomes[thing] = outcome(thing)
-            if differs(outcomes[thing], known[thing]):
-                changed.append(thing)
-    if changed:
-        found.append(complaint(changed, outcomes))
-    gone = known.keys() - registered().keys()
-    for things, what in ((new, "not recorded"), (stale, "recorded under another version"), (list(gone), "gone")):
+    now = Standing()
+    found = now.faults
+    if now.changed:
+        found.append(complaint(now.changed, now.outcomes))
+    for things, what in ((now.raised | now.untold, "not recorded as declared"), (now.gone, "gone")):
         if things:
             verb = "is" if len(things) == 1 else "are"
             found.append(f"{said(things)} {verb} {what}: `python tools/versions.py record`.")
@@ -186,20 +206,22 @@ def check() -> list[str]:
 # Raising and recording.
 
 
-def record(bumped: Iterable[Thing] = ()) -> list[str]:
-    """Record what is new or has another version, and what changed by it; return what must be bumped first."""
-    known, told = read(), registered()
-    faults = [f"{said([thing])} {fault}." for thing, fault in told.items() if fault]
-    outcomes = {thing: outcome(thing) for thing, fault in told.items() if not fault}
-    raised = {thing for thing in outcomes if thing not in known or known[thing]["version"] != version(thing)}
-    changed = {thing for thing in outcomes.keys() - raised if differs(outcomes[thing], known[thing])}
-    by_others = {thing for thing in changed if outcomes[thing].rests & raised}
-    left = sorted(changed - by_others)
-    if left and not bumped:
-        return [*faults, complaint(left, outcomes)]
-    kept = {thing: made for thing, made in known.items() if thing in told}
-    write(kept | {thing: recorded(thing, outcomes[thing]) for thing in raised | by_others})
-    return [*faults, *([complaint(left, outcomes)] if left else [])]
+def record(*, partly: bool = False) -> list[str]:
+    """Record what is new or has another version, and what changed by it; return what must be bumped first.
+
+    Parameters
+    ----------
+    partly : bool
+        Record also where something else changed, too; by default nothing is recorded then.
+    """
+    now = Standing()
+    by_others = {thing for thing in now.changed if now.outcomes[thing].rests & now.raised}
+    left = now.changed - by_others
+    if not left or partly:
+        kept = {thing: made for thing, made in now.known.items() if thing not in now.gone}
+        anew = now.raised | now.untold | by_others
+        write(kept | {thing: recorded(thing, now.outcomes[thing]) for thing in anew})
+    return [*now.faults, *([complaint(left, now.outcomes)] if left else [])]
 
 
 def bump(room: str, names: list[str], what: str) -> list[str]:
@@ -211,7 +233,7 @@ def bump(room: str, names: list[str], what: str) -> list[str]:
             raise unknown(room, name, known)
     for thing in things:
         raise_version(thing, what)
-    return record(things)
+    return record(partly=True)
 
 
 def raise_version(thing: Thing, what: str) -> None:
