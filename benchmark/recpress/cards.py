@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from recpress.errors import UserError
 from recpress.lines import line_of
@@ -24,6 +24,21 @@ class Card(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class Versioned(Card):
+    """Of a card that says a version, and what each version after the first changed."""
+
+    version: int | None = Field(None, ge=1, description="Raised when the same input gives other results.")
+    history: tuple[str, ...] = Field(
+        (), description="What each version after the first changed, a line each, the oldest first."
+    )
+
+    @model_validator(mode="after")
+    def _each_version_has_its_line(self) -> Self:
+        if len(self.history) != (self.version or 1) - 1:
+            raise ValueError("history has one line for each version after the first")
+        return self
+
+
 class Paper(Card):
     """Where an idea was published."""
 
@@ -32,7 +47,7 @@ class Paper(Card):
     url: str = Field(pattern="^https?://")
 
 
-class MethodCard(Card):
+class MethodCard(Versioned):
     """The card of a compression method, ``methods/<family>/<name>/card.toml``."""
 
     title: str = Field(description="Name of the method as the board prints it.")
@@ -47,6 +62,9 @@ class MethodCard(Card):
     formula: str = Field(description="The transform, in one line.")
     license: str = Field(description="SPDX licence of the method's code.")
     papers: tuple[Paper, ...] = ()
+    codecs: tuple[str, ...] | None = Field(
+        None, description="Kinds of codecs and networks that its artefacts may be made of; by default any."
+    )
 
 
 CardT = TypeVar("CardT", bound=Card)

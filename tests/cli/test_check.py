@@ -171,13 +171,13 @@ def check(*words: str) -> Result:
     return CliRunner().invoke(cli, ["check", "--no-smoke", *words, "--backbone", "mf"], catch_exceptions=False)
 
 
-def check_file(code: str, folder: Path, monkeypatch: pytest.MonkeyPatch, *words: str) -> dict[str, str]:
+def check_file(code: str, folder: Path, monkeypatch: pytest.MonkeyPatch, *words: str, card: str = "") -> dict[str, str]:
     """Return the message of each check that failed for a method with this code."""
     (folder / "method.py").write_text(code)
     if "SECRET)" in code:
         np.save(folder / "secret.npy", np.zeros(3))
     (folder / "card.toml").write_text(
-        'title = "C"\nsummary = "s"\ndivision = "closed"\nserve_form = "table"\nformula = "x"\nlicense = "MIT"\n'
+        'title = "C"\nsummary = "s"\ndivision = "closed"\nserve_form = "table"\nformula = "x"\nlicense = "MIT"\n' + card
     )
     monkeypatch.setattr(registry, "methods", lambda: {"cheat": Loaded("cheat", "control", folder)})
     monkeypatch.setattr(codecs, "KINDS", dict(codecs.KINDS))
@@ -216,6 +216,22 @@ def test_each_cheat_is_caught_by_name(
 ) -> None:
     code, checks = CHEATS[cheat]
     assert check_file(METHOD + code, tmp_path, monkeypatch).keys() == checks
+
+
+@pytest.mark.parametrize(
+    ("declared", "said"),
+    [
+        ('["dense"]', None),
+        ('["uniform"]', "it uses dense"),
+        ('["dense", "nonesuch"]', "there is no nonesuch"),
+    ],
+)
+def test_a_method_is_held_to_the_codecs_that_it_declares(
+    declared: str, said: str | None, cached: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = check_file(METHOD + HONEST, tmp_path, monkeypatch, "--no-audit", card=f"codecs = {declared}\n")
+    assert found.keys() == ({"declares-its-codecs"} if said else set())
+    assert not said or found["declares-its-codecs"].startswith(f"{said}; add what is missing")
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from recpress.paths import resources
 ALLOWED = ("recpress.api", "recpress.codecs", "recpress.backbones")
 
 
-@pytest.mark.parametrize("name", ["datasets", "methods", "results", "tests", "asv"])
+@pytest.mark.parametrize("name", ["datasets", "methods", "results", "tests", "tools", "examples", "asv"])
 def test_nothing_of_ours_shadows_a_public_name(name: str) -> None:
     script = f"""import importlib.util
 spec = importlib.util.find_spec({name!r})
@@ -38,7 +38,7 @@ def test_methods_import_the_public_layers_alone(name: str) -> None:
 
 def test_no_packages_at_the_root() -> None:
     root = resources("methods").parent
-    for folder in ("methods", "datasets", "results", "benchmark"):
+    for folder in ("methods", "datasets", "results", "benchmark", "tools"):
         assert not (root / folder / "__init__.py").exists()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 from types import ModuleType
@@ -24,6 +25,7 @@ from recpress.api import (
     method_class,
 )
 from recpress.backbones.base import Backbone
+from recpress.codecs import KINDS
 from recpress.codecs.rotation import principal
 from recpress.serve.recommender import Recommender
 
@@ -97,6 +99,14 @@ def test_budgets_are_met_or_refused(
     made.save(tmp_path / "a")
     size = sum(file.stat().st_size for file in (tmp_path / "a").iterdir())
     assert size <= TOLERANCE * budget * small.dense_bytes
+
+
+@pytest.mark.parametrize("name", registry.methods())
+def test_artefacts_are_made_of_declared_codecs_alone(name: str, graph: Graph, backbone: Backbone) -> None:
+    declared = set(registry.method(name).card.codecs or KINDS)
+    for budget in (None, Fraction(1, 2), Fraction(1, 4), Fraction(1, 16)):
+        with suppress(BudgetUnreachable):
+            assert compress(name, graph, backbone, budget).kinds() <= declared
 
 
 def test_pruning_is_exact_and_keeps_the_shape(backbone: Backbone) -> None:

@@ -1,12 +1,18 @@
-"""What re-runs a cell: its own code and what that uses, and nothing else."""
+"""What re-runs a cell: another version of what it rests on, and nothing of how code is written."""
 
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from recpress import registry
+
+ROOT = Path(__file__).resolve().parents[2]
 PRINT_IDS = """
 import json, sys
 from recpress import registry
@@ -23,6 +29,9 @@ cells = {
 assert "torch" not in sys.modules
 print(json.dumps({name: [each.id, each.backbone_key, each.made] for name, each in cells.items()}))
 """
+ID, BACKBONE, MADE = range(3)
+CODECS = "benchmark/recpress/codecs"
+VERSIONS = "benchmark/recpress/versions.toml"
 
 
 @pytest.fixture(scope="module")
@@ -40,89 +49,163 @@ def before(copy) -> dict[str, list[str]]:
     return ids(copy)
 
 
-PLAIN = ("from __future__", "x = 1\nfrom __future__")
-
-
-def changed_by(copy, before, *changes: tuple[str, str, str]) -> set[str]:
-    """Change files (each: name, what stands there, what shall) and return the cells whose identity changes by it."""
+def after(copy, *changes: tuple[str, str, str]) -> dict[str, list[str]]:
+    """Change files (each: name, what stands there, what shall) and return the identities; then put all back."""
     texts = {copy.root / file: (copy.root / file).read_text() for file, _, _ in changes}
     for file, old, new in changes:
         path = copy.root / file
         assert old in path.read_text()
-        path.write_text(path.read_text().replace(old, new, 1))
+        path.write_text(path.read_text().replace(old, new))
     try:
-        after = ids(copy)
+        return ids(copy)
     finally:
         for path, text in texts.items():
             path.write_text(text)
-    return {name for name, made in after.items() if made != before[name]}
+
+
+def changed(before, found, part: int = ID) -> set[str]:
+    return {name for name in before if found[name][part] != before[name][part]}
+
+
+def raised(room: str, name: str) -> tuple[str, str, str]:
+    """Return the change that raises a version in versions.toml."""
+    block = f"[{room}.{name}]\nversion = "
+    return VERSIONS, f"{block}1\n", f'{block}2\nhistory = ["2: is otherwise"]\n'
+
+
+def declaring(kind: str) -> set[str]:
+    """Return the methods whose artefacts may be of a kind: those that declare it, and those that declare none."""
+    return {name for name, entry in registry.methods().items() if kind in (entry.card.codecs or ())}
 
 
 def methods(cells: set[str]) -> set[str]:
-    return {name.split()[1] for name in cells}
+    return {name.split()[1] for name in cells} - {"faulty", "trivial"}
 
 
-def test_a_methods_file_is_its_cells_alone(copy, before) -> None:
-    assert methods(changed_by(copy, before, ("methods/low_rank/svd/method.py", *PLAIN))) == {"svd"}
+def test_words_layout_and_places_of_code_are_nobodys(copy, before) -> None:
+    svd, base = "methods/low_rank/svd/method.py", f"{CODECS}/base.py"
+    changes = [(file, "from __future__", "# A comment.\n\n\nfrom __future__") for file in (svd, base)]
+    changes += [(file, "def ", "def _also() -> None: ...\n\n\ndef ") for file in ("benchmark/recpress/run/worker.py",)]
+    assert after(copy, *changes) == before
 
 
-def test_docstrings_comments_and_layout_are_nobodys(copy, before) -> None:
-    files = ("methods/low_rank/svd/method.py", "benchmark/recpress/codecs/base.py")
-    words = [(file, '"""', '"""Other words: ') for file in files]
-    layout = [(file, "from __future__", "# A comment.\n\n\nfrom __future__") for file in files]
-    assert changed_by(copy, before, *words, *layout) == set()
-
-
-def test_a_codec_is_those_that_use_it(copy, before) -> None:
-    found = methods(changed_by(copy, before, ("benchmark/recpress/codecs/lowrank.py", *PLAIN)))
-    assert "svd" in found
-    assert not found & {"uniform", "magnitude", "fp16", "none"}
-
-
-def test_a_backbone_is_its_own_cells(copy, before) -> None:
-    found = changed_by(copy, before, ("benchmark/recpress/backbones/mf.py", *PLAIN))
-    assert {name.split()[0] for name in found} == {"mf"}
-    assert len(found) == len(before) / 2
-
-
-@pytest.mark.parametrize("file", ["run/worker.py", "codecs/artefact.py", "serve/topk.py", "backbones/train.py"])
-def test_what_every_artefact_passes_through_is_everybodys(copy, before, file) -> None:
-    assert changed_by(copy, before, (f"benchmark/recpress/{file}", *PLAIN)) == set(before)
-
-
-def test_scoring_changes_the_record_and_not_what_was_made(copy, before) -> None:
-    path = copy.root / "benchmark/recpress/evaluate/_per_user.py"
-    text = path.read_text()
-    path.write_text(text.replace("from __future__", "x = 1\nfrom __future__", 1))
+def test_a_codec_that_moves_and_a_private_name_that_changes_are_nobodys(copy, before) -> None:
+    files = [path for folder in ("benchmark/recpress", "methods") for path in (copy.root / folder).rglob("*.py")]
+    texts = {path: path.read_text() for path in files}
+    uniform = copy.root / CODECS / "uniform.py"
+    moved = uniform.with_name("even_grids.py")
     try:
-        after = ids(copy)
+        for path, text in texts.items():
+            path.write_text(text.replace("recpress.codecs.uniform", "recpress.codecs.even_grids"))
+        assert "_round(" in uniform.read_text()
+        uniform.rename(moved)
+        moved.write_text(moved.read_text().replace("_round(", "_to_the_nearest("))
+        # It works as before, and so does what imports it.
+        copy.python("from recpress import registry; [each.module() for each in registry.methods().values()]")
+        assert ids(copy) == before
     finally:
-        path.write_text(text)
-    assert all(after[name][0] != before[name][0] for name in before)
-    assert all(after[name][1:] == before[name][1:] for name in before)
+        moved.unlink()
+        for path, text in texts.items():
+            path.write_text(text)
 
 
-def test_what_decides_no_figure_is_nobodys(copy, before) -> None:
-    files = ("cli/run.py", "record.py", "data/download.py", "measure/latency.py", "run/engine.py", "board/tables.py")
-    assert changed_by(copy, before, *((f"benchmark/recpress/{file}", *PLAIN) for file in files)) == set()
+def test_a_methods_version_is_its_cells_alone(copy, before) -> None:
+    card = "methods/low_rank/svd/card.toml"
+    found = after(copy, (card, "version = 1\n", 'version = 2\nhistory = ["2: other axes"]\n'))
+    assert changed(before, found) == changed(before, found, MADE) == {"mf svd", "lightgcn svd"}
+    assert not changed(before, found, BACKBONE)
 
 
-def test_a_new_method_and_a_new_name_in_the_api_are_nobodys(copy, before) -> None:
-    (copy.root / "methods/faulty/fresh").mkdir()
-    for name in ("card.toml", "method.py"):
-        source = copy.root / "methods/faulty/trivial" / name
-        (copy.root / "methods/faulty/fresh" / name).write_text(source.read_text())
-    path = copy.root / "benchmark/recpress/api.py"
-    text = path.read_text()
-    path.write_text(
-        text.replace("__all__ = [", 'from recpress.codecs import restore\n\n__all__ = [\n    "restore",', 1)
-    )
+@pytest.mark.parametrize(("room", "kind"), [("codec", "uniform"), ("codec", "low-rank"), ("network", "layered")])
+def test_a_codecs_version_is_that_of_methods_that_declare_it(copy, before, room: str, kind: str) -> None:
+    found = after(copy, raised(room, kind))
+    assert methods(changed(before, found)) == methods(changed(before, found, MADE)) == declaring(kind)
+    assert not changed(before, found, BACKBONE)
+    # Methods that declare no codecs may use any.
+    assert "mf trivial" in changed(before, found)
+
+
+def test_a_backbones_version_is_its_own_cells(copy, before) -> None:
+    found = after(copy, raised("backbone", "mf"))
+    for part in (ID, BACKBONE, MADE):
+        assert changed(before, found, part) == {name for name in before if name.startswith("mf ")}
+
+
+def test_a_metrics_version_changes_the_record_and_not_what_was_made(copy, before) -> None:
+    found = after(copy, raised("metric", "ndcg"))
+    assert changed(before, found) == set(before)
+    assert not changed(before, found, MADE)
+
+
+def test_the_rankings_version_is_everybodys_and_leaves_backbones(copy, before) -> None:
+    found = after(copy, raised("ranking", "topk"))
+    assert changed(before, found, MADE) == set(before)
+    assert not changed(before, found, BACKBONE)
+
+
+def test_a_protocols_version_is_that_of_its_data_sets(copy, before) -> None:
+    assert changed(before, after(copy, raised("split", "random-per-user")), BACKBONE) == set(before)
+    assert after(copy, raised("split", "official")) == before
+
+
+def test_a_new_method_and_a_new_field_of_recipes_are_nobodys(copy, before) -> None:
+    fresh = copy.root / "methods/faulty/fresh"
+    shutil.copytree(copy.root / "methods/faulty/trivial", fresh)
+    field = ("benchmark/recpress/backbones/recipe.py", "    layers: int", "    brand_new: float = 1.0\n    layers: int")
     try:
-        after = ids(copy)
+        found = after(copy, field)
     finally:
-        path.write_text(text)
-    assert "mf fresh" in after
-    assert {name: after[name] for name in before} == before
+        shutil.rmtree(fresh)
+    assert "mf fresh" in found
+    assert {name: found[name] for name in before} == before
+
+
+def test_a_budget_is_its_fraction_however_it_is_written(copy) -> None:
+    said = copy.python(PRINT_IDS.replace('"1/8"', '"0.125"'))
+    assert json.loads(said) == ids(copy)
+
+
+def test_source_stands_for_a_version_where_none_is_declared(copy, before) -> None:
+    trivial = ("methods/faulty/trivial/method.py", "class ", "x = 1\n\n\nclass ")
+    assert changed(before, after(copy, trivial)) == {"mf trivial", "lightgcn trivial"}
+    declared = ("methods/faulty/trivial/card.toml", "license = ", "version = 1\nlicense = ")
+    with_one = after(copy, declared)
+    assert after(copy, declared, trivial) == with_one
+
+
+def test_a_changed_rounding_rule_is_told_and_only_a_new_version_mends_it(make_checkout) -> None:
+    copy = make_checkout()
+    shutil.copytree(ROOT / "tools", copy.root / "tools")
+    shutil.copytree(ROOT / "tests" / "golden", copy.root / "tests" / "golden")
+    # Of the methods a few, since all of them take a minute each time.
+    kept = {"uniform", "svd", "fp16", "ternary", "faulty", "trivial"}
+    for folder in (copy.root / "methods").glob("*/*/"):
+        if folder.name not in kept:
+            shutil.rmtree(folder)
+
+    def tool(*words: str, code: int = 0) -> str:
+        words = (sys.executable, "tools/versions.py", *words)
+        done = subprocess.run(words, cwd=copy.root, env=copy.environment, capture_output=True, text=True)
+        assert done.returncode == code, done.stdout + done.stderr
+        return done.stdout
+
+    assert "are gone" in tool("check", code=1)
+    tool("record")
+    before = ids(copy)
+    uniform = copy.root / CODECS / "uniform.py"
+    uniform.write_text(uniform.read_text().replace("/ steps).round_()", "/ steps + 0.5).floor_()"))
+    command = 'python tools/versions.py bump codec uniform "what changed"'
+    for verb in ("check", "record"):
+        wrong = tool(verb, code=1)
+        assert "codec uniform, method uniform and" in wrong
+        assert f"give other results than their version 1 did: `{command}` (or undo it)" in wrong
+    assert '"version": 2' not in (copy.root / "tests/golden/codec.json").read_text()
+
+    tool("bump", "codec", "uniform", "halves are rounded up")
+    tool("check")
+    assert 'history = [\n  "2: halves are rounded up",\n]' in (copy.root / VERSIONS).read_text()
+    assert methods(changed(before, ids(copy))) == {"uniform", "svd"}
+    assert methods(changed(before, ids(copy), MADE)) == declaring("uniform") & kept
 
 
 OPENED_AND_WALKED = """

@@ -149,9 +149,9 @@ def test_they_run_in_processes_of_their_own_and_their_code_is_their_identity(che
         assert made.keys() == {"from_a_folder", "packaged"}
 
         checkout.variables[PLUGINS] = str(tmp_path / "plugins")
-        ask = "from recpress.run.identity import _making_code as code; print(code('from_a_folder'), code('packaged'))"
+        ask = "from recpress.run.identity import code_of as code; print(code('from_a_folder'), code('packaged'))"
         before = checkout.python(ask).split()
-        assert before == [made[name]["identity"]["code"] for name in ("from_a_folder", "packaged")]
+        assert before == [made[name]["provenance"]["code"] for name in ("from_a_folder", "packaged")]
         (package / "common.py").write_text(HELPER.replace("2", "3"))
         after = checkout.python(ask).split()
         assert (after[0], after[1] != before[1]) == (before[0], True)

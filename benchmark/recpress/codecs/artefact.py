@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -78,6 +79,10 @@ class Artefact:
         }
         return made | {"network": self.network.spec()} if self.network else made
 
+    def kinds(self) -> frozenset[str]:
+        """Return the kinds of codecs and networks that the manifest names, nested ones too."""
+        return frozenset(kinds_of(self.manifest()))
+
     def save(self, folder: Path) -> None:
         """Write the artefact and flush it to disk. The same artefact gives the same bytes.
 
@@ -135,6 +140,17 @@ class Artefact:
     def nonzero(self) -> int:
         """Return how many of them are not zero."""
         return self.users.nonzero() + self.items.nonzero() + (self.network.nonzero() if self.network else 0)
+
+
+def kinds_of(spec: Any) -> Iterator[str]:
+    """Yield the kind of everything that a spec describes."""
+    if isinstance(spec, dict):
+        if "kind" in spec:
+            yield str(spec["kind"])
+        spec = list(spec.values())
+    if isinstance(spec, list):
+        for each in spec:
+            yield from kinds_of(each)
 
 
 def folder_ledger(folder: Path) -> Counter[str]:

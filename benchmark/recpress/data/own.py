@@ -98,8 +98,12 @@ def load(name: str) -> Dataset:
     kept = store.read(_folder(name) / "parsed")
     if kept is None:
         raise UserError(f"The file behind {name!r} is not in this machine's cache: give the file again (--data).")
-    card = DatasetCard.model_validate_json((_folder(name) / "card.json").read_bytes())
-    return Dataset(name, card, *kept)
+    return Dataset(name, card(name), *kept)
+
+
+def card(name: str) -> DatasetCard:
+    """Return the card of a set that `from_file` registered on this machine."""
+    return DatasetCard.model_validate_json((_folder(name) / "card.json").read_bytes())
 
 
 def _folder(name: str) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
@@ -62,6 +62,8 @@ class Contracted:
     known: frozenset[str]
     # What was seen each time that `made` compressed, whatever came of it.
     seen: list[Seen] = field(default_factory=list)
+    # Kinds of codecs and networks of all that was compressed: with default parameters, and at the budgets.
+    used: set[str] = field(default_factory=set)
 
     @property
     def shape(self) -> Shape:
@@ -74,6 +76,7 @@ class Contracted:
         made = self.method.compress(task)
         if not isinstance(made, Artefact):
             raise TypeError(f"it returned {type(made).__name__}")
+        self.used.update(made.kinds())
         return made
 
     @cached_property
@@ -191,8 +194,18 @@ def _repeats(subject: Contracted) -> str | None:
 
 
 def _known_codecs(subject: Contracted) -> str | None:
-    unknown = {kind for kind in _kinds(subject.artefact.manifest()) if kind not in subject.known}
+    unknown = subject.artefact.kinds() - subject.known
     return f"it uses {some(unknown)}" if unknown else None
+
+
+def _declares_its_codecs(subject: Contracted) -> str | None:
+    declared = subject.entry.card.codecs
+    if declared is None:
+        return None
+    if unknown := set(declared) - subject.known:
+        return f"there is no {some(unknown)}"
+    undeclared = subject.used - set(declared)
+    return f"it uses {some(undeclared)}" if undeclared else None
 
 
 def _right_shapes(subject: Contracted) -> str | None:
@@ -235,12 +248,21 @@ CONTRACT: Mapping[str, Callable[[Contracted], str | None]] = {
     "leaves-the-backbone": _leaves_the_backbone,
     "repeats": _repeats,
     "known-codecs": _known_codecs,
+    "declares-its-codecs": _declares_its_codecs,
     "right-shapes": _right_shapes,
     "finite-values": _finite_values,
     "reloads-alike": _reloads_alike,
 }
 # What these look at; where compressing fails, they can't be made.
-OF_THE_ARTEFACT = ("leaves-the-backbone", "repeats", "known-codecs", "right-shapes", "finite-values", "reloads-alike")
+OF_THE_ARTEFACT = (
+    "leaves-the-backbone",
+    "repeats",
+    "known-codecs",
+    "declares-its-codecs",
+    "right-shapes",
+    "finite-values",
+    "reloads-alike",
+)
 
 
 def contract(name: str, graph: Graph, checkpoint_folder: Path, seed: int, report: Report) -> list[Verdict]:
@@ -302,11 +324,3 @@ def _raised(error: Exception) -> str:
 
 def _scratch() -> list[Path]:
     return [Path(tempfile.gettempdir()), Path("/dev/shm")]
-
-
-def _kinds(spec: Any) -> Iterator[str]:
-    if isinstance(spec, dict):
-        if "kind" in spec:
-            yield str(spec["kind"])
-        for value in spec.values():
-            yield from _kinds(value)

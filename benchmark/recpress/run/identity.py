@@ -1,22 +1,21 @@
-"""What makes a cell the same cell: everything that changes its result, hashed."""
+"""What makes a cell the same cell: names, versions, parameters, the split, the recipe and the seed, hashed.
+
+Nothing of how code is written or where it lies is in it: what gives other results declares another version
+(`recpress.versions`, and the cards of methods).
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
-from recpress import registry
-from recpress.backbones.recipe import RecipeFile, read_recipe
+from recpress import registry, versions
+from recpress.backbones.recipe import Recipe, RecipeFile, read_recipe
 from recpress.data.card import dataset_card
 from recpress.hashing import sha256_json
 from recpress.run import code
-from recpress.run.suite import OWN, Cell
-
-# What runs for every cell, whatever its backbone and its method; what they rest on themselves is found from here.
-# What measures time isn't among it.
-TRAINING = "recpress.backbones.checkpoint"
-MAKING = "recpress.run.worker"
-SCORING = "recpress.run.quality"
+from recpress.run.suite import OWN, Cell, parse_budget
 
 
 @dataclass(frozen=True)
@@ -30,13 +29,13 @@ class Planned:
         SHA-256 of the split.
     recipe : RecipeFile
     code : str
-        Hash of the code that makes and serves the artefact.
+        Hash of the method's own source: where the artefact came from, and no part of its identity.
     backbone_key : str
         Hash of all that decides the trained backbone.
     made : str
         Hash of all that decides the artefact and what it serves.
     id : str
-        Hash of all that decides the record: of the above, and of the code that scores.
+        Hash of all that decides the record: of the above, and of the versions of metrics.
     """
 
     cell: Cell
@@ -54,22 +53,53 @@ def _recipe(dataset: str, backbone: str) -> RecipeFile:
 
 
 @cache
-def _training_code(backbone: str) -> str:
-    return code.sha256_of([TRAINING, f"recpress.backbones.{backbone}"])
+def _protocol(dataset: str) -> str:
+    if dataset.startswith(OWN):
+        from recpress.data import own
+
+        return own.card(dataset).split.protocol
+    return dataset_card(dataset).split.protocol
 
 
 @cache
-def _making_code(method: str) -> str:
-    return code.sha256_of([MAKING, registry.method(method).code])
+def code_of(method: str) -> str:
+    """Return the hash of a method's own source."""
+    return code.sha256_of(registry.method(method))
 
 
 @cache
-def _scoring_code() -> str:
-    return code.sha256_of([SCORING])
+def _method(name: str) -> dict[str, Any]:
+    """Return the version of a method, or its source where it declares none, and those of what serves it."""
+    card = registry.method(name).card
+    behaviour = {"version": card.version} if card.version else {"source": code_of(name)}
+    return {
+        "name": name,
+        **behaviour,
+        "codecs": _later(versions.of_kinds(card.codecs)),
+        "ranking": _later(versions.versions("ranking")),
+    }
+
+
+def _later(declared: dict[str, int]) -> dict[str, int]:
+    """Leave first versions out, so that a metric or a codec that is new makes no record old."""
+    return {name: version for name, version in declared.items() if version > 1}
+
+
+def _backbone(cell: Cell, split: str, recipe: Recipe) -> dict[str, Any]:
+    protocol = _protocol(cell.dataset)
+    links = {"links": versions.version("graph", "links")} if recipe.relations else {}
+    return {
+        "split": {"sha256": split, "protocol": protocol, "version": versions.version("split", protocol)},
+        "backbone": {"name": cell.backbone, "version": versions.version("backbone", cell.backbone)},
+        # Without what is as by default, so that a field that is new changes nothing.
+        "recipe": recipe.model_dump(mode="json", exclude_defaults=True),
+        "seed": cell.seed,
+        **links,
+    }
 
 
 def plan(cell: Cell, split: str) -> Planned:
-    """Give a cell its identity. This reads cards, recipes and code, and imports no torch.
+    """Give a cell its identity. This reads cards, recipes and versions, and imports no torch.
 
     Parameters
     ----------
@@ -78,26 +108,17 @@ def plan(cell: Cell, split: str) -> Planned:
         SHA-256 of the split.
     """
     recipe = _recipe(cell.dataset, cell.backbone)
-    training = sha256_json(
-        {
-            "split": split,
-            "backbone": cell.backbone,
-            "recipe": recipe.recipe.model_dump(),
-            "seed": cell.seed,
-            "code": _training_code(cell.backbone),
-        }
-    )
-    making = _making_code(cell.method)
+    backbone = sha256_json(_backbone(cell, split, recipe.recipe))
     made = sha256_json(
         {
-            "training": training,
-            "method": cell.method,
-            "budget": cell.budget,
+            "backbone": backbone,
+            "method": _method(cell.method),
+            "budget": None if cell.budget is None else parse_budget(cell.budget),
             "params": cell.params,
-            "code": making,
         }
     )
-    return Planned(cell, split, recipe, making, training, made, sha256_json([made, _scoring_code()]))
+    record = sha256_json({"made": made, "metrics": _later(versions.versions("metric"))})
+    return Planned(cell, split, recipe, code_of(cell.method), backbone, made, record)
 
 
 def pinned_split(dataset: str) -> str | None:

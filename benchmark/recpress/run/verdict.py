@@ -100,6 +100,11 @@ PROMISES: Mapping[str, Promise] = {
         "the artefact is made of codecs of recpress.codecs: whoever serves it has no code of the method",
         "build it from those; a new codec goes to benchmark/recpress/codecs in the same pull request",
     ),
+    "declares-its-codecs": Promise(
+        CARD,
+        "where the card declares codecs, artefacts are made of those alone: their versions are the method's",
+        "add what is missing to codecs, or leave codecs out and every codec counts",
+    ),
     "right-shapes": Promise(
         METHOD, "the artefact has a row for every user and item", "encode a table of n_users and one of n_items rows"
     ),
