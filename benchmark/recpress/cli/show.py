@@ -12,6 +12,7 @@ from recpress.board.collect import collect
 from recpress.board.folder import TABLES, tables
 from recpress.board.tables import Format, aggregate, choose, frame, render, sort
 from recpress.board.tiers import standings
+from recpress.measure.machine import named
 
 
 @click.command("show")
@@ -56,7 +57,7 @@ def command(
         click.echo(f"There are no results in {results} yet: `recpress demo` makes the first ones.")
         return
     if len(found.timings) > 1:
-        label = found.machines.get(found.machine or "", {}).get("label", "not described")
+        whose = named(found.machine or "none", found.machines.get(found.machine or "", {}))
         others = ", ".join(name for name in found.timings if name != found.machine)
-        click.echo(f"recpress: times are those of {found.machine} ({label}); --machine shows {others}.", err=True)
+        click.echo(f"recpress: times are those of {whose}; --machine shows {others}.", err=True)
     click.echo(render(rows, form))
