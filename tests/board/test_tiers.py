@@ -144,9 +144,7 @@ def test_a_timing_must_be_of_its_raw_times_and_of_a_run(folder: Path) -> None:
     timing = first(folder).timing
     assert timing
     single, *others = timing.latency
-    wrong = timing.model_copy(
-        update={"latency": (single.model_copy(update={"p50_ms": 0.9 * single.p50_ms}), *others)}
-    )
+    wrong = timing.model_copy(update={"latency": (single.model_copy(update={"p50_ms": 0.9 * single.p50_ms}), *others)})
     for each, said in ((wrong, "medians of single"), (timing.model_copy(update={"signature": "0" * 64}), "no run has")):
         synthetic.write_folder(folder, [], [each])
         assert any(said in finding.fix for finding in check(folder) if finding.check == "timed")

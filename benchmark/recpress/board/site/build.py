@@ -156,9 +156,9 @@ def _write_assets(site: _Site, specs: dict[str, Any], families: list[str]) -> No
 
 def _write_data(site: _Site, rows: pd.DataFrame, found: Collection, standing: dict[str, Standing]) -> None:
     site.write("data/board.js", payload.script("RecPress.receiveBoard", payload.board(rows)))
-    for name, shard in payload.shards(found, standing).items():
-        records = payload.script("RecPress.receiveRecords", name, shard.runs, shard.timings)
-        site.write(f"data/runs/{name}.js", records)
+    for place, beside in payload.shards(found, standing).items():
+        records = payload.script("RecPress.receiveRecords", place, beside.runs, beside.timings)
+        site.write(f"data/runs/{place}.js", records)
     for shard, values in payload.users(found.runs, _ndcg_by_user).items():
         site.write(f"data/users/{shard}.js", payload.script("RecPress.receiveUsers", shard, values))
     for name, mine in rows.groupby("dataset"):

@@ -61,12 +61,20 @@ def machines(found: Collection) -> list[Machine]:
 
 
 def _machine(name: str, about: Mapping[str, Any]) -> Machine:
-    notes = {
-        True: "It has AVX-512 VNNI: on a processor without it, int8 is slower than fp32 for one user of a small catalogue.",
-        False: "It has no AVX-512 VNNI, without which int8 is slower than fp32 for one user of a small catalogue.",
-        None: "Another processor has other times, and other ratios to fp32.",
-    }
-    return Machine(name, named(name, about), notes[has_byte_products(about)])
+    byte_products = has_byte_products(about)
+    if byte_products is None:
+        note = "Another processor has other times, and other ratios to fp32."
+    elif byte_products:
+        note = (
+            "It has AVX-512 VNNI, which multiplies bytes: on a processor without it int8 gains less over fp32, and for "
+            "one user may be slower."
+        )
+    else:
+        note = (
+            "It has no AVX-512 VNNI, which multiplies bytes: int8 gains less over fp32 than on a processor that has, "
+            "and for one user may be slower."
+        )
+    return Machine(name, named(name, about), note)
 
 
 def script(found: Collection) -> dict[str, Context]:

@@ -242,7 +242,8 @@
     fillForm();
     fillColumns();
     fillExamples();
-    document.getElementById("count").textContent = `${rows.length.toLocaleString("en")} of ${store.size.toLocaleString("en")} rows, ${marks.size} on the front`;
+    const timed = rows.filter((row) => store.number("single_ms", row) !== null).length;
+    document.getElementById("count").textContent = `${rows.length.toLocaleString("en")} of ${store.size.toLocaleString("en")} rows, ${marks.size} on the front, ${timed && timed === rows.length ? "all" : timed.toLocaleString("en")} timed${state.machine ? " on this machine" : ""}`;
     const compare = document.getElementById("compare");
     const ready = state.runs.length >= 2;
     compare.textContent = state.runs.length ? `Compare ${state.runs.length} of up to ${MOST}` : "Pick rows to compare";

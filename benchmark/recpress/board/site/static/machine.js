@@ -59,7 +59,7 @@ RecPress.machine = (function () {
     const options = timed().map((name) => RecPress.h("option", { value: name }, all[name].label + beside(name)));
     const place = RecPress.h("p", { class: "whose choice" },
       RecPress.h("label", { "data-tip": "Milliseconds, and ratios to fp32, belong to one machine; quality and bytes are the same on all." }, "Times on ", RecPress.h("select", { name: "machine" }, options)),
-      RecPress.h("a", {}, "What it is"), RecPress.h("span", { class: "note" }));
+      RecPress.h("a", {}, "About this machine"), RecPress.h("span", { class: "note" }));
     tell(place);
     return place;
   }

@@ -102,7 +102,7 @@
 
   function latency(id, timing) {
     const timed = scenarios(id, timing);
-    const heads = ["Scenario", "Threads", "p50 ms", "p90 ms", "p99 ms", "fp32 p50 ms", "Ratio", "95 % interval of this run", "Calls"];
+    const heads = ["Scenario", "Threads", "p50 ms", "p90 ms", "p99 ms", "fp32 p50 ms", "Ratio", "95 % interval of this timing", "Calls"];
     const lines = timed.map((each) => [each.noisy ? `${each.scenario} (noisy)` : each.scenario, String(each.threads),
       ...[each.p50_ms, each.p90_ms, each.p99_ms, each.reference_p50_ms].map((time) => number(time, 3)),
       `${each.ratio.toFixed(3)}×`, `${each.ratio_low.toFixed(3)}–${each.ratio_high.toFixed(3)}`, each.queries.toLocaleString("en")]);
@@ -128,7 +128,7 @@
   function untimed({ record, timings }, now) {
     const { dataset, backbone, method } = record.identity;
     const others = Object.keys(timings);
-    return [h("p", {}, record.bytes ? `${machine.label(now)} has not timed it. ` : "It made nothing that could be timed. ", others.length ? `${others.map(machine.label).join("; ")} has: choose it above. ` : null),
+    return [h("p", {}, record.bytes ? "It was not timed on this machine. " : "It made nothing that could be timed. ", others.length ? `It was on ${others.map(machine.label).join("; ")}: choose it above. ` : null),
       record.bytes ? h("p", {}, "On the machine that is to time it, in a checkout of the repository:") : null,
       record.bytes ? RecPress.command(`recpress time --dataset ${dataset} --backbone ${backbone} --method ${method}`) : null];
   }
