@@ -12,11 +12,12 @@ import synthetic
 from click.testing import CliRunner
 
 from recpress.board.collect import collect
-from recpress.board.site import build
+from recpress.board.site import build, payload
+from recpress.board.tiers import standings
 from recpress.cli.site import command
 from recpress.data.card import dataset_card
 from recpress.errors import UserError
-from recpress.record import relative_path
+from recpress.record import Energy, Metered, relative_path
 from recpress.timing import place as place_of_timing
 
 GOOD = synthetic.make("synthetic-small", "mf", "low_rank", "svd", "1/4", 0)
@@ -126,6 +127,25 @@ def test_a_run_s_data_has_each_timing_once(two_machines: Path) -> None:
     assert set(timings) == {*own, shared}
     assert timings[shared]["run"] == "synthetic-small/mf/uniform/1-4.seed0"
     assert all(run["signature"] == timings[shared]["signature"] for run in runs)
+
+
+def test_a_refresh_is_kept_for_its_own_run_and_repaid_energy_is_by_machine(tmp_path: Path) -> None:
+    first, second = (synthetic.make("synthetic-small", "mf", "quantization", "uniform", "1/4", seed) for seed in (0, 1))
+
+    def modelled(what: Metered, joules: float) -> Energy:
+        return Energy(grade="modelled", what=what, joules=joules, low=joules, high=joules, table="made-up")
+
+    second = second.model_copy(update={"energy": (*second.energy, modelled("compressing", 30.0))})
+    (own,) = synthetic.timings([first])
+    refresh = own.latency[0].model_copy(update={"scenario": "refresh"})
+    update = {"energy": (modelled("per-query", 1.0),), "reference_energy": (modelled("per-query", 4.0),)}
+    own = own.model_copy(update={"latency": (*own.latency, refresh), **update})
+    found = collect(synthetic.write_folder(tmp_path, [first, second], [own]))
+    shard = payload.shards(found, standings(found))["synthetic-small/mf/uniform"]
+    (name,) = shard.timings
+    assert [run["timings"] for run in shard.runs] == [{synthetic.MACHINE: name}] * 2
+    assert [each["scenario"] for each in shard.timings[name]["latency"]] == ["single", "batch", "refresh"]
+    assert [run["break_even"] for run in shard.runs] == [{}, {synthetic.MACHINE: (10.0, "modelled")}]
 
 
 def test_a_machine_s_page_says_what_it_is_and_has_timed(two_machines: Path) -> None:

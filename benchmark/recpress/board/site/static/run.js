@@ -28,7 +28,7 @@
     return h("dl", { class: "facts" },
       quality && tile("NDCG@20", number(quality.metrics["ndcg@20"]), `${percent(quality.retention["ndcg@20"])} kept`),
       bytes && tile("Size", RecPress.bytes(bytes.file), `${number(bytes.reference / bytes.file, 3)}× smaller`),
-      single && tile("One user", `${number(single.p50_ms, 3)} ms`, `${single.ratio.toFixed(2)}× fp32`),
+      single && tile("One user", `${number(single.p50_ms, 3)} ms`, `${single.ratio.toFixed(2)}× fp32, on ${timing.provenance.machine}`),
       energy && tile("One query", `${number(1e3 * energy.joules, 3)} mJ`, energy.grade));
   }
 
@@ -128,7 +128,7 @@
   function untimed({ record, timings }, now) {
     const { dataset, backbone, method } = record.identity;
     const others = Object.keys(timings);
-    return [h("p", {}, record.bytes ? "It was not timed on this machine. " : "It made nothing that could be timed. ", others.length ? `It was on ${others.map(machine.label).join("; ")}: choose it above. ` : null),
+    return [h("p", {}, record.bytes ? (now === null ? "It was not timed. " : "It was not timed on this machine. ") : "It made nothing that could be timed. ", others.length ? `It was on ${others.map(machine.label).join("; ")}: choose it above. ` : null),
       record.bytes ? h("p", {}, "On the machine that is to time it, in a checkout of the repository:") : null,
       record.bytes ? RecPress.command(`recpress time --dataset ${dataset} --backbone ${backbone} --method ${method}`) : null];
   }
