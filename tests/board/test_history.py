@@ -76,6 +76,7 @@ def test_the_page_says_what_became_worse(worse: tuple[Path, Earlier], tmp_path: 
     assert "1 settings are new" in text
     assert "1 are gone" in text
     assert "-1.00 %" in text
+    assert f"latency on a made-up CPU with avx512_vnni, 2 threads, {synthetic.MACHINE}," in text
 
 
 def test_without_an_earlier_state_or_benchmarks_it_says_so(worse: tuple[Path, Earlier], tmp_path: Path) -> None:

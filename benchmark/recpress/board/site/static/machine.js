@@ -95,5 +95,5 @@ RecPress.machine = (function () {
     return again();
   }
 
-  return { use, known, label, page, choice, carry, start, about: (name) => all[name], timed, now: () => now, usual: () => usual };
+  return { use, known, label, page, choice, carry, start, about: (name) => all[name], now: () => now, usual: () => usual };
 })();
