@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import gzip
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -51,7 +52,9 @@ def chromium() -> str | None:
 
 def weight(site: Path) -> int:
     """Return the gzipped bytes of what the overview loads; whole records come later, one method at a time."""
-    loaded = [site / "index.html", site / "data" / "board.js", *(site / "assets").iterdir()]
+    page = (site / "index.html").read_text(encoding="utf-8")
+    data = [site / name for name in re.findall(r'src="(data/[^"]+)"', page)]
+    loaded = [site / "index.html", *data, *(site / "assets").iterdir()]
     return sum(len(gzip.compress(path.read_bytes(), 9)) for path in loaded)
 
 

@@ -6,12 +6,13 @@ it. So runs and timings are joined by the signature, and thirty runs that share 
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Final, Literal, Self
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from recpress.atomic import write_atomic
 from recpress.cards import Sha256, validation_message
@@ -23,7 +24,7 @@ SCHEMA_VERSION: Final = 1
 SCHEMA_FILE: Final = PACKAGE / "schema" / f"timing.v{SCHEMA_VERSION}.json"
 FOLDER: Final = "timings"
 # Names become folders and links, so nothing else may be in them.
-Fingerprint = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,79}$")]
+FINGERPRINT: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}")
 
 
 class Timing(Part):
@@ -42,6 +43,12 @@ class Timing(Part):
         None, description="Most resident bytes of the serving process, libraries and all, when users were answered."
     )
     provenance: Provenance
+
+    @model_validator(mode="after")
+    def _of_a_machine(self) -> Self:
+        if not FINGERPRINT.fullmatch(self.machine):
+            raise ValueError(f"its machine {self.machine[:40]!r} is not a fingerprint")
+        return self
 
     @property
     def machine(self) -> str:

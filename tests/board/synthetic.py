@@ -9,12 +9,13 @@ import argparse
 import hashlib
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import islice, product
 from pathlib import Path
 
 import numpy as np
 
+from recpress.board.collect import Run
 from recpress.data.interactions import UserItems
 from recpress.evaluate import means, per_user
 from recpress.evaluate.store import PerUser
@@ -29,11 +30,14 @@ from recpress.record import (
     Provenance,
     Quality,
     Record,
+    Serving,
     relative_path,
 )
 from recpress.run import masks
 from recpress.run.attest import Attestation, Ratio, place
 from recpress.schema.samples import pack
+from recpress.timing import Timing, Timings, run_id
+from recpress.timing import place as place_of_timing
 
 DATASETS = {"synthetic-small": (943, 1682), "synthetic-mid": (6040, 3706), "synthetic-large": (29858, 40981)}
 BACKBONES = {"lightgcn": 1.0, "mf": 0.93}
@@ -47,6 +51,13 @@ FAMILIES = {
 }
 SETTINGS = {"1/2": 0.5, "1/4": 0.25, "1/8": 0.125, "1/16": 0.0625, "1/32": 0.03125}
 MACHINE = "0123456789abcdef"
+ELSEWHERE = "fedcba9876543210"
+MACHINES = {
+    MACHINE: {"cpu": "a made-up CPU", "cores": 2, "threads": 2, "flags": ["popcnt", "avx2", "avx512_vnni"]},
+    ELSEWHERE: {"cpu": "a made-up CPU", "cores": 2, "threads": 2, "flags": ["popcnt", "avx2"]},
+}
+# How many times as long as the first machine the second takes.
+SLOWER = 3.0
 
 
 def _sha(*parts: object) -> str:
@@ -88,7 +99,6 @@ def make(dataset: str, backbone: str, family: str, method: str, setting: str, se
     ndcg = ceiling * BACKBONES[backbone] * (1 + 0.01 * np.random.default_rng(seed).normal()) * kept
     file = int(dense * fraction * rng.uniform(0.97, 1.0)) + 900
     failed = family != "reference" and rng.random() < 0.02
-    base = 2e-5 * items / 10 + 0.02
     who = Identity(
         cell=digest,
         dataset=dataset,
@@ -103,7 +113,6 @@ def make(dataset: str, backbone: str, family: str, method: str, setting: str, se
         setting=setting,
         budget=SETTINGS.get(setting),
         params={"bits": 8} if family == "quantization" else {},
-        code=_sha(method, "code"),
         made=_sha(digest, "made"),
         seed=seed,
     )
@@ -120,6 +129,7 @@ def make(dataset: str, backbone: str, family: str, method: str, setting: str, se
         packages={"numpy": "2.4.6", "torch": "2.13.0"},
         machine=MACHINE,
         load_average=0.4,
+        code=_sha(method, "code"),
     )
     if failed:
         return Record(status="failed", reason="RuntimeError: made up to fail", identity=who, provenance=made)
@@ -127,9 +137,8 @@ def make(dataset: str, backbone: str, family: str, method: str, setting: str, se
     metrics = {f"ndcg@{k}": min(ndcg * f, 1.0) for k, f in ks.items()}
     metrics |= {f"recall@{k}": min(ndcg * f * f * 1.1, 1.0) for k, f in ks.items()}
     joules = 1.6e-10 * items * 64 * 4 * max(fraction, 0.02)
-    speed = {"quantization": 0.55, "pruning": 1.4, "low_rank": 0.8}.get(family, 1.0) * rng.uniform(0.9, 1.1)
     return Record(
-        status="over-budget" if rng.random() < 0.01 else "ok",
+        status="over-budget" if int(digest[16:24], 16) % 100 == 1 else "ok",
         identity=who,
         quality=Quality(
             metrics=metrics,
@@ -156,7 +165,14 @@ def make(dataset: str, backbone: str, family: str, method: str, setting: str, se
             nonzero_parameters=int((users + items) * 64 * (fraction if family == "pruning" else 1)),
             per_entity=file / (users + items),
         ),
-        latency=(_latency("single", 1, base, speed, rng), _latency("batch", 256, 40 * base, speed, rng)),
+        serving=Serving(
+            users={"spec": {"kind": method, "setting": setting}, "tensors": {"values": f"int8[{users}, 64]"}},
+            items={"spec": {"kind": method, "setting": setting}, "tensors": {"values": f"int8[{items}, 64]"}},
+            n_users=users,
+            n_items=items,
+            columns=64,
+            reference_columns=64,
+        ),
         energy=(
             Energy(
                 grade="analytic",
@@ -167,7 +183,7 @@ def make(dataset: str, backbone: str, family: str, method: str, setting: str, se
                 table="made-up-1",
             ),
         ),
-        cost=Cost(compress_seconds=3.2 * speed, peak_bytes=5 * dense, backbone_seconds=20.0, trials=30),
+        cost=Cost(compress_seconds=3.2, peak_bytes=5 * dense, backbone_seconds=20.0, trials=30),
         provenance=made,
     )
 
@@ -198,9 +214,35 @@ def records(count: int = 0, seeds: int = 3, methods: int = 0) -> list[Record]:
     return [make(d, b, f, m, "default" if f == "reference" else setting, s) for d, b, f, m, setting, s in chosen]
 
 
-def on_machine(made: Record, machine: str) -> Record:
-    """Return a record as if another machine had made it."""
-    return made.model_copy(update={"provenance": made.provenance.model_copy(update={"machine": machine})})
+def time(record: Record, machine: str = MACHINE) -> Timing | None:
+    """Return a made-up timing of a run's own artefact; None of a run that left none."""
+    if record.serving is None:
+        return None
+    who = record.identity
+    rng = np.random.default_rng(int(_sha(who.cell, machine)[:8], 16))
+    base = (2e-6 * record.serving.n_items + 0.02) * (SLOWER if machine == ELSEWHERE else 1)
+    speed = {"quantization": 0.55, "pruning": 1.4, "low_rank": 0.8}.get(who.family, 1.0) * rng.uniform(0.9, 1.1)
+    return Timing(
+        signature=record.signature,
+        run=run_id(who),
+        kernel="made up",
+        latency=(_latency("single", 1, base, speed, rng), _latency("batch", 256, 40 * base, speed, rng)),
+        resident=12_000_000,
+        peak_resident=345_000_000,
+        provenance=record.provenance.model_copy(update={"machine": machine}),
+    )
+
+
+def timings(made: Iterable[Record], machine: str = MACHINE) -> list[Timing]:
+    """Return a made-up timing of each run that left an artefact."""
+    return [timing for record in made if (timing := time(record, machine))]
+
+
+def runs(made: Iterable[Record], timed: Iterable[Timing] | None = None) -> list[Run]:
+    """Return records beside timings, made-up ones of `MACHINE` where none are given."""
+    made = list(made)
+    joined = Timings(timings(made) if timed is None else timed)
+    return [Run(run_id(each.identity), each, each.model_dump(mode="json"), "", joined.of(each)) for each in made]
 
 
 # Made-up users who were evaluated, with their test items: 0 … 39 at most; other items are misses.
@@ -241,15 +283,25 @@ def write_hits(results: Path, made: Sequence[Record]) -> None:
         masks.keep(results, *with_hits(record), TEST)
 
 
-def write_folder(results: Path, made: list[Record]) -> Path:
-    """Write records and their machine as a results folder, without the fsyncs of the real writer."""
+def write_folder(results: Path, made: Iterable[Record], timed: Iterable[Timing] | None = None) -> Path:
+    """Write records, timings and their machines as a results folder, without the fsyncs of the real writer.
+
+    Where no timings are given, they are made up, of `MACHINE`.
+    """
+    made = list(made)
+    timed = timings(made) if timed is None else list(timed)
     for record in made:
-        path = results / relative_path(record.identity)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(record.model_dump_json(indent=1), encoding="utf-8")
-    (results / "machines").mkdir(parents=True, exist_ok=True)
-    (results / "machines" / f"{MACHINE}.json").write_text('{"cpu": "a made-up CPU", "cores": 2}\n', encoding="utf-8")
+        _put(results / relative_path(record.identity), record.model_dump_json(indent=1))
+    for timing in timed:
+        _put(results / place_of_timing(timing.machine, timing.run), timing.model_dump_json(indent=1))
+    for name in {MACHINE, *(timing.machine for timing in timed)}:
+        _put(results / "machines" / f"{name}.json", json.dumps(MACHINES.get(name, {})))
     return results
+
+
+def _put(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
 
 
 def write_asv(folder: Path, values: Sequence[Sequence[float | None]], versions: Sequence[str] | None = None) -> Path:
@@ -304,12 +356,19 @@ def repeated(of: Record, sha256: str, **update: object) -> Attestation:
         metrics=of.quality.metrics,
         retention=of.quality.retention,
         bytes=of.bytes.file,
-        latency={
-            each.scenario: Ratio(ratio=each.ratio, low=each.ratio_low, high=each.ratio_high, noisy=False)
-            for each in of.latency
-        },
+        latency=ratios(time(of)),
     )
     return made.model_copy(update=update)
+
+
+def ratios(timing: Timing | None, factor: float = 1.0, *, noisy: bool = False) -> dict[str, Ratio]:
+    """Return the ratios of a timing, as an attestation holds them, times a factor."""
+    return {
+        each.scenario: Ratio(
+            ratio=factor * each.ratio, low=factor * each.ratio_low, high=factor * each.ratio_high, noisy=noisy
+        )
+        for each in (timing.latency if timing else ())
+    }
 
 
 def put(results: Path, made: Attestation) -> Path:

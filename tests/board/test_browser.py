@@ -15,6 +15,7 @@ import synthetic
 from click.testing import CliRunner
 
 from recpress import record
+from recpress.board.collect import collect
 from recpress.board.pareto import front
 from recpress.board.perf import read
 from recpress.board.site import build
@@ -22,6 +23,8 @@ from recpress.board.site.history import Earlier
 from recpress.board.tables import aggregate, frame
 from recpress.cli import cli
 from recpress.record import Record
+from recpress.timing import Timing
+from recpress.timing import place as place_of_timing
 
 sync_api = pytest.importorskip("playwright.sync_api")
 CHROMIUM = site_speed.chromium()
@@ -37,6 +40,7 @@ FLAGS = [
 ]
 # Against hanging; a page is there in a second, at a tenth of the speed in ten.
 LONGEST_MS = 120_000
+ELSEWHERE = synthetic.ELSEWHERE
 RUN = "run.html#run=synthetic-small/lightgcn/uniform/1-4"
 PAIR = "compare.html#runs=synthetic-small/lightgcn/uniform/1-4,synthetic-small/lightgcn/svd/1-4"
 PAGES = [
@@ -50,23 +54,23 @@ PAGES = [
     "history.html",
     "rules.html",
     "submit.html",
+    f"machine/{ELSEWHERE}.html",
+    f"{RUN}&machine={ELSEWHERE}",
 ]
 VIEW = "#dataset=synthetic-small&q=svd"
 REPEATED = ("synthetic-small", "lightgcn", "uniform", "1/4", 0)
 EXPLORERS = ("index", "dataset", "backbone")
-ELSEWHERE = "fedcba9876543210"
 
 
 def records() -> list[Record]:
-    """Made-up records, those of one method on one data set from another machine."""
-    return [
-        synthetic.on_machine(each, ELSEWHERE)
-        if (each.identity.dataset, each.identity.method) == ("synthetic-mid", "kmeans")
-        else synthetic.with_hits(each)[0]
-        if is_paired(each)
-        else each
-        for each in synthetic.records()
-    ]
+    """Made-up records; those that `PAIR` compares have hits."""
+    return [synthetic.with_hits(each)[0] if is_paired(each) else each for each in synthetic.records()]
+
+
+def timings(made: list[Record]) -> list[Timing]:
+    """All of one machine, and of another one seed of each setting of the smallest data set."""
+    some = (each for each in made if each.identity.dataset == "synthetic-small" and each.identity.seed == 0)
+    return [*synthetic.timings(made), *synthetic.timings(some, ELSEWHERE)]
 
 
 def is_paired(record: Record) -> bool:
@@ -78,7 +82,15 @@ def is_paired(record: Record) -> bool:
 
 @pytest.fixture(scope="module")
 def made() -> pd.DataFrame:
-    return aggregate(frame(records()))
+    return aggregate(frame(synthetic.runs(synthetic.records())))
+
+
+@pytest.fixture(scope="module")
+def elsewhere() -> pd.DataFrame:
+    """The same rows with the other machine's times."""
+    every = synthetic.records()
+    theirs = [each for each in timings(every) if each.machine == ELSEWHERE]
+    return aggregate(frame(synthetic.runs(every, theirs)))
 
 
 @pytest.fixture(scope="module")
@@ -86,15 +98,14 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Every page with something on it: also an earlier state, benchmarks of the code, and a run that was repeated."""
     folder = tmp_path_factory.mktemp("board")
     made = records()
-    results = synthetic.write_folder(folder / "results", made)
+    results = synthetic.write_folder(folder / "results", made, timings(made))
     synthetic.write_hits(results, [each for each in made if is_paired(each)])
     synthetic.repeat(
         results, next(each for each in made if record.path_of(*REPEATED) == record.relative_path(each.identity))
     )
     (results / "findings.md").write_text(f"# Findings\n\n`{VIEW}`\n\n| kept | at |\n|---|---|\n| 99 % | 1/4 |\n")
-    before = Earlier(
-        "v0", (*(each.model_copy(update={"status": "failed", "quality": None}) for each in made[:9]), *made[9:])
-    )
+    failed = [each.model_copy(update={"status": "failed", "quality": None}) for each in made[:9]]
+    before = Earlier("v0", collect(synthetic.write_folder(folder / "before", [*failed, *made[9:]])))
     levels = [100.0, 101, 99, 100, 160, 161, 159, 160]
     speeds = read(synthetic.write_asv(folder / "asv", [[1e-3 * level, 2.0] for level in levels]))
     with pytest.MonkeyPatch.context() as patch:
@@ -260,8 +271,8 @@ def test_an_export_is_the_shown_rows(page: Any, site: Path, form: str) -> None:
         page.click(f"[data-export={form}]")
     text = Path(download.value.path()).read_text(encoding="utf-8")
     table = page.evaluate(
-        "(() => { const {rows, keys} = RecPress.shown(), s = RecPress.store;"
-        " return rows.map(r => keys.map(k => s.isText(k) ? s.word(k, r) : s.number(k, r))); })()"
+        "(() => { const {rows, keys} = RecPress.shown(), s = RecPress.store, whole = [...keys, 'machine'];"
+        " return rows.map(r => whole.map(k => s.isText(k) ? s.word(k, r) : s.number(k, r))); })()"
     )
     if form == "csv":
         got = list(csv.reader(io.StringIO(text)))[1:]
@@ -329,18 +340,94 @@ def test_the_answer_says_what_fits_and_how_to_run_it(page: Any, site: Path, made
     assert "Without the limit on the size" in page.inner_text("#answer")
 
 
-def test_rows_of_several_machines_are_said_to_be_and_can_be_told_apart(page: Any, site: Path) -> None:
-    visit(page, site, "index.html#dataset=synthetic-small")
-    assert not page.is_visible("#several")
-    visit(page, site, "index.html#dataset=synthetic-mid")
-    assert "timed on 2 machines" in page.inner_text("#several")
-    page.click(".more summary")
-    change(page, lambda: page.check(f"input[name=machine][value='{ELSEWHERE}']"))
-    assert not page.is_visible("#several")
-    assert page.evaluate("[...new Set(RecPress.shown().rows.map(row => RecPress.store.word('method', row)))]") == [
-        "kmeans"
-    ]
-    page.wait_for_url(re.compile(f"machine={ELSEWHERE}"))
+def column(page: Any, key: str) -> list[float]:
+    """A column of the page, in the board's order; NaN where it has nothing."""
+    given = page.evaluate(
+        "key => Array.from({length: RecPress.store.size}, (_, row) => RecPress.store.number(key, row))", key
+    )
+    return [float("nan") if value is None else value for value in given]
+
+
+def test_another_machine_has_other_times_and_the_same_ranking(
+    page: Any, site: Path, made: pd.DataFrame, elsewhere: pd.DataFrame
+) -> None:
+    visit(page, site, "index.html#dataset=synthetic-small&ms=0.1&x=single_ms&goal=fastest")
+    label = f"a made-up CPU without avx512_vnni, 2 threads, {ELSEWHERE}"
+    assert page.locator("#question select[name=machine] option").all_inner_texts()[1] == label
+    assert "It has AVX-512 VNNI" in page.inner_text("#question .note")
+    ranked, sized = column(page, "ndcg20"), column(page, "mb")
+    quick = len(shown(page))
+    for machine, want in ((synthetic.MACHINE, made), (ELSEWHERE, elsewhere), (synthetic.MACHINE, made)):
+        if page.input_value("[name=machine]") != machine:
+            change(page, lambda machine=machine: page.select_option("[name=machine]", machine))
+        for key in ("single_ms", "single_ratio", "single_low", "batch_high", "batch_ms_sd"):
+            assert column(page, key) == pytest.approx(want[key].tolist(), rel=1e-5, nan_ok=True), (machine, key)
+        assert column(page, "ndcg20") == pytest.approx(ranked, nan_ok=True)
+        assert column(page, "mb") == pytest.approx(sized, nan_ok=True)
+        assert set(page.evaluate("RecPress.shown().rows.map(row => RecPress.store.word('machine', row))")) == {machine}
+        assert page.input_value("#question [name=machine]") == machine
+        assert f"machine/{machine}.html" in page.get_attribute("#question .whose a", "href")
+        # The limit and the answer go by the times that are shown.
+        want = want[(want["dataset"] == "synthetic-small") & (want["single_ms"] <= 0.1)]
+        assert page.evaluate("RecPress.shown().rows.length") == len(want)
+        best = want[want["status"] == "ok"].sort_values("single_ms").iloc[0]
+        assert f"{best['method']} {best['setting']} with {best['backbone']}" in page.inner_text("#answer")
+        page.wait_for_selector(f"#answer dd:has-text('{machine}')")
+        assert (f"machine={ELSEWHERE}" in page.url) == (machine == ELSEWHERE)
+    assert len(shown(page)) == quick
+    assert page.said == []
+
+
+def test_the_chosen_machine_is_in_the_address_and_stays_from_page_to_page(page: Any, site: Path) -> None:
+    visit(page, site, f"index.html#dataset=synthetic-small&machine={ELSEWHERE}")
+    assert page.input_value("[name=machine]") == ELSEWHERE
+    page.click("a.card >> nth=0")
+    drawn(page)
+    assert "dataset/" in page.url
+    assert page.url.endswith(f"#machine={ELSEWHERE}")
+    assert page.input_value("[name=machine]") == ELSEWHERE
+    visit(page, site, f"index.html#dataset=synthetic-small&machine={ELSEWHERE}")
+    page.click("#table tbody tr:nth-child(1) th a")
+    page.wait_for_selector("#run h1")
+    assert page.url.endswith(f"&machine={ELSEWHERE}")
+    assert page.input_value("[name=machine]") == ELSEWHERE
+    # Of a machine that isn't on the board the board's own is shown.
+    visit(page, site, "index.html#machine=../../x")
+    assert page.input_value("[name=machine]") == synthetic.MACHINE
+    visit(page, site, f"{PAIR}&machine={ELSEWHERE}")
+    page.wait_for_selector("table.compare")
+    times = page.locator("table.compare tr:has(th:has-text('Single')) >> nth=0")
+    there = times.inner_text()
+    page.select_option("[name=machine]", synthetic.MACHINE)
+    page.wait_for_function("() => !location.hash.includes('machine=')")
+    sync_api.expect(times).not_to_have_text(there, use_inner_text=True)
+    assert page.said == []
+
+
+def test_a_run_shows_the_timing_that_it_shares(page: Any, site: Path) -> None:
+    visit(page, site, f"{RUN}&machine={ELSEWHERE}")
+    speed = "section:has(h2:text-is('Speed'))"
+    assert "Timed on 2026" in page.inner_text(speed)
+    own = page.inner_text(f"{speed} table >> nth=0")
+    page.click("text=seed 2")
+    page.wait_for_selector("text=which is stored alike")
+    assert page.inner_text(f"{speed} table >> nth=0") == own
+    text = page.inner_text("main")
+    for said in ("Items were scored by made up.", "345 MB", "serving signature", "int8[943, 64]"):
+        assert said in text or said in page.text_content("main"), said
+    page.select_option("[name=machine]", synthetic.MACHINE)
+    page.wait_for_selector(f"{speed}:not(:has-text('which is stored alike'))")
+    assert page.get_attribute("button:text-is('seed 2')", "aria-pressed") == "true"
+    assert page.inner_text(f"{speed} table >> nth=0") != own
+    page.select_option("[name=machine]", ELSEWHERE)
+    page.click("a:text-is('synthetic-small/lightgcn/uniform/1-4.seed0')")
+    page.wait_for_selector("button[aria-pressed=true]:text-is('seed 0')")
+    assert page.url.endswith(f"1-4.seed0&machine={ELSEWHERE}")
+    visit(page, site, f"run.html#run=synthetic-mid/lightgcn/none/default&machine={ELSEWHERE}")
+    text = page.inner_text(speed)
+    assert "It was not timed on this machine." in text
+    assert "recpress time --dataset synthetic-mid --backbone lightgcn --method none" in text
+    assert page.said == []
 
 
 def test_a_finding_leads_to_its_view(page: Any, site: Path) -> None:
@@ -493,6 +580,14 @@ def test_hostile_text_reaches_no_page_as_markup(page: Any, tmp_path: Path) -> No
     path = tmp_path / "results" / "records" / "synthetic-small" / "mf" / "svd" / f"{evil}.seed0.json"
     path.parent.mkdir(parents=True)
     path.write_text(json.dumps(raw), encoding="utf-8")
+    machines = tmp_path / "results" / "machines"
+    machines.mkdir()
+    (machines / f"{synthetic.MACHINE}.json").write_text(json.dumps({"cpu": evil, evil: evil}), encoding="utf-8")
+    timing = synthetic.time(record).model_dump(mode="json") | {"kernel": evil}
+    timing["run"] = path.relative_to(tmp_path / "results" / "records").as_posix().removesuffix(".json")
+    place = tmp_path / "results" / place_of_timing(synthetic.MACHINE, timing["run"])
+    place.parent.mkdir(parents=True)
+    place.write_text(json.dumps(timing), encoding="utf-8")
     build(tmp_path / "results", tmp_path / "site")
     site = tmp_path / "site"
     visit(page, site, "index.html#kept=1")
@@ -501,6 +596,8 @@ def test_hostile_text_reaches_no_page_as_markup(page: Any, tmp_path: Path) -> No
     page.click("#answer a")
     page.wait_for_selector("#run h1")
     assert evil in page.inner_text("#run h1")
+    assert f"scored by {evil}" in page.inner_text("#run")
+    assert evil[:60] in page.inner_text("#run .whose")
     assert page.locator("img").count() == 0
     assert page.title() != "taken"
     assert page.said == []

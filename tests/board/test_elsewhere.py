@@ -9,8 +9,7 @@ import synthetic
 
 from recpress.board.elsewhere import DOCUMENT, markdown, written
 from recpress.errors import UserError
-from recpress.record import Record, relative_path, write
-from recpress.run.attest import Ratio
+from recpress.record import Record, relative_path
 
 ROOT = Path(__file__).resolve().parents[2]
 ELSEWHERE = "fedcba987654"
@@ -19,7 +18,7 @@ ELSEWHERE = "fedcba987654"
 @pytest.fixture
 def made(tmp_path: Path) -> Record:
     record = synthetic.make("synthetic-small", "mf", "quantization", "uniform", "1/4", 0)
-    write(tmp_path, record)
+    synthetic.write_folder(tmp_path, [record])
     return record
 
 
@@ -37,11 +36,9 @@ def test_the_same_machine_and_what_a_record_was_are_nothing_from_elsewhere(tmp_p
 
 def test_a_line_says_what_stayed_and_where_the_ratio_went(tmp_path: Path, made: Record) -> None:
     assert made.quality
-    single, batch = (next(each for each in made.latency if each.scenario == name) for name in ("single", "batch"))
-    latency = {
-        "single": Ratio(ratio=2 * single.ratio, low=1.9 * single.ratio, high=2.1 * single.ratio, noisy=False),
-        "batch": Ratio(ratio=batch.ratio, low=batch.ratio_low, high=batch.ratio_high, noisy=False),
-    }
+    timing = synthetic.time(made)
+    single, batch = synthetic.ratios(timing).values()
+    latency = synthetic.ratios(timing, 2) | {"batch": batch}
     synthetic.repeat(tmp_path, made, machine=ELSEWHERE, latency=latency)
 
     def line() -> list[str]:

@@ -1,6 +1,7 @@
 """Each rule of the results folder finds what it is for, and names it; a folder in order has no findings."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import synthetic
 
 from recpress.board.folder import Finding, check, tables
 from recpress.data.card import dataset_card
-from recpress.record import relative_path
+from recpress.timing import place
 
 SETTINGS = ("1/4", "1/8")
 
@@ -57,7 +58,7 @@ def test_what_cannot_be_read_is_named(folder: Path) -> None:
 
 def test_a_record_needs_its_machine(folder: Path) -> None:
     next((folder / "machines").iterdir()).unlink()
-    assert {each.check for each in check(folder)} == {"machine-described"}
+    assert {each.check for each in check(folder)} == {"machine-described", "timed"}
 
 
 @pytest.mark.parametrize("fields", [{"dirty": True}, {"commit": None}])
@@ -76,20 +77,20 @@ def test_a_machine_that_was_slowed_down_is_seen(tmp_path: Path) -> None:
     cell = ("synthetic-small", "mf", "quantization", "uniform", "1/4")
     made = [synthetic.make(*cell, seed) for seed in range(6)]
     synthetic.write_folder(tmp_path, made)
+    timed = synthetic.timings(made)[0]
 
     def found() -> list[Finding]:
         return [each for each in check(tmp_path) if each.check == "reference-as-usual"]
 
     assert found() == []
     for factor, seen in ((4, 0), (20, 2)):
-        slow = [
-            each.model_copy(update={"reference_p50_ms": factor * each.reference_p50_ms}) for each in made[0].latency
-        ]
-        synthetic.write_folder(tmp_path, [made[0].model_copy(update={"latency": tuple(slow)})])
+        slow = [each.model_copy(update={"reference_p50_ms": factor * each.reference_p50_ms}) for each in timed.latency]
+        slowed = timed.model_copy(update={"latency": tuple(slow)})
+        synthetic.write_folder(tmp_path, [], [slowed])
         assert len(found()) == seen
-    assert "20 times as long" in found()[0].fix
-    assert {each.file for each in found()} == {relative_path(made[0].identity).as_posix()}
-    synthetic.write_folder(tmp_path / "few", [*made[1:4], made[0].model_copy(update={"latency": tuple(slow)})])
+    assert re.search("(19|20) times as long", found()[0].fix)
+    assert {each.file for each in found()} == {place(timed.machine, timed.run).as_posix()}
+    synthetic.write_folder(tmp_path / "few", made[:4], [*synthetic.timings(made[1:4]), slowed])
     assert not any(each.check == "reference-as-usual" for each in check(tmp_path / "few"))
 
 

@@ -12,6 +12,7 @@ import pytest
 import synthetic
 from click.testing import CliRunner
 
+from recpress.board.collect import collect
 from recpress.board.perf import read
 from recpress.board.site import build
 from recpress.board.site.history import Earlier
@@ -64,7 +65,7 @@ def worse(tmp_path: Path) -> tuple[Path, Earlier]:
         record.quality.metrics["ndcg@20"] *= 0.99
     gone, new = (synthetic.make(*CELL[:4], setting, 0) for setting in ("1/8", "1/16"))
     results = synthetic.write_folder(tmp_path / "results", [*now, new])
-    return results, Earlier("v0 <b>", (*before, gone))
+    return results, Earlier("v0 <b>", collect(synthetic.write_folder(tmp_path / "before", [*before, gone])))
 
 
 def test_the_page_says_what_became_worse(worse: tuple[Path, Earlier], tmp_path: Path) -> None:
@@ -75,6 +76,7 @@ def test_the_page_says_what_became_worse(worse: tuple[Path, Earlier], tmp_path: 
     assert "1 settings are new" in text
     assert "1 are gone" in text
     assert "-1.00 %" in text
+    assert f"latency on a made-up CPU with avx512_vnni, 2 threads, {synthetic.MACHINE}," in text
 
 
 def test_without_an_earlier_state_or_benchmarks_it_says_so(worse: tuple[Path, Earlier], tmp_path: Path) -> None:
@@ -125,8 +127,7 @@ def test_the_feed_has_what_the_standard_asks_for(tmp_path: Path, worse: tuple[Pa
 
 
 def test_the_verb_compares_with_what_it_is_told(worse: tuple[Path, Earlier], tmp_path: Path) -> None:
-    results, earlier = worse
-    synthetic.write_folder(tmp_path / "before", list(earlier.records))
+    results, _ = worse
     words = ["--results", str(results), "--out", str(tmp_path / "out"), "--base", str(tmp_path / "before")]
     assert (
         CliRunner().invoke(command, [*words, "--perf", str(synthetic.write_asv(tmp_path / "asv", [[1, 2]]))]).exit_code

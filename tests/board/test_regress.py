@@ -1,14 +1,17 @@
 """Planted regressions are reported, each by its rule; an unchanged tree reports none."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import synthetic
 from click.testing import CliRunner
 
-from recpress.board.regress import Finding, compare, missing
+from recpress.board.collect import Run, collect
+from recpress.board.regress import Finding, compare, missing, on_one_machine
 from recpress.cli.regress import command
 from recpress.record import Record
+from recpress.timing import Timing
 
 CELL = ("synthetic-small", "mf", "quantization", "uniform", "1/4")
 
@@ -19,12 +22,13 @@ def made(seeds: int = 3) -> list[Record]:
     return records
 
 
-def worse(head: list[Record], base: list[Record] | None = None) -> dict[str, Finding]:
-    return {each.figure: each for each in compare(base or made(len(head)), head) if each.verdict == "worse"}
+def worse(head: list[Run], base: list[Run] | None = None) -> dict[str, Finding]:
+    before = base or synthetic.runs(made(len(head)))
+    return {each.figure: each for each in compare(before, head) if each.verdict == "worse"}
 
 
 def test_an_unchanged_tree_reports_nothing() -> None:
-    assert {each.verdict for each in compare(made(), made())} == {"same"}
+    assert {each.verdict for each in compare(synthetic.runs(made()), synthetic.runs(made()))} == {"same"}
 
 
 @pytest.mark.parametrize("seeds", [1, 3])
@@ -32,7 +36,7 @@ def test_a_loss_of_one_percent_is_worse(seeds: int) -> None:
     head = made(seeds)
     for record in head:
         record.quality.metrics["ndcg@20"] *= 0.99
-    found = worse(head)
+    found = worse(synthetic.runs(head))
     assert set(found) == {"ndcg@20"}
     assert found["ndcg@20"].change == pytest.approx(-0.01)
     assert bool(found["ndcg@20"].why) == (seeds == 1)
@@ -42,7 +46,7 @@ def test_a_loss_within_the_spread_of_the_seeds_is_not() -> None:
     head = made()
     for record, factor in zip(head, (0.97, 1.03, 0.985), strict=True):
         record.quality.metrics["ndcg@20"] *= factor
-    assert not worse(head)
+    assert not worse(synthetic.runs(head))
 
 
 def test_bytes_and_energy_are_exact() -> None:
@@ -55,10 +59,11 @@ def test_bytes_and_energy_are_exact() -> None:
         )
         for record in made()
     ]
-    assert set(worse(head)) == {"bytes", "analytic energy"}
+    assert set(worse(synthetic.runs(head))) == {"bytes", "analytic energy"}
 
 
-def slower(record: Record, factor: float, noisy: bool = False) -> Record:
+def slower(run: Run, factor: float, noisy: bool = False) -> Run:
+    assert run.timing
     timed = tuple(
         each.model_copy(
             update={
@@ -66,13 +71,13 @@ def slower(record: Record, factor: float, noisy: bool = False) -> Record:
                 **{key: factor * getattr(each, key) for key in ("ratio", "ratio_low", "ratio_high")},
             }
         )
-        for each in record.latency
+        for each in run.latency
     )
-    return record.model_copy(update={"latency": timed})
+    return replace(run, timing=run.timing.model_copy(update={"latency": timed}))
 
 
 def test_latency_is_worse_where_the_intervals_are_apart() -> None:
-    base = made(1)
+    base = synthetic.runs(made(1))
     assert set(worse([slower(base[0], 1.3)], base)) == {"single / fp32", "batch / fp32"}
     assert not worse([slower(base[0], 1.05)], base)
     noisy = compare(base, [slower(base[0], 1.3, noisy=True)])
@@ -82,13 +87,35 @@ def test_latency_is_worse_where_the_intervals_are_apart() -> None:
 @pytest.mark.parametrize(("apart", "found"), [(1.25, {"single / fp32", "batch / fp32"}), (1.08, set())])
 def test_latency_within_what_lies_between_runs_is_the_same(apart: float, found: set[str]) -> None:
     """One seed, so nothing is known of this machine's runs, and the intervals of the two are far apart."""
-    (base,) = made(1)
+    (base,) = synthetic.runs(made(1))
+    assert base.timing
     narrow = tuple(
         each.model_copy(update={"ratio_low": 0.999 * each.ratio, "ratio_high": 1.001 * each.ratio})
         for each in base.latency
     )
-    base = base.model_copy(update={"latency": narrow})
+    base = replace(base, timing=base.timing.model_copy(update={"latency": narrow}))
     assert set(worse([slower(base, apart)], [base])) == found
+
+
+def test_only_times_of_one_machine_are_compared(tmp_path: Path) -> None:
+    here, there = (synthetic.timings(made(), name) for name in (synthetic.MACHINE, synthetic.ELSEWHERE))
+
+    def compared(*sides: list[Timing]) -> tuple[set[str], set[str]]:
+        base, head = (
+            collect(synthetic.write_folder(tmp_path / f"{len(list(tmp_path.iterdir()))}", made(), side))
+            for side in sides
+        )
+        before, after = on_one_machine(base, head)
+        machines = {run.timing.machine for run in (*before, *after) if run.timing}
+        return machines, {each.figure for each in compare(before, after)}
+
+    untimed = {"ndcg@20", "recall@20", "bytes", "analytic energy"}
+    every = untimed | {"single / fp32", "batch / fp32"}
+    assert compared(here, there) == (set(), untimed)
+    assert compared(here, [*here, *there]) == ({synthetic.MACHINE}, every)
+    assert compared([*here, *there], there) == ({synthetic.ELSEWHERE}, every)
+    # Both have both: the one that the head's board shows.
+    assert compared([*here, *there], [*here, *there[:1]]) == ({synthetic.MACHINE}, every)
 
 
 def test_a_run_that_fails_now_is_worse_and_says_why() -> None:
@@ -97,8 +124,8 @@ def test_a_run_that_fails_now_is_worse_and_says_why() -> None:
         *base[:2],
         Record(status="failed", reason="broke", identity=base[2].identity, provenance=base[2].provenance),
     ]
-    assert worse(head, base)["runs that work"].why == "broke"
-    assert missing(base, []) == [("synthetic-small", "mf", "uniform", "1/4")]
+    assert worse(synthetic.runs(head), synthetic.runs(base))["runs that work"].why == "broke"
+    assert missing(synthetic.runs(base), []) == [("synthetic-small", "mf", "uniform", "1/4")]
 
 
 def test_the_verb_ends_with_what_it_found(tmp_path: Path) -> None:

@@ -12,11 +12,13 @@ import synthetic
 from click.testing import CliRunner
 
 from recpress.board.collect import collect
-from recpress.board.site import build
+from recpress.board.site import build, payload
+from recpress.board.tiers import standings
 from recpress.cli.site import command
 from recpress.data.card import dataset_card
 from recpress.errors import UserError
-from recpress.record import relative_path
+from recpress.record import Energy, Metered, relative_path
+from recpress.timing import place as place_of_timing
 
 GOOD = synthetic.make("synthetic-small", "mf", "low_rank", "svd", "1/4", 0)
 PLACE = relative_path(GOOD.identity)
@@ -37,6 +39,7 @@ def changed(**fields: Any) -> dict[str, Any]:
     return raw
 
 
+EMBEDDED = [each.model_dump(mode="json") for each in synthetic.time(GOOD).latency]
 MISSING = {key: value for key, value in changed().items() if key != "provenance"}
 HOSTILE = {
     "NaN": (json.dumps(changed()).replace(str(GOOD.model_dump()["provenance"]["seconds"]), "NaN"), "NaN"),
@@ -44,13 +47,17 @@ HOSTILE = {
     "not JSON": ("{", "JSON"),
     "a list": ("[]", "not a JSON object"),
     "missing part": (MISSING, "provenance"),
-    "next version": (changed(schema_version=3), "schema version is 3"),
+    "next version": (changed(schema_version=4), "schema version is 4"),
     "huge": (changed(reason="x" * 5_000_000), "at most"),
     "name with a tag": (changed(identity__method="<script>alert(1)</script>"), "is not a name"),
     "name that climbs": (changed(identity__dataset="../../etc"), "is not a name"),
     "endless setting": (changed(identity__setting="b" * 4000), "its setting has 4000"),
     "somebody else's place": (changed(identity__seed=7), "belongs at"),
     "deep": ("[" * 100_000, ""),
+    "machine that climbs": (
+        changed(schema_version=2, provenance__machine="../../etc", latency=EMBEDDED, identity__code="c" * 64),
+        "is not a fingerprint",
+    ),
 }
 
 
@@ -64,6 +71,110 @@ def test_a_bad_record_is_refused_by_name_and_the_others_stay(tmp_path: Path, raw
     assert [refusal.path for refusal in found.refused] == [PLACE.as_posix()]
     assert said in found.refused[0].reason
     assert len(found.refused[0].reason) <= 500
+
+
+def test_what_a_machine_is_called_may_not_climb(tmp_path: Path) -> None:
+    (timing,) = synthetic.timings([GOOD], "x")
+    raw = timing.model_dump(mode="json")
+    raw["provenance"]["machine"] = "../../etc"
+    place(tmp_path, changed())
+    place(tmp_path, raw, place_of_timing("x", timing.run))
+    (refused,) = collect(tmp_path).refused
+    assert "is not a fingerprint" in refused.reason
+
+
+def read(script: Path) -> list[Any]:
+    """Return what a script of the site hands to the page."""
+    _, _, given = script.read_text(encoding="utf-8").partition("(")
+    values: list[Any] = json.loads(f"[{given.removesuffix(f');{chr(10)}')}]")
+    return values
+
+
+@pytest.fixture
+def two_machines(tmp_path: Path) -> Path:
+    """A site of two machines: the first timed all, the other one seed of one setting."""
+    made = [synthetic.make("synthetic-small", "mf", "quantization", "uniform", "1/4", seed) for seed in (0, 1)]
+    made.append(GOOD)
+    elsewhere = synthetic.timings(made[:1], synthetic.ELSEWHERE)
+    results = synthetic.write_folder(tmp_path / "results", made, [*synthetic.timings(made), *elsewhere])
+    return build(results, tmp_path / "site").index.parent
+
+
+def test_each_machine_has_its_columns_and_the_board_has_none(two_machines: Path) -> None:
+    (board,) = read(two_machines / "data" / "board.js")
+    timed = {column["key"] for column in board["columns"] if column["timed"]}
+    assert timed >= {"machine", "single_ms", "batch_ratio", "modelled_mj"}
+    assert not timed & {*board["numbers"], *board["text"]}
+    columns = {}
+    for name in (synthetic.MACHINE, synthetic.ELSEWHERE):
+        told, columns[name] = read(two_machines / "data" / "timings" / f"{name}.js")
+        assert told == name
+        assert set(columns[name]["text"]["machine"]["words"]) - {""} == {name}
+        assert not {*columns[name]["numbers"], *columns[name]["text"]} & {*board["numbers"], *board["text"]}
+        assert all(len(values) == board["rows"] for values in columns[name]["numbers"].values())
+    here, there = (columns[name]["numbers"]["single_ms"] for name in (synthetic.MACHINE, synthetic.ELSEWHERE))
+    assert None not in here
+    assert [ms is None for ms in there] == [True, False]
+    assert there[1] > 2 * here[1]
+
+
+def test_a_run_s_data_has_each_timing_once(two_machines: Path) -> None:
+    _, runs, timings = read(two_machines / "data" / "runs" / "synthetic-small" / "mf" / "uniform.js")
+    here, there = synthetic.MACHINE, synthetic.ELSEWHERE
+    own = [f"{here}/synthetic-small/mf/uniform/1-4.seed{seed}" for seed in (0, 1)]
+    shared = f"{there}/synthetic-small/mf/uniform/1-4.seed0"
+    assert [run["timings"] for run in runs] == [{here: each, there: shared} for each in own]
+    assert set(timings) == {*own, shared}
+    assert timings[shared]["run"] == "synthetic-small/mf/uniform/1-4.seed0"
+    assert all(run["signature"] == timings[shared]["signature"] for run in runs)
+
+
+def test_a_refresh_is_kept_for_its_own_run_and_repaid_energy_is_by_machine(tmp_path: Path) -> None:
+    first, second = (synthetic.make("synthetic-small", "mf", "quantization", "uniform", "1/4", seed) for seed in (0, 1))
+
+    def modelled(what: Metered, joules: float) -> Energy:
+        return Energy(grade="modelled", what=what, joules=joules, low=joules, high=joules, table="made-up")
+
+    second = second.model_copy(update={"energy": (*second.energy, modelled("compressing", 30.0))})
+    (own,) = synthetic.timings([first])
+    refresh = own.latency[0].model_copy(update={"scenario": "refresh"})
+    update = {"energy": (modelled("per-query", 1.0),), "reference_energy": (modelled("per-query", 4.0),)}
+    own = own.model_copy(update={"latency": (*own.latency, refresh), **update})
+    found = collect(synthetic.write_folder(tmp_path, [first, second], [own]))
+    shard = payload.shards(found, standings(found))["synthetic-small/mf/uniform"]
+    (name,) = shard.timings
+    assert [run["timings"] for run in shard.runs] == [{synthetic.MACHINE: name}] * 2
+    assert [each["scenario"] for each in shard.timings[name]["latency"]] == ["single", "batch", "refresh"]
+    assert [run["break_even"] for run in shard.runs] == [{}, {synthetic.MACHINE: (10.0, "modelled")}]
+
+
+def test_a_machine_s_page_says_what_it_is_and_has_timed(two_machines: Path) -> None:
+    page = (two_machines / "machine" / f"{synthetic.ELSEWHERE}.html").read_text(encoding="utf-8")
+    assert f"a made-up CPU without avx512_vnni, 2 threads, {synthetic.ELSEWHERE}" in page
+    assert "It has no AVX-512 VNNI" in page
+    assert "<dd>2<small> of 3</small></dd>" in page
+    assert "popcnt, avx2" in page
+    assert "made up" in page.partition("Kernels it used")[2]
+    table = page.partition("Times beside fp32")[2]
+    assert table.count("<tr") == 2
+    assert "Times on <a" not in page
+    for other in ("index.html", "dataset/synthetic-small.html", "rules.html"):
+        assert f"machine/{synthetic.ELSEWHERE}.html" in (two_machines / other).read_text(encoding="utf-8")
+
+
+def test_tables_without_scripts_say_whose_times_they_have(two_machines: Path) -> None:
+    for name in ("dataset/synthetic-small.html", "backbone/mf.html", "method/uniform.html"):
+        text = (two_machines / name).read_text(encoding="utf-8")
+        label = f"a made-up CPU with avx512_vnni, 2 threads, {synthetic.MACHINE}"
+        assert f'Times on <a href="../machine/{synthetic.MACHINE}.html">{label}</a>. It has AVX-512 VNNI' in text
+        assert "may be slower" in text
+
+
+def test_a_board_without_timings_has_pages(tmp_path: Path) -> None:
+    build(synthetic.write_folder(tmp_path / "results", [GOOD], []), tmp_path / "site")
+    assert "Nothing here was timed" in (tmp_path / "site" / "backbone" / "mf.html").read_text(encoding="utf-8")
+    assert read(tmp_path / "site" / "data" / "machines.js")[1] is None
+    assert not (tmp_path / "site" / "machine").exists()
 
 
 def test_text_of_records_is_escaped_everywhere(tmp_path: Path) -> None:
@@ -80,6 +191,14 @@ def test_text_of_records_is_escaped_everywhere(tmp_path: Path) -> None:
     )
     name = raw["identity"]["setting"]
     place(tmp_path / "results", raw, PLACE.with_name(f"{name}.seed0.json"))
+    (timing,) = synthetic.timings([GOOD])
+    place(
+        tmp_path / "results",
+        timing.model_copy(update={"kernel": evil}).model_dump(mode="json"),
+        place_of_timing(timing.machine, timing.run),
+    )
+    about = {"cpu": evil, "flags": [evil], "caches": {evil: evil}, evil: evil}
+    place(tmp_path / "results", about, Path("machines") / f"{synthetic.MACHINE}.json")
     built = build(tmp_path / "results", tmp_path / "site")
     assert (built.runs, built.refused) == (1, 0)
     for page in (tmp_path / "site").rglob("*.html"):
@@ -161,6 +280,7 @@ def test_ten_thousand_records_ship_little(tmp_path: Path) -> None:
     build(tmp_path / "results", tmp_path / "site")
     # What the overview loads: the whole records come later, one method at a time.
     loaded = [tmp_path / "site" / "index.html", tmp_path / "site" / "data" / "board.js"]
+    loaded.append(tmp_path / "site" / "data" / "timings" / f"{synthetic.MACHINE}.js")
     loaded += list((tmp_path / "site" / "assets").iterdir())
     weight = sum(len(gzip.compress(path.read_bytes(), 9)) for path in loaded)
     print(f"{weight / 1e3:.0f} kB gzipped")

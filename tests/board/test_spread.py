@@ -13,20 +13,20 @@ from hypothesis import strategies as st
 from recpress.board.spread import DOCUMENT, markdown, written
 from recpress.errors import UserError
 from recpress.measure.repeats import UNREPEATED, Spread, between_runs
-from recpress.record import Record, write
 from recpress.run.attest import Ratio, differences
+from recpress.timing import Timing
 
 ROOT = Path(__file__).resolve().parents[2]
 CELL = ("synthetic-small", "mf", "quantization", "uniform", "1/4")
 
 
-def timed(seed: int, ratio: float, *, noisy: bool = False, machine: str = synthetic.MACHINE) -> Record:
-    """A record that takes so many times as long as fp32, give or take 1 %."""
-    made = synthetic.make(*CELL, seed)
+def timed(seed: int, ratio: float, *, noisy: bool = False, machine: str = synthetic.MACHINE) -> Timing:
+    """A timing of what takes so many times as long as fp32, give or take 1 %."""
+    made = synthetic.time(synthetic.make(*CELL, seed), machine)
+    assert made
     update = {"ratio": ratio, "ratio_low": ratio / 1.01, "ratio_high": ratio * 1.01, "noisy": noisy}
     latency = tuple(each.model_copy(update=update) for each in made.latency)
-    provenance = made.provenance.model_copy(update={"machine": machine})
-    return made.model_copy(update={"latency": latency, "provenance": provenance})
+    return made.model_copy(update={"latency": latency})
 
 
 def test_the_page_shows_the_committed_records() -> None:
@@ -57,26 +57,30 @@ def test_a_data_set_without_repeats_is_given_the_largest_of_its_machine() -> Non
 
 @pytest.mark.parametrize(("apart", "agrees"), [(1.01, True), (1.1, True), (1.5, False)])
 def test_a_repetition_is_held_to_what_lies_between_runs(apart: float, agrees: bool) -> None:
-    record = timed(0, 0.5)
+    record, timing = synthetic.make(*CELL, 0), timed(0, 0.5)
     latency = {
         each.scenario: Ratio(ratio=apart * 0.5, low=apart * 0.499, high=apart * 0.501, noisy=False)
-        for each in record.latency
+        for each in timing.latency
     }
     again = synthetic.repeated(record, "0" * 64, latency=latency)
-    assert (differences(record, again, between_runs([timed(1, 0.5), timed(2, 0.54)])) == []) is agrees
+    assert (differences(record, timing, again, between_runs([timed(1, 0.5), timed(2, 0.54)])) == []) is agrees
     # A machine without repeats is no machine without noise.
-    assert (differences(record, again, Spread({})) == []) is agrees
-    assert (differences(record, again, between_runs([timed(1, 0.5), timed(2, 0.5)])) == []) is (apart < 1.02)
+    assert (differences(record, timing, again, Spread({})) == []) is agrees
+    assert (differences(record, timing, again, between_runs([timed(1, 0.5), timed(2, 0.5)])) == []) is (apart < 1.02)
 
 
 def test_a_table_line_is_a_data_set_and_a_scenario(tmp_path: Path) -> None:
-    write(tmp_path, timed(0, 0.5))
-    with pytest.raises(UserError, match="several seeds"):
+    made = [synthetic.make(*CELL, seed) for seed in (0, 1)]
+    synthetic.write_folder(tmp_path, made, [timed(0, 0.5)])
+    with pytest.raises(UserError, match="timed several times"):
         markdown(tmp_path)
-    write(tmp_path, timed(1, 0.5 * exp(0.1)))
+    elsewhere = [timed(seed, 0.5, machine=synthetic.ELSEWHERE) for seed in (0, 1)]
+    synthetic.write_folder(tmp_path, [], [timed(1, 0.5 * exp(0.1)), *elsewhere])
     lines = markdown(tmp_path).splitlines()[2:]
     cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines]
     # An interval of 1 % to either side is 0.5 % of standard deviation.
     assert cells == [
-        ["synthetic-small", scenario, "1", "0.5", "7.1", "0.0", "100.0"] for scenario in ("batch", "single")
+        [machine, "synthetic-small", scenario, "1", "0.5", between, meet, "100.0"]
+        for machine, between, meet in ((synthetic.MACHINE, "7.1", "0.0"), (synthetic.ELSEWHERE, "0.0", "100.0"))
+        for scenario in ("batch", "single")
     ]

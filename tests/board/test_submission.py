@@ -22,7 +22,7 @@ def submission(tmp_path: Path) -> Submission:
     made = [each for each in synthetic.records() if each.identity.dataset == "synthetic-small"]
     # The made-up code hashes differ from record to record.
     of_one_code = [
-        each.model_copy(update={"identity": each.identity.model_copy(update={"code": "c" * 64})}) for each in made
+        each.model_copy(update={"provenance": each.provenance.model_copy(update={"code": "c" * 64})}) for each in made
     ]
     found = collect(synthetic.write_folder(tmp_path / "results", of_one_code)).runs
     mine = tuple(run for run in found if run.record.identity.method == "uniform" and run.record.status == "ok")
@@ -45,12 +45,14 @@ def test_a_bundle_holds_what_its_list_says(submission: Submission, tmp_path: Pat
     assert len([name for name in about["files"] if name.startswith("results/records/")]) == len(submission.runs)
     assert "methods/quantization/uniform/card.toml" in about["files"]
     assert f"results/machines/{synthetic.MACHINE}.json" in about["files"]
+    timed = {name for name in about["files"] if name.startswith(f"results/timings/{synthetic.MACHINE}/")}
+    assert len(timed) == len(submission.runs)
     with pytest.raises(UserError, match="there already"):
         bundle(submission, tmp_path / "bundle")
 
 
 def test_the_text_shows_its_rows_beside_the_nearest_in_bytes(submission: Submission) -> None:
-    rows = aggregate(frame(run.record for run in (*submission.runs, *submission.beside)))
+    rows = aggregate(frame((*submission.runs, *submission.beside)))
     shown = neighbours(rows, "uniform")
     mine = shown[shown["method"] == "uniform"]
     assert len(mine) == len(rows[rows["method"] == "uniform"])
@@ -66,7 +68,7 @@ def test_the_text_shows_its_rows_beside_the_nearest_in_bytes(submission: Submiss
         ({"status": "failed", "reason": "it broke"}, "failed: it broke"),
         ({"provenance": {"dirty": True}}, "uncommitted code"),
         ({"provenance": {"commit": None}}, "uncommitted code"),
-        ({"identity": {"code": "d" * 64}}, "several versions of the method's code"),
+        ({"provenance": {"code": "d" * 64}}, "several versions of the method's code"),
     ],
 )
 def test_what_is_no_submission_is_told_why(submission: Submission, tmp_path: Path, update, said) -> None:

@@ -13,11 +13,10 @@ from recpress.board.folder import check
 from recpress.board.tables import aggregate, frame
 from recpress.board.tiers import standings
 from recpress.data.card import dataset_card
-from recpress.record import Record, relative_path
 from recpress.run.attest import Attestation, Ratio
 
 CELL = ("synthetic-small", "mf", "quantization", "uniform", "1/4")
-ELSEWHERE = "fedcba9876543210"
+ELSEWHERE = synthetic.ELSEWHERE
 
 
 @pytest.fixture
@@ -45,11 +44,8 @@ def tier(folder: Path) -> str:
     return standings(collect(folder))[first(folder).id].tier
 
 
-def slower(record: Record, noisy: bool = False) -> dict[str, Ratio]:
-    return {
-        each.scenario: Ratio(ratio=9 * each.ratio, low=8 * each.ratio, high=10 * each.ratio, noisy=noisy)
-        for each in record.latency
-    }
+def slower(run: Run, noisy: bool = False) -> dict[str, Ratio]:
+    return synthetic.ratios(run.timing, 9, noisy=noisy)
 
 
 def test_a_record_alone_is_what_its_checks_make_it(folder: Path) -> None:
@@ -66,7 +62,7 @@ def test_each_repetition_lifts_as_far_as_it_goes(folder: Path) -> None:
     assert tier(folder) == "re-scored"
     synthetic.put(folder, repeated(run))
     assert tier(folder) == "re-run"
-    synthetic.put(folder, repeated(run, machine=ELSEWHERE, latency=slower(run.record)))
+    synthetic.put(folder, repeated(run, machine=ELSEWHERE, latency=slower(run)))
     assert tier(folder) == "re-run elsewhere"
     assert [each for each in check(folder) if each.check == "attested"] == []
 
@@ -80,16 +76,16 @@ def test_a_repetition_that_differs_lifts_nothing_and_says_in_what(folder: Path) 
         ({"metrics": {}}, "ndcg@20"),
         ({"retention": {}}, "kept"),
         ({"bytes": None}, "bytes"),
-        ({"latency": slower(run.record)}, "single / fp32"),
-        ({"latency": {}}, "was not timed"),
+        ({"latency": slower(run)}, "single / fp32"),
         ({"status": "failed"}, "status"),
     ):
         synthetic.put(folder, repeated(run, **update))
         standing = standings(collect(folder))[run.id]
         assert standing.tier == "checked in CI"
         assert any(said in each for each in standing.repetitions[0].differs), said
-    synthetic.put(folder, repeated(run, latency=slower(run.record, noisy=True)))
-    assert tier(folder) == "re-run"
+    for latency in (slower(run, noisy=True), {}):
+        synthetic.put(folder, repeated(run, latency=latency))
+        assert tier(folder) == "re-run"
 
 
 def test_an_attestation_of_what_a_record_was_counts_for_nothing(folder: Path) -> None:
@@ -127,23 +123,28 @@ def test_a_row_has_the_tier_of_its_least_repeated_seed(folder: Path) -> None:
     synthetic.put(folder, repeated(first(folder)))
     found = collect(folder)
     tiers = standings(found)
-    rows = aggregate(frame((run.record for run in found.runs), (tiers[run.id].tier for run in found.runs)))
+    rows = aggregate(frame(found.runs, (tiers[run.id].tier for run in found.runs)))
     assert rows["tier"].tolist() == ["checked in CI"]
     one = [run for run in found.runs if tiers[run.id].tier == "re-run"]
-    assert aggregate(frame((run.record for run in one), ["re-run"]))["tier"].tolist() == ["re-run"]
+    assert aggregate(frame(one, ["re-run"]))["tier"].tolist() == ["re-run"]
 
 
 def test_figures_must_be_those_of_the_records_own_parts(folder: Path) -> None:
     run = first(folder)
     assert run.record.bytes
-    wrong_sum = run.record.model_copy(
+    wrong = run.record.model_copy(
         update={"bytes": run.record.bytes.model_copy(update={"file": run.record.bytes.file - 1})}
     )
-    timed = run.record.latency[0]
-    wrong_median = run.record.model_copy(
-        update={"latency": (timed.model_copy(update={"p50_ms": 0.9 * timed.p50_ms}), *run.record.latency[1:])}
-    )
-    for wrong in (wrong_sum, wrong_median):
-        (folder / relative_path(run.record.identity)).write_text(wrong.model_dump_json(), encoding="utf-8")
-        assert {each.check for each in check(folder)} >= {"adds-up"}
-        assert tier(folder) == "self-reported"
+    (folder / run.file).write_text(wrong.model_dump_json(), encoding="utf-8")
+    assert {each.check for each in check(folder)} >= {"adds-up"}
+    assert tier(folder) == "self-reported"
+
+
+def test_a_timing_must_be_of_its_raw_times_and_of_a_run(folder: Path) -> None:
+    timing = first(folder).timing
+    assert timing
+    single, *others = timing.latency
+    wrong = timing.model_copy(update={"latency": (single.model_copy(update={"p50_ms": 0.9 * single.p50_ms}), *others)})
+    for each, said in ((wrong, "medians of single"), (timing.model_copy(update={"signature": "0" * 64}), "no run has")):
+        synthetic.write_folder(folder, [], [each])
+        assert any(said in finding.fix for finding in check(folder) if finding.check == "timed")

@@ -29,6 +29,12 @@ from recpress.schema.samples import repack
 HISTORIC = Path(__file__).parent / "historic" / "v2-board"
 
 
+@pytest.fixture(autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Migrating renames what the cache keeps of a run: not in that of whoever runs the tests."""
+    monkeypatch.setenv("RECPRESS_CACHE", str(tmp_path_factory.mktemp("cache")))
+
+
 def lay(results: Path, name: str = "ok", **update: Any) -> Path:
     """Put a historic record where it belongs, changed in parts that are named as ``identity__code``."""
     raw = json.loads((HISTORIC / f"{name}.json").read_text())

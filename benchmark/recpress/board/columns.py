@@ -34,6 +34,8 @@ class Column:
         Which end is good.
     headline : bool
         Shown without being asked for.
+    timed : bool
+        Belongs to one machine: its figures change with the machine whose timings are shown.
     """
 
     key: str
@@ -44,6 +46,7 @@ class Column:
     significant: bool = False
     better: Better | None = None
     headline: bool = True
+    timed: bool = False
 
     @property
     def heading(self) -> str:
@@ -113,6 +116,7 @@ TEXT = (
         "Machine",
         "That of the times, by its fingerprint: they are of one machine, and others have others.",
         headline=False,
+        timed=True,
     ),
     Column("status", "Status", "ok, or why there are no figures: a failed run is a row, never a gap."),
     Column("reason", "Reason", "What went wrong, where something did.", headline=False),
@@ -166,6 +170,7 @@ NUMBERS = (
         decimals=3,
         significant=True,
         better="low",
+        timed=True,
     ),
     Column(
         "single_ratio",
@@ -174,15 +179,17 @@ NUMBERS = (
         unit="×",
         decimals=2,
         better="low",
+        timed=True,
     ),
     Column(
         "batch_ms",
         "Batch",
-        "Median time to answer a batch of 256 users.",
+        "Median time to answer a batch of 256 users, on the machine that is chosen.",
         unit="ms",
         decimals=3,
         significant=True,
         better="low",
+        timed=True,
     ),
     Column(
         "batch_ratio",
@@ -191,6 +198,7 @@ NUMBERS = (
         unit="×",
         decimals=2,
         better="low",
+        timed=True,
     ),
     Column(
         "analytic_mj",
@@ -210,6 +218,7 @@ NUMBERS = (
         significant=True,
         better="low",
         headline=False,
+        timed=True,
     ),
     Column(
         "measured_mj",
@@ -220,11 +229,12 @@ NUMBERS = (
         significant=True,
         better="low",
         headline=False,
+        timed=True,
     ),
     Column(
         "compress_s",
         "Compressing",
-        "Time to make the artefact once the backbone was trained.",
+        "Time to make the artefact once the backbone was trained, on the machine that made it.",
         unit="s",
         decimals=3,
         significant=True,
@@ -248,6 +258,8 @@ INTERVALS = {
     "single_ratio": ("single_low", "single_high"),
     "batch_ratio": ("batch_low", "batch_high"),
 }
+# What the pages' scripts get by machine, beside the columns that belong to one.
+NOISY: Final = ("single_noisy", "batch_noisy")
 # Figures of the pages without scripts: what fits a page's width.
 PAGE = ("ndcg20", "kept", "mb", "smaller", "single_ms", "single_ratio", "batch_ratio", "analytic_mj")
 COLUMNS = {column.key: column for column in (*TEXT, *NUMBERS)}

@@ -11,7 +11,7 @@ import pandas as pd
 from tabulate import tabulate
 
 from recpress.board.collect import Run
-from recpress.board.columns import COLUMNS, INTERVALS, NUMBERS, SELF_REPORTED, TEXT, TIERS, Column
+from recpress.board.columns import COLUMNS, INTERVALS, NOISY, NUMBERS, SELF_REPORTED, TEXT, TIERS, Column
 from recpress.errors import unknown
 from recpress.measure.repeats import Spread, between_runs, interval
 from recpress.record import Latency
@@ -76,7 +76,6 @@ def _row(run: Run, tier: str, spread: Spread) -> dict[str, object]:
 _ABOUT = ["reason", "tier", "machine", "seed", "started"]
 _FRAME = [*SETTING, *_ABOUT, "budget", *(column.key for column in NUMBERS)]
 _FRAME += [end for ends in INTERVALS.values() for end in ends]
-_NOISY = ["single_noisy", "batch_noisy"]
 
 
 def frame(runs: Iterable[Run], tiers: Iterable[str] | None = None) -> pd.DataFrame:
@@ -96,9 +95,9 @@ def frame(runs: Iterable[Run], tiers: Iterable[str] | None = None) -> pd.DataFra
     runs = list(runs)
     spread = between_runs({id(run.timing): run.timing for run in runs if run.timing}.values())
     paired = zip(runs, repeat(SELF_REPORTED) if tiers is None else tiers, strict=False)
-    rows = pd.DataFrame([_row(run, tier, spread) for run, tier in paired], columns=[*_FRAME, *_NOISY])
+    rows = pd.DataFrame([_row(run, tier, spread) for run, tier in paired], columns=[*_FRAME, *NOISY])
     numbers = [key for key in _FRAME if key not in (*SETTING, *_ABOUT)]
-    types = {**dict.fromkeys(numbers, "float64"), **dict.fromkeys(_NOISY, "bool"), "seed": "int64"}
+    types = {**dict.fromkeys(numbers, "float64"), **dict.fromkeys(NOISY, "bool"), "seed": "int64"}
     return rows.astype(types)
 
 
@@ -134,7 +133,7 @@ def aggregate(rows: pd.DataFrame) -> pd.DataFrame:
     )
     first["tier"] = first["tier"].map(list(TIERS).__getitem__)
     count = groups.size().rename("seeds")
-    noisy = groups[_NOISY].any()
+    noisy = groups[list(NOISY)].any()
     joined = pd.concat([first, count, means, spread, *ends, noisy], axis=1).reset_index()
     order = ["dataset", "backbone", "method", "budget"]
     return joined.sort_values(
@@ -212,7 +211,7 @@ def texts(
         headings.append("Reason")
     cells = []
     ends = [end for key in figures for end in INTERVALS.get(key, ())]
-    needed = [*text, *figures, *(f"{key}_sd" for key in figures), *ends, *_NOISY, "seeds", "reason"]
+    needed = [*text, *figures, *(f"{key}_sd" for key in figures), *ends, *NOISY, "seeds", "reason"]
     for row in rows[needed].to_dict("records"):
         line = [str(row[key]) for key in text] + [_cell(column, row) for column in numbers]
         cells.append([*line, str(row["seeds"]), str(row["reason"])[:80]][: len(headings)])

@@ -12,6 +12,7 @@ from recpress.board.collect import collect
 from recpress.board.folder import TABLES, tables
 from recpress.board.tables import Format, aggregate, choose, frame, render, sort
 from recpress.board.tiers import standings
+from recpress.measure.machine import named
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -69,9 +70,9 @@ def command(
         _show_paired(rows, found, results, form)
         return
     if len(found.timings) > 1:
-        label = found.machines.get(found.machine or "", {}).get("label", "not described")
+        whose = named(found.machine or "none", found.machines.get(found.machine or "", {}))
         others = ", ".join(name for name in found.timings if name != found.machine)
-        click.echo(f"recpress: times are those of {found.machine} ({label}); --machine shows {others}.", err=True)
+        click.echo(f"recpress: times are those of {whose}; --machine shows {others}.", err=True)
     click.echo(render(rows, form))
 
 

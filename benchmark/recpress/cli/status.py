@@ -43,12 +43,16 @@ def command(results: Path, suite: str | None) -> None:
 
 
 def _of_suite(suite: str, results: Path) -> None:
-    from recpress.run.plan import make, unfinished
+    from recpress.run.plan import make, record_of, timed_here, unfinished
     from recpress.run.suite import expand, read_suite
 
-    planned = make(expand(read_suite(suite)))
+    planned = make([cell.model_copy(update={"timing_seconds": 0.0}) for cell in expand(read_suite(suite))])
     todo = unfinished(planned, results)
-    click.echo(f"{suite}: {len(planned)} cells, {len(planned) - len(todo)} done, {len(todo)} to run.\n")
+    click.echo(f"{suite}: {len(planned)} cells, {len(planned) - len(todo)} done, {len(todo)} to run.")
+    records = [made for each in planned if (made := record_of(each, results)) and made.status == "ok"]
+    signatures, timings = {made.signature for made in records}, timed_here(results)
+    timed = sum(signature in timings for signature in signatures)
+    click.echo(f"On this machine: {timed} of their {len(signatures)} serving signatures timed.\n")
 
 
 def _failure(made: Record) -> str:

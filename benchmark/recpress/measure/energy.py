@@ -11,9 +11,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from recpress.codecs.work import Work
 from recpress.record import Energy
+
+if TYPE_CHECKING:
+    from recpress.codecs.work import Work  # torch comes with it, which no reader of records needs
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,12 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from importlib import metadata
 from pathlib import Path
+from typing import Any, Final
 
 import numpy as np
 import psutil
@@ -24,6 +25,8 @@ FLAGS = (
     "popcnt", "avx2", "fma", "f16c", "avx_vnni", "avx512f", "avx512_vnni", "avx512_bf16", "avx512_fp16",
     "avx512_vpopcntdq", "amx_int8", "amx_bf16", "asimd", "asimddp", "i8mm", "bf16", "sve",
 )  # fmt: skip
+# Products of bytes in one instruction: most of what codes of 8 bits gain in speed, they gain by it.
+BYTE_PRODUCTS: Final = "avx512_vnni"
 KERNEL_PACKAGES = ("torch", "numpy", "numba", "scipy")
 CPU0 = Path("/sys/devices/system/cpu/cpu0")
 
@@ -86,6 +89,39 @@ class Machine:
     def json(self) -> str:
         """Return what ``machines/<fingerprint>.json`` holds."""
         return json.dumps({"label": self.label, **asdict(self)}, indent=1, sort_keys=True) + "\n"
+
+
+def named(fingerprint: str, about: Mapping[str, Any]) -> str:
+    """Return a name for people that tells machines of one model apart.
+
+    Parameters
+    ----------
+    fingerprint : str
+    about : mapping
+        What ``machines/<fingerprint>.json`` holds, whoever wrote it; may be empty.
+    """
+    if not isinstance(about.get("cpu"), str):
+        return f"a machine that is not described, {fingerprint}"
+    cpu = about["cpu"][:80]
+    if (has := has_byte_products(about)) is not None:
+        cpu += f" {'with' if has else 'without'} {BYTE_PRODUCTS}"
+    caches = about.get("caches")
+    if isinstance(caches, dict) and isinstance(first := caches.get("L1d"), int):
+        cpu += f" (L1d {first // 2**10} KiB)"
+    threads, gpus = about.get("threads"), about.get("gpus")
+    parts = [cpu]
+    if isinstance(threads, int):
+        parts.append(f"{threads} threads")
+    if isinstance(gpus, list):
+        parts += [str(gpu)[:80] for gpu in gpus[:4]]
+    return ", ".join([*parts, fingerprint])
+
+
+def has_byte_products(about: Mapping[str, Any]) -> bool | None:
+    """Return whether a described x86 processor multiplies bytes in one instruction; None where this isn't told."""
+    flags = about.get("flags")
+    # Of the flags that are noted, every x86 processor of today has this one, and no other has it.
+    return BYTE_PRODUCTS in flags if isinstance(flags, list) and "popcnt" in flags else None
 
 
 @cache

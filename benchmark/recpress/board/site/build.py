@@ -17,7 +17,7 @@ from recpress import __version__
 from recpress.board.collect import Collection, collect
 from recpress.board.columns import TIERS
 from recpress.board.perf import Series
-from recpress.board.site import charts, findings, history, pages, payload
+from recpress.board.site import charts, findings, history, machines, pages, payload
 from recpress.board.site.history import Earlier
 from recpress.board.tables import aggregate, frame, render, sort
 from recpress.board.tiers import Standing, standings
@@ -85,7 +85,7 @@ def build(results: Path, out: Path, *, earlier: Earlier | None = None, speeds: S
     Parameters
     ----------
     results : Path
-        Folder with ``records/`` and ``machines/``; a ``findings.md`` in it becomes a page.
+        Folder with ``records/``, ``timings/`` and ``machines/``; a ``findings.md`` in it becomes a page.
     out : Path
         Folder to write; an earlier site in it is replaced, anything else is left alone with an error.
     earlier : Earlier, optional
@@ -104,7 +104,9 @@ def build(results: Path, out: Path, *, earlier: Earlier | None = None, speeds: S
         raise UserError(f"There are no records in {results} yet: `recpress demo` makes the first ones.")
     _clear(out)
     standing = standings(found)
-    rows = aggregate(frame(found.runs, (standing[run.id].tier for run in found.runs)))
+    rows = _rows(found, standing)
+    # The same rows, in the same order, with the times of each machine.
+    timed = {name: _rows(found.on(name), standing) for name in found.timings}
     families = sorted(rows["family"].unique())
     specs = charts.compiled(families)
     cards = {
@@ -116,10 +118,10 @@ def build(results: Path, out: Path, *, earlier: Earlier | None = None, speeds: S
         out,
         {
             "version": __version__,
-            "words": pages.words(rows),
+            "words": pages.words(rows, timed.values()),
             "columns": pages.GLOSSARY,
             "tiers": TIERS,
-            "machines": found.machines,
+            "machines": machines.machines(found),
             "refused": found.refused,
             "findings": written,
             "counts": {
@@ -131,11 +133,16 @@ def build(results: Path, out: Path, *, earlier: Earlier | None = None, speeds: S
     )
     _write_assets(site, specs, families)
     _write_data(site, rows, found, standing, results)
+    _write_machines(site, timed, found)
     _write_pages(site, rows, found, cards)
     _write_history(site, found, earlier, speeds)
     if written:
         site.page("findings.html", "findings.html", {})
     return Built(out / "index.html", len(rows), len(found.runs), len(found.refused))
+
+
+def _rows(found: Collection, standing: dict[str, Standing]) -> pd.DataFrame:
+    return aggregate(frame(found.runs, (standing[run.id].tier for run in found.runs)))
 
 
 def _write_assets(site: _Site, specs: dict[str, Any], families: list[str]) -> None:
@@ -150,14 +157,22 @@ def _write_data(
     site: _Site, rows: pd.DataFrame, found: Collection, standing: dict[str, Standing], results: Path
 ) -> None:
     site.write("data/board.js", payload.script("RecPress.receiveBoard", payload.board(rows)))
-    site.write("data/machines.js", payload.script("RecPress.receiveMachines", found.machines))
-    for shard, records in payload.shards(found.runs, standing).items():
-        site.write(f"data/runs/{shard}.js", payload.script("RecPress.receiveRecords", shard, records))
+    for place, beside in payload.shards(found, standing).items():
+        records = payload.script("RecPress.receiveRecords", place, beside.runs, beside.timings)
+        site.write(f"data/runs/{place}.js", records)
     kept = Store(results)
     for place, values in (payload.hits(found.runs, kept) | payload.tested(found.runs, kept)).items():
         site.write(f"data/users/{place}.js", payload.script("RecPress.receiveUsers", place, values))
     for name, mine in rows.groupby("dataset"):
         site.write(f"data/{name}.csv", render(mine, "csv"))
+
+
+def _write_machines(site: _Site, timed: dict[str, pd.DataFrame], found: Collection) -> None:
+    site.write("data/machines.js", payload.script("RecPress.receiveMachines", machines.script(found), found.machine))
+    for machine in machines.machines(found):
+        rows, name = timed[machine.id], machine.id
+        site.write(f"data/timings/{name}.js", payload.script("RecPress.receiveTimings", name, payload.timings(rows)))
+        site.page(f"machine/{name}.html", "machine.html", machines.page(machine, found.on(name), rows, "../"))
 
 
 def _write_history(site: _Site, found: Collection, earlier: Earlier | None, speeds: Sequence[Series]) -> None:

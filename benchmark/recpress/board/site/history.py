@@ -14,6 +14,7 @@ from recpress.board import regress
 from recpress.board.collect import Collection, Run
 from recpress.board.perf import Series
 from recpress.board.regress import Finding
+from recpress.measure.machine import named
 
 Context = dict[str, Any]
 MOST_CHANGES = 200
@@ -76,6 +77,7 @@ def changes(earlier: Earlier | None, found: Collection) -> Context | None:
     if earlier is None:
         return None
     before, now = regress.on_one_machine(earlier.found, found)
+    machine = next((run.timing.machine for run in now if run.timing), None)
     changed = regress.compare(before, now)
     order = ("worse", "can't tell", "better")
     shown = sorted((each for each in changed if each.verdict in order), key=lambda each: order.index(each.verdict))
@@ -83,6 +85,7 @@ def changes(earlier: Earlier | None, found: Collection) -> Context | None:
     updated = max((timestamp(run.record.provenance.started) for run in now), default=timestamp(""))
     return {
         "base": earlier.name,
+        "machine": None if machine is None else named(machine, found.machines.get(machine, {})),
         "compared": len(changed),
         "new": len(regress.missing(now, before)),
         "gone": len(regress.missing(before, now)),

@@ -46,6 +46,8 @@ def static_table(
     shown = rows.head(STATIC_ROWS)
     _, cells = texts(shown, [column.key for column in text], figures)
     return {
+        "root": root,
+        "timed": any(column.timed for column in numbers),
         "columns": [
             *({"label": c.label, "unit": "", "help": c.help, "number": False} for c in text),
             *({"label": c.label, "unit": c.unit, "help": c.help, "number": True} for c in numbers),
@@ -63,8 +65,15 @@ def static_table(
     }
 
 
-def words(rows: pd.DataFrame) -> dict[str, list[str]]:
-    """Return the values to choose from; data sets with most figures first."""
+def words(rows: pd.DataFrame, timed: Iterable[pd.DataFrame] = ()) -> dict[str, list[str]]:
+    """Return the values to choose from; data sets with most figures first.
+
+    Parameters
+    ----------
+    rows : DataFrame
+    timed : iterable of DataFrame
+        The same rows with the times of each machine: which grades of energy there are.
+    """
     ok = rows[rows["status"] == "ok"]
     by_size = ok["dataset"].value_counts()
     found = {
@@ -73,7 +82,9 @@ def words(rows: pd.DataFrame) -> dict[str, list[str]]:
     }
     found["tier"] = [tier for tier in TIERS if (rows["tier"] == tier).any()]
     found["dataset"] = [*by_size.index, *sorted(set(rows["dataset"]) - set(by_size.index))]
-    found["grade"] = [grade for grade in ("analytic", "modelled", "measured") if rows[f"{grade}_mj"].notna().any()]
+    every = [rows, *timed]
+    grades = ("analytic", "modelled", "measured")
+    found["grade"] = [grade for grade in grades if any(each[f"{grade}_mj"].notna().any() for each in every)]
     return found
 
 
@@ -96,6 +107,7 @@ def best_under_each_size(rows: pd.DataFrame, dataset: str, root: str) -> Context
         lines.append({"status": "ok", "href": href, "cells": cells})
     labels = ["Size at most", *backbones]
     return {
+        "timed": False,
         "caption": f"Best NDCG@20 on {dataset}",
         "columns": [{"label": label, "unit": "", "help": "", "number": False} for label in labels],
         "rows": lines,

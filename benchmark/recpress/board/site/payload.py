@@ -8,13 +8,14 @@ import math
 import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from recpress.board.collect import Run
-from recpress.board.columns import INTERVALS, NUMBERS, TEXT, TIERS
+from recpress.board.collect import Collection, Run
+from recpress.board.columns import COLUMNS, INTERVALS, NOISY, NUMBERS, TEXT, TIERS
 from recpress.board.tables import SETTING
 from recpress.board.tiers import Standing
 from recpress.errors import UserError
@@ -41,16 +42,11 @@ def _coded(values: Iterable[str]) -> dict[str, list[Any]]:
 
 
 def board(rows: pd.DataFrame) -> dict[str, Any]:
-    """Return aggregated rows as columns: text coded, numbers rounded to six significant digits, NaN as null."""
-    numbers: dict[str, list[float | int | None]] = {}
-    keys = [column.key for column in NUMBERS]
-    ends = [end for pair in INTERVALS.values() for end in pair]
-    noisy = ["single_noisy", "batch_noisy"]
-    for key in [*keys, *(f"{key}_sd" for key in keys), *ends, *noisy, "budget", "seeds"]:
-        values = rows[key].astype("float64")
-        if values.notna().any():
-            numbers[key] = [_number(value) for value in values]
-    text = [key for key in (*SETTING, "tier", "machine", "reason", "started") if key != "split"]
+    """Return what is the same on every machine of aggregated rows, as columns.
+
+    Text is coded, numbers are rounded to six significant digits, NaN is null.
+    """
+    text = [key for key in (*SETTING, "tier", "reason", "started") if key != "split"]
     return {
         "rows": len(rows),
         "columns": [
@@ -63,27 +59,79 @@ def board(rows: pd.DataFrame) -> dict[str, Any]:
                 "significant": column.significant,
                 "better": column.better,
                 "headline": column.headline,
+                "timed": column.timed,
             }
             for column in (*TEXT, *NUMBERS)
         ],
         "intervals": INTERVALS,
         "tiers": TIERS,
         "text": {key: _coded(rows[key].astype(str)) for key in text},
-        "numbers": numbers,
+        "numbers": _numbers(rows, [*_figures(timed=False), "budget", "seeds"]),
     }
 
 
-def shards(runs: Iterable[Run], standing: Mapping[str, Standing]) -> dict[str, list[dict[str, Any]]]:
-    """Group whole records by ``<dataset>/<backbone>/<method>``, so that a run's page loads only its neighbours.
+def timings(rows: pd.DataFrame) -> dict[str, Any]:
+    """Return what belongs to one machine of the same rows, in the same order, as columns."""
+    text = {column.key: _coded(rows[column.key].astype(str)) for column in TEXT if column.timed}
+    return {"text": text, "numbers": _numbers(rows, [*_figures(timed=True), *NOISY])}
 
-    Each comes with its tier and the repetitions that this rests on.
+
+def _figures(*, timed: bool) -> list[str]:
+    """Return the keys of number columns that belong to one machine or to none, with their spreads and intervals."""
+    keys = [column.key for column in NUMBERS if column.timed == timed]
+    ends = [end for key, pair in INTERVALS.items() for end in pair if COLUMNS[key].timed == timed]
+    return [*keys, *(f"{key}_sd" for key in keys), *ends]
+
+
+def _numbers(rows: pd.DataFrame, keys: Iterable[str]) -> dict[str, list[float | int | None]]:
+    found = {}
+    for key in keys:
+        values = rows[key].astype("float64")
+        if values.notna().any():
+            found[key] = [_number(value) for value in values]
+    return found
+
+
+@dataclass
+class Shard:
+    """The runs of one data set, backbone and method, so that a run's page loads only its neighbours.
+
+    Attributes
+    ----------
+    runs : list of dict
+        Whole records, each with its tier, the repetitions that this rests on, and by machine the name of its timing.
+    timings : dict
+        Whole timings by name, each once, however many runs share it.
     """
-    grouped: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for run in runs:
-        who = run.record.identity
-        grouped[f"{who.dataset}/{who.backbone}/{who.method}"].append(
-            {"id": run.id, "record": run.raw, "tier": standing[run.id].tier, "repetitions": _told(standing[run.id])}
-        )
+
+    runs: list[dict[str, Any]] = field(default_factory=list)
+    timings: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+
+def shards(found: Collection, standing: Mapping[str, Standing]) -> dict[str, Shard]:
+    """Group whole records and timings by ``<dataset>/<backbone>/<method>``."""
+    grouped: dict[str, Shard] = defaultdict(Shard)
+    everywhere = {name: found.on(name).runs for name in found.timings}
+    for at, run in enumerate(found.runs):
+        shard = grouped[run.id.rpartition("/")[0]]
+        entry: dict[str, Any] = {
+            "id": run.id,
+            "record": run.raw,
+            "tier": standing[run.id].tier,
+            "repetitions": _told(standing[run.id]),
+            "signature": run.record.signature if run.record.serving else None,
+            "timings": {},
+            "break_even": {},
+        }
+        for machine, runs in everywhere.items():
+            if timing := runs[at].timing:
+                entry["timings"][machine] = name = f"{machine}/{timing.run}"
+                # Beside a run whose own it is, one that shares it sees less of it: the page leaves out the refresh.
+                if len(timing.latency) >= len(shard.timings.get(name, {}).get("latency", ())):
+                    shard.timings[name] = timing.model_dump(mode="json")
+                if repaid := runs[at].break_even:
+                    entry["break_even"][machine] = repaid
+        shard.runs.append(entry)
     return dict(grouped)
 
 

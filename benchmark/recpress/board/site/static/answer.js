@@ -72,8 +72,8 @@ RecPress.answer = (function () {
 
   function speed(row) {
     const ratio = store.number("single_ratio", row);
-    if (ratio === null) return "Not timed.";
-    return `One user takes ${store.write("single_ratio", row)} × the time of dense fp32${store.noisy("single", row) ? ", timed on a busy machine" : ""}.`;
+    if (ratio === null) return "Not timed on the machine that is chosen.";
+    return `One user takes ${store.write("single_ratio", row)} × the time of dense fp32${store.noisy("single", row) ? ", timed while others used the machine" : ""}, on ${RecPress.machine.label(RecPress.machine.now())}.`;
   }
 
   // Questions to begin with; sizes are taken from what the data set holds.
@@ -88,6 +88,11 @@ RecPress.answer = (function () {
     ].map((each) => ({ kept: null, mb: null, ms: null, mj: null, ...each }));
   }
 
+  function whose() {
+    const now = RecPress.machine.now();
+    return now === null ? null : h("small", {}, ` times on ${RecPress.machine.label(now)}`);
+  }
+
   // Where nothing is asked yet: what the first questions would give.
   function openings(find, state, energy) {
     const lines = examples(find(state)).map(({ words, ...question }) => {
@@ -98,7 +103,7 @@ RecPress.answer = (function () {
         ` with ${store.word("backbone", row)}, ${store.write("kept", row)} % kept, ${store.write("mb", row)} MB (${store.write("smaller", row)}× smaller)`,
         ratio === null ? "" : `, ${ratio.toFixed(2)}× the time of fp32`);
     });
-    return h("div", {}, h("p", { class: "verdict" }, state.dataset === "all" ? "Over all data sets:" : `On ${state.dataset}:`), h("ul", { class: "openings" }, lines));
+    return h("div", {}, h("p", { class: "verdict" }, state.dataset === "all" ? "Over all data sets:" : `On ${state.dataset}:`, whose()), h("ul", { class: "openings" }, lines));
   }
 
   // Others that fit, of the same data set and backbone, whose interval of what is kept overlaps the answer's.

@@ -7,7 +7,7 @@
   const scope = JSON.parse(section.dataset.scope);
   const MOST = 4;
   const MARKS = 1000;
-  const LISTS = { family: "family", division: "division", form: "serve_form", protocol: "protocol", status: "status", machine: "machine" };
+  const LISTS = { family: "family", division: "division", form: "serve_form", protocol: "protocol", status: "status" };
   const HEADLINE = [...store.columns.values()].filter((column) => column.headline).map((column) => column.key);
   // Those that fit least into a page's width are a click away.
   const AWAY = ["recall20", "batch_ms", "batch_ratio"];
@@ -17,9 +17,15 @@
     ...[...store.columns.keys()].filter((key) => !["method", "setting", "dataset", "backbone", "status", "tier"].includes(key)), "status", "tier", "seeds"];
 
   // A page about one thing fixes it; the overview opens on the data set with most results.
-  const defaults = { dataset: scope.dataset || (scope.backbone ? "all" : form.dataset.options[0].value), ...scope };
-  let state = { ...RecPress.state.read(defaults), ...scope };
+  const { machine } = RecPress;
+  const defaults = { machine: machine.usual() || "", dataset: scope.dataset || (scope.backbone ? "all" : form.dataset.options[0].value), ...scope };
+  let state = read();
   let shown = { rows: [], keys: [] };
+
+  function read() {
+    const given = RecPress.state.read(defaults);
+    return { ...given, machine: machine.known(given.machine) || "", ...scope };
+  }
 
   const energyKey = () => `${state.grade || form.grade.value}_mj`;
   const axisKey = () => (state.x === "energy" ? energyKey() : state.x);
@@ -56,11 +62,12 @@
     const column = store.columns.get(key);
     return column.unit ? `${column.label} [${column.unit}]` : column.label;
   };
+  const axis = (key) => (store.columns.get(key).timed && state.machine ? `${title(key)} on ${state.machine}` : title(key));
   const chart = RecPress.chart(place, "pareto", {
     open: (datum) => store.href(datum.row),
     tip: ({ row }) => [`${store.name(row)}, ${store.word("backbone", row)}, ${store.word("dataset", row)}`,
       `NDCG@20 ${store.write("ndcg20", row)}, ${store.write("kept", row)} % kept`, `${store.write("mb", row)} MB, ${store.write("smaller", row)}× smaller`,
-      `${store.write("single_ms", row)} ms a user, ${store.write("single_ratio", row)} × fp32`, `${store.write(energyKey(), row)} mJ a query (${energyKey().split("_")[0]})`],
+      `${store.write("single_ms", row)} ms a user, ${store.write("single_ratio", row)} × fp32${state.machine ? `, on ${state.machine}` : ""}`, `${store.write(energyKey(), row)} mJ a query (${energyKey().split("_")[0]})`],
   });
 
   function draw(rows, marks, answer) {
@@ -86,18 +93,21 @@
         label: named.has(row) ? store.name(row) : null, flip: named.get(row) === "end",
       });
     }
-    return chart.update(points, { x_title: `${title(x)}, log scale`, y_title: title(y) });
+    return chart.update(points, { x_title: `${axis(x)}, log scale`, y_title: title(y) });
   }
 
   // ---- the form --------------------------------------------------------------------------------------------
   const RANGES = {};
-  for (const [name, key] of [["mb", "mb"], ["ms", "single_ms"], ["mj", "analytic_mj"]]) {
-    let low = Infinity, high = 0;
-    for (let row = 0; row < store.size; row += 1) {
-      const value = store.number(key, row);
-      if (value > 0) { low = Math.min(low, value); high = Math.max(high, value); }
+  function measure() {
+    for (const [name, key] of [["mb", "mb"], ["ms", "single_ms"], ["mj", "analytic_mj"]]) {
+      let low = Infinity, high = 0;
+      for (let row = 0; row < store.size; row += 1) {
+        const value = store.number(key, row);
+        if (value > 0) { low = Math.min(low, value); high = Math.max(high, value); }
+      }
+      RANGES[name] = high ? [low, high] : [0.01, 100];
     }
-    RANGES[name] = high ? [low, high] : [0.01, 100];
+    RANGES.of = state.machine;
   }
   // Sliders run over what the board holds, on a log scale; their far end is "any".
   function fromSlider(name, place) {
@@ -149,8 +159,9 @@
   form.addEventListener("submit", (event) => event.preventDefault());
   form.addEventListener("reset", (event) => {
     event.preventDefault();
-    location.hash = "";
-    state = { ...RecPress.state.read(defaults), ...scope };
+    const whose = state.machine;
+    history.replaceState(null, "", "#");
+    state = { ...read(), machine: whose };
     update();
   });
   const examples = document.getElementById("examples");
@@ -209,6 +220,15 @@
   }
 
   function update() {
+    // Nothing is drawn with one machine's name and another's times.
+    if (machine.known(state.machine) !== machine.now()) {
+      return machine.use(state.machine).then((done) => {
+        if (!done) return undefined;
+        state.machine = machine.now();
+        return update();
+      });
+    }
+    if (RANGES.of !== state.machine) measure();
     const began = performance.now();
     const sorted = sorting();
     const rows = store.sort(find(state), sorted.key, sorted.descending);
@@ -222,16 +242,13 @@
     fillForm();
     fillColumns();
     fillExamples();
-    const machines = store.machines(rows);
-    const several = document.getElementById("several");
-    several.hidden = machines < 2;
-    several.textContent = `These rows were timed on ${machines} machines: milliseconds of two can’t be compared, ratios to fp32 roughly. “More filters” keeps one.`;
-    document.getElementById("count").textContent = `${rows.length.toLocaleString("en")} of ${store.size.toLocaleString("en")} rows, ${marks.size} on the front`;
+    const timed = rows.filter((row) => store.number("single_ms", row) !== null).length;
+    document.getElementById("count").textContent = `${rows.length.toLocaleString("en")} of ${store.size.toLocaleString("en")} rows, ${marks.size} on the front, ${timed && timed === rows.length ? "all" : timed.toLocaleString("en")} timed${state.machine ? " on this machine" : ""}`;
     const compare = document.getElementById("compare");
     const ready = state.runs.length >= 2;
     compare.textContent = state.runs.length ? `Compare ${state.runs.length} of up to ${MOST}` : "Pick rows to compare";
     compare.setAttribute("aria-disabled", String(!ready));
-    if (ready) compare.href = `${RecPress.root}compare.html#runs=${state.runs.map(RecPress.address).join(",")}`;
+    if (ready) compare.href = machine.carry(`${RecPress.root}compare.html#runs=${state.runs.map(RecPress.address).join(",")}`);
     else compare.removeAttribute("href");
     RecPress.state.write(state, defaults);
     performance.measure("recpress-rows", { start: began });
@@ -242,7 +259,7 @@
   }
 
   window.addEventListener("hashchange", () => {
-    state = { ...RecPress.state.read(defaults), ...scope };
+    state = read();
     update();
   });
   // Tests and the console see what is shown.

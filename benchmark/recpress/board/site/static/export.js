@@ -21,7 +21,10 @@ RecPress.exporters = (function () {
   const latex = (text) => text.replace(/[\\{}$&#_%~^×±–]/g, (sign) => LATEX[sign]);
   const markdown = (text) => text.replace(/[\\|<>`*_[\]]/g, "\\$&").replace(/\s+/g, " ");
 
-  return {
+  // Times don't leave the page without the machine that they belong to.
+  const whole = (keys) => (keys.includes("machine") || !store.has("machine") || !keys.some((key) => store.columns.get(key)?.timed) ? keys : [...keys, "machine"]);
+
+  const written = {
     csv: (rows, keys) => [keys.join(","), ...rows.map((row) => keys.map((key) => csvCell(raw(key, row))).join(","))].join("\n") + "\n",
     json: (rows, keys) => JSON.stringify(rows.map((row) => Object.fromEntries(keys.map((key) => [key, raw(key, row)]))), null, 1) + "\n",
     markdown: (rows, keys) => [keys.map(label), keys.map((key) => (store.isText(key) ? "---" : "---:")),
@@ -32,5 +35,6 @@ RecPress.exporters = (function () {
       ...rows.map((row) => `${keys.map((key) => latex(store.write(key, row))).join(" & ")} \\\\`),
       "\\bottomrule", "\\end{tabular}"].join("\n") + "\n",
   };
+  return Object.fromEntries(Object.entries(written).map(([name, write]) => [name, (rows, keys) => write(rows, whole(keys))]));
 })();
 RecPress.exportTypes = { csv: ["csv", "text/csv"], json: ["json", "application/json"], markdown: ["md", "text/markdown"], latex: ["tex", "application/x-tex"] };

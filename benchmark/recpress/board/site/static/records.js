@@ -3,7 +3,11 @@
 (function () {
   const waiting = new Map();
   const loaded = new Map();
-  RecPress.receiveRecords = function (name, records) {
+  // Timings come beside the runs, each once, and a run says by machine which is its own.
+  RecPress.receiveRecords = function (name, records, timings) {
+    for (const each of records) {
+      each.timings = Object.fromEntries(Object.entries(each.timings).map(([machine, timing]) => [machine, timings[timing]]));
+    }
     loaded.set(name, records);
     waiting.get(name)?.done(records);
   };
@@ -13,7 +17,6 @@
     const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"));
     return new Uint8Array(await new Response(stream).arrayBuffer());
   };
-  RecPress.receiveMachines = function (machines) { RecPress.machines = machines; };
 
   // name: "<dataset>/<backbone>/<method>". Rejects when there is no such file.
   RecPress.loadRecords = function (name) {

@@ -1,7 +1,7 @@
 // One run: every figure of its record with its unit, how to run it again, and the record itself.
 "use strict";
 (function () {
-  const { h } = RecPress;
+  const { h, machine } = RecPress;
   const place = document.getElementById("run");
   const number = (value, digits = 4) => (value === null || value === undefined ? "–" : RecPress.significant(value, digits));
   const percent = (value) => (value === null || value === undefined ? "–" : `${(100 * value).toFixed(1)} %`);
@@ -17,14 +17,18 @@
   const tile = (label, value, note) => h("div", {}, h("dt", {}, label), h("dd", {}, value, note ? h("small", {}, ` ${note}`) : null));
   const section = (title, ...inside) => h("section", {}, h("h2", {}, title), ...inside);
 
-  function tiles(record) {
+  // Those that are the run's own: what makes another's tables says nothing of it.
+  const scenarios = (id, timing) => (timing ? timing.latency.filter((each) => timing.run === id || each.scenario !== "refresh") : []);
+  const onMachine = (name, text = name) => (machine.about(name)?.timed ? h("a", { href: machine.page(name) }, text) : text);
+
+  function tiles({ id, record }, timing) {
     const { quality, bytes } = record;
-    const single = record.latency.find((each) => each.scenario === "single");
+    const single = scenarios(id, timing).find((each) => each.scenario === "single");
     const energy = record.energy.find((each) => each.what === "per-query");
     return h("dl", { class: "facts" },
       quality && tile("NDCG@20", number(quality.metrics["ndcg@20"]), `${percent(quality.retention["ndcg@20"])} kept`),
       bytes && tile("Size", RecPress.bytes(bytes.file), `${number(bytes.reference / bytes.file, 3)}× smaller`),
-      single && tile("One user", `${number(single.p50_ms, 3)} ms`, `${single.ratio.toFixed(2)}× fp32`),
+      single && tile("One user", `${number(single.p50_ms, 3)} ms`, `${single.ratio.toFixed(2)}× fp32, on ${timing.provenance.machine}`),
       energy && tile("One query", `${number(1e3 * energy.joules, 3)} mJ`, energy.grade));
   }
 
@@ -86,24 +90,75 @@
         .filter((bin) => bin.share > 0));
   }
 
-  function latency(record) {
-    const heads = ["Scenario", "Threads", "p50 ms", "p90 ms", "p99 ms", "fp32 p50 ms", "Ratio", "95 % interval of this run", "Calls"];
-    const lines = record.latency.map((each) => [each.noisy ? `${each.scenario} (noisy)` : each.scenario, String(each.threads),
+  // Which artefact was timed, when, and what scored the items.
+  function timedOn(id, timing) {
+    const { run, kernel, provenance } = timing;
+    const made = ` on ${provenance.started.slice(0, 10)}, in turn with dense fp32 in one process; a ratio below 1 is faster. `;
+    return h("p", {}, ...(run === id ? ["Timed", made] : ["Timed on the artefact of ", h("a", { href: `run.html#run=${RecPress.address(run)}` }, run), ", which is stored alike (the same codecs, types and shapes),", made]),
+      kernel ? `Items were scored by ${kernel}. ` : null, "Histograms leave out the slowest hundredth.");
+  }
+
+  function latency(id, timing) {
+    const timed = scenarios(id, timing);
+    const heads = ["Scenario", "Threads", "p50 ms", "p90 ms", "p99 ms", "fp32 p50 ms", "Ratio", "95 % interval of this timing", "Calls"];
+    const lines = timed.map((each) => [each.noisy ? `${each.scenario} (noisy)` : each.scenario, String(each.threads),
       ...[each.p50_ms, each.p90_ms, each.p99_ms, each.reference_p50_ms].map((time) => number(time, 3)),
       `${each.ratio.toFixed(3)}×`, `${each.ratio_low.toFixed(3)}–${each.ratio_high.toFixed(3)}`, each.queries.toLocaleString("en")]);
-    const plots = record.latency.filter((each) => each.samples).map((each) => {
+    const plots = timed.filter((each) => each.samples).map((each) => {
       const plot = h("div", { class: "plot short", role: "img", "aria-label": `Times of ${each.scenario}, this artefact and dense fp32` });
       const chart = RecPress.chart(plot, "histogram", { renderer: "svg" });
       samples(each.samples).then((sides) => chart.update(bins(sides))).catch(() => plot.replaceChildren("The raw times could not be read."));
       return h("figure", {}, h("figcaption", {}, `${each.scenario}, ${each.batch_size} user${each.batch_size === 1 ? "" : "s"} a call`), plot);
     });
-    return section("Latency", h("p", {}, "Timed in turn with dense fp32 in one process; a ratio below 1 is faster. Histograms leave out the slowest hundredth."),
-      table("Latency", heads, lines, 1), h("div", { class: "pair" }, plots));
+    return [timedOn(id, timing), table("Latency", heads, lines, 1), stages(timed),
+      h("dl", { class: "facts" }, [["resident", "Memory grew by loading it"], ["peak_resident", "Most memory while serving"]].map(([key, name]) =>
+        timing[key] != null && tile(name, RecPress.bytes(timing[key])))),
+      h("div", { class: "pair" }, plots)];
   }
 
-  function energy(record) {
-    return section("Energy", table("Energy", ["What", "Grade", "Energy mJ", "Low–high mJ", "From"], record.energy.map((each) =>
-      [words(each.what), each.grade, number(1e3 * each.joules, 3), `${number(1e3 * each.low, 3)}–${number(1e3 * each.high, 3)}`, each.table]), 2));
+  // Median times of the parts of an answer, timed apart; none in older timings.
+  function stages(timed) {
+    const told = timed.filter((each) => Object.keys(each.stages_ms).length);
+    const names = [...new Set(told.flatMap((each) => Object.keys(each.stages_ms)))];
+    return told.length ? table("Stages", ["Stage, ms", ...names], told.map((each) => [each.scenario, ...names.map((name) => number(each.stages_ms[name], 3))]), 1) : null;
+  }
+
+  function untimed({ record, timings }, now) {
+    const { dataset, backbone, method } = record.identity;
+    const others = Object.keys(timings);
+    return [h("p", {}, record.bytes ? (now === null ? "It was not timed. " : "It was not timed on this machine. ") : "It made nothing that could be timed. ", others.length ? `It was on ${others.map(machine.label).join("; ")}: choose it above. ` : null),
+      record.bytes ? h("p", {}, "On the machine that is to time it, in a checkout of the repository:") : null,
+      record.bytes ? RecPress.command(`recpress time --dataset ${dataset} --backbone ${backbone} --method ${method}`) : null];
+  }
+
+  function speed(entry, timing, now) {
+    const choice = now === null ? null : machine.choice((name) => (entry.timings[name] ? "" : " – not timed there"));
+    return section("Speed", choice, ...(timing ? latency(entry.id, timing) : untimed(entry, now)));
+  }
+
+  function energy(record, timing) {
+    const from = (each) => (each.grade === "analytic" ? "any" : onMachine(record.provenance.machine));
+    const lines = [
+      ...record.energy.map((each) => [words(each.what), from(each), each]),
+      ...(timing ? [...timing.energy.map((each) => ["", each]), ...timing.reference_energy.map((each) => [" of dense fp32", each])] : [])
+        .map(([whose, each]) => [`${words(each.what)}${whose}`, onMachine(timing.provenance.machine), each]),
+    ];
+    return lines.length ? section("Energy", table("Energy", ["What", "Machine", "Grade", "From", "Energy mJ", "Low–high mJ"], lines.map(([what, where, each]) =>
+      [what, where, each.grade, each.table, number(1e3 * each.joules, 3), `${number(1e3 * each.low, 3)}–${number(1e3 * each.high, 3)}`]), 4)) : null;
+  }
+
+  function cost({ record, break_even: repaid }, now) {
+    const [queries, grade] = repaid[now] || [];
+    return section("Cost of compressing", tree(record.cost), queries === undefined ? null
+      : h("p", {}, `After ${RecPress.fixed(Math.ceil(queries), 0)} queries on ${machine.label(now)}, what an answer saves beside dense fp32 has repaid the energy of compressing (${grade}).`));
+  }
+
+  // What decides how long it takes to answer, whoever made it.
+  function serving({ record, signature }) {
+    if (!record.serving) return null;
+    return section("How it is stored", h("p", {}, "Runs with one serving signature are stored alike, and take as long."),
+      h("dl", { class: "rows" }, h("dt", {}, "serving signature"), h("dd", {}, h("code", {}, signature))),
+      h("details", {}, h("summary", {}, "Codecs, types and shapes"), tree(record.serving)));
   }
 
   // Who repeated it, and what they found: what the tier rests on.
@@ -133,52 +188,68 @@
   }
 
   function show(runs, at) {
-    const { id, record, tier } = runs[at];
+    const { id, record, tier, timings } = runs[at];
+    const now = machine.now(), timing = timings[now];
+    shown.at = at;
     const who = record.identity;
     document.title = `${who.method} ${who.setting} on ${who.dataset} · RecPress`;
     const seeds = runs.map((each, index) => h("button", { type: "button", class: "quiet", "aria-pressed": String(index === at), onclick: () => show(runs, index) }, `seed ${each.record.identity.seed}`));
     const { quality: scored, ...others } = record;
     const extra = scored ? Object.fromEntries(Object.entries(scored).filter(([key]) => !["metrics", "retention", "users", "users_left_out", "topk_sha256", "paired", "item_deciles", "user_deciles"].includes(key))) : {};
-    const known = ["schema_version", "status", "reason", "identity", "quality", "bytes", "latency", "energy", "cost", "provenance"];
+    const known = ["schema_version", "status", "reason", "identity", "quality", "bytes", "serving", "energy", "cost", "provenance"];
     const more = Object.fromEntries(Object.entries(others).filter(([key]) => !known.includes(key)));
-    const machine = RecPress.machines && RecPress.machines[record.provenance.machine];
+    const about = machine.about(now)?.about;
     const text = JSON.stringify(record, null, 1);
-    const save = h("button", { type: "button", onclick: () => RecPress.download(`${id.replaceAll("/", "_")}.json`, "application/json", text) }, "Download the record");
+    const save = (name, what) => h("button", { type: "button", onclick: () => RecPress.download(name, "application/json", what) }, "Download");
+    const whole = (title, name, what) => section(title, save(name, what), h("details", {}, h("summary", {}, "JSON"), h("pre", { tabindex: "0" }, what)));
+    const file = `${id.replaceAll("/", "_")}.json`;
     const parts = [
       h("p", { class: "crumb" }, h("a", { href: `dataset/${who.dataset}.html` }, who.dataset), " / ", h("a", { href: `backbone/${who.backbone}.html` }, who.backbone), " / ", h("a", { href: `method/${who.method}.html` }, who.method)),
       h("h1", {}, RecPress.mark(who.family), `${who.method} ${who.setting}`),
       runs.length > 1 ? h("p", { class: "seeds", role: "group", "aria-label": "Seeds" }, seeds) : null,
       record.status === "ok" ? null : h("p", { class: "warning" }, h("strong", {}, `${record.status}. `), record.reason || ""),
       h("p", { class: "lead" }, `Seed ${who.seed}, ${tier}, ${record.provenance.started.slice(0, 10)}: what this one artefact of ${who.backbone} on ${who.dataset} ranks, weighs and takes.`),
-      tiles(record),
+      tiles(runs[at], timing),
       section("Run it again", RecPress.command(record.provenance.command)),
       evidence(runs[at]),
       scored ? quality(record) : null,
       scored ? RecPress.slices(record) : null,
       Object.keys(extra).length ? section("More on quality", tree(extra)) : null,
       record.bytes ? bytes(record) : null,
-      record.latency.length ? latency(record) : null,
-      record.energy.length ? energy(record) : null,
-      record.cost ? section("Cost of compressing", tree(record.cost)) : null,
+      speed(runs[at], timing, now),
+      energy(record, timing),
+      record.cost ? cost(runs[at], now) : null,
+      serving(runs[at]),
       ...Object.entries(more).map(([key, value]) => section(words(key), tree(value))),
       h("div", { class: "pair" }, section("What was run", tree(who)), section("Where it comes from", tree(record.provenance))),
-      machine ? section("The machine", tree(machine)) : null,
-      section("The record", save, h("details", {}, h("summary", {}, "JSON"), h("pre", { tabindex: "0" }, text))),
+      timing && about ? section("The machine that timed it", h("p", {}, h("a", { href: machine.page(now) }, machine.label(now))), tree(about)) : null,
+      whole("The record", file, text),
+      timing ? whole("The timing", `${now}_${file}`, JSON.stringify(timing, null, 1)) : null,
     ];
     place.replaceChildren(...parts.filter(Boolean));
   }
 
+  // What was shown last: a change of the machine keeps the seed.
+  let shown = { asked: null, at: null };
+
   async function open() {
-    const run = (new URLSearchParams(location.hash.slice(1)).get("run") || "").split("/").map((part) => {
+    const asked = (new URLSearchParams(location.hash.slice(1)).get("run") || "").split("/").map((part) => {
       try { return decodeURIComponent(part); } catch { return part; }
     }).join("/");
-    place.replaceChildren(h("p", {}, "Loading…"));
+    const seed = asked.match(/\.seed\d+$/);
+    const run = seed ? asked.slice(0, seed.index) : asked;
+    if (asked !== shown.asked) {
+      shown = { asked, at: null };
+      place.replaceChildren(h("p", {}, "Loading…"));
+    }
     const runs = run ? await RecPress.loadRun(run).catch(() => []) : [];
-    if (runs.length) show(runs, 0);
-    else {
+    if (runs.length) {
+      const focused = document.activeElement?.name === "machine";
+      show(runs, shown.at ?? Math.max(runs.findIndex((each) => each.id === asked), 0));
+      if (focused) place.querySelector("select[name=machine]")?.focus();
+    } else {
       place.replaceChildren(h("h1", {}, "Run"), h("p", {}, run ? `There is no run ${run} on this board. ` : "No run was named. ", h("a", { href: "index.html" }, "The overview lists all.")));
     }
   }
-  window.addEventListener("hashchange", open);
-  document.addEventListener("DOMContentLoaded", open);
+  document.addEventListener("DOMContentLoaded", () => machine.start(open));
 })();

@@ -1,11 +1,19 @@
 // The board's rows as columns, and what can be asked of them: filter, sort, Pareto front. No page in here.
 "use strict";
 RecPress.receiveBoard = function (board) {
-  const { text, numbers, intervals, tiers } = board;
+  const { intervals, tiers } = board;
+  let { text, numbers } = board;
   const ladder = Object.keys(tiers);
   const columns = new Map(board.columns.map((column) => [column.key, column]));
   const collator = new Intl.Collator("en", { numeric: true });
   const ranks = new Map();
+
+  // Over the columns that are the same on every machine, those of one.
+  function lay(timed) {
+    text = { ...board.text, ...timed.text };
+    numbers = { ...board.numbers, ...timed.numbers };
+    ranks.clear();
+  }
 
   const isText = (key) => key in text;
   const word = (key, row) => text[key].words[text[key].codes[row]];
@@ -114,12 +122,6 @@ RecPress.receiveBoard = function (board) {
     return value === null ? null : [value - (sd || 0), value + (sd || 0)];
   }
 
-  // On how many machines rows were timed; seeds of one row may come from several.
-  function machines(rows) {
-    const timed = new Set(rows.filter((row) => number("single_ms", row) !== null).map((row) => word("machine", row)));
-    return new Set([...timed].flatMap((each) => each.split(", "))).size;
-  }
-
   const id = (row) => [word("dataset", row), word("backbone", row), word("method", row),
     word("setting", row).replaceAll("/", "-")].join("/");
 
@@ -127,11 +129,11 @@ RecPress.receiveBoard = function (board) {
   const tiersFrom = (tier) => (ladder.includes(tier) ? ladder.slice(ladder.indexOf(tier)) : []);
 
   RecPress.store = {
-    size: board.rows, columns, isText, word, number, noisy, filter, sort, front, write, range, machines, id, tiers, tiersFrom,
+    size: board.rows, columns, isText, word, number, noisy, filter, sort, front, write, range, lay, id, tiers, tiersFrom,
     words: (key) => text[key].words,
     has: (key) => key in numbers || key in text,
     name: (row) => `${word("method", row)} ${word("setting", row)}`,
-    href: (row) => `${RecPress.root}run.html#run=${RecPress.address(id(row))}`,
+    href: (row) => RecPress.machine.carry(`${RecPress.root}run.html#run=${RecPress.address(id(row))}`),
     shard: (row) => id(row).split("/").slice(0, 3).join("/"),
   };
 };
