@@ -99,6 +99,14 @@ def test_an_artefact_at_hand_joins_the_run_with_what_is_stored_alike(tmp_path: P
     path = lay(tmp_path, bytes__ledger=ledger, bytes__sha256=sha256_folder(folder))
     assert not migrate(tmp_path, tmp_path / "artefacts").unsigned
     assert record.read(path).signature == serving(artefact, "0" * 64, 64).signature
+    # As well where it is found later, by today's name of the run; its timing follows.
+    path = lay(tmp_path, bytes__ledger=ledger, bytes__sha256=sha256_folder(folder))
+    assert migrate(tmp_path).unsigned
+    folder.rename(tmp_path / "artefacts" / str(record.read(path).identity.made))
+    assert not migrate(tmp_path, tmp_path / "artefacts").unsigned
+    signature = serving(artefact, "0" * 64, 64).signature
+    assert record.read(path).signature == signature
+    assert [each.signature for each in collect(tmp_path).timings["ceff7a04b61c"].all] == [signature]
     # One of other bytes says nothing of the run.
     path = lay(tmp_path, bytes__ledger={"values": 1}, bytes__sha256="0" * 64)
     assert migrate(tmp_path, tmp_path / "artefacts").unsigned

@@ -20,7 +20,6 @@ from tabulate import tabulate
 from recpress.board.collect import Collection, Run
 from recpress.measure.repeats import Spread, between_runs, interval
 from recpress.record import WENT_WRONG, Latency
-from recpress.timing import Timing
 
 Verdict = Literal["worse", "better", "same", "can't tell"]
 Setting = tuple[str, str, str, str]
@@ -132,13 +131,14 @@ def _latency(setting: Setting, base: Sequence[Run], head: Sequence[Run], spread:
         yield Finding(setting, figure, was, now, _verdict(now / was - 1, 0 if apart else math.inf, False))
 
 
-def _timed(side: Sequence[Run], scenario: str) -> list[tuple[Latency, Timing]]:
-    """Return the latencies of a scenario, each with its timing."""
-    return [(each, run.timing) for run in side if run.timing for each in run.latency if each.scenario == scenario]
+def _timed(side: Sequence[Run], scenario: str) -> list[tuple[Latency, Run]]:
+    """Return the latencies of a scenario, each with its run."""
+    return [(each, run) for run in side for each in run.latency if each.scenario == scenario]
 
 
-def _widest(timed: Sequence[tuple[Latency, Timing]], spread: Spread) -> tuple[float, float]:
-    lows, highs = zip(*(interval(each, timing, spread) for each, timing in timed), strict=True)
+def _widest(timed: Sequence[tuple[Latency, Run]], spread: Spread) -> tuple[float, float]:
+    ends = [interval(each, run.timing, spread, shared=run.timing.run != run.id) for each, run in timed if run.timing]
+    lows, highs = zip(*ends, strict=True)
     return min(lows), max(highs)
 
 

@@ -67,7 +67,9 @@ def _row(run: Run, tier: str, spread: Spread) -> dict[str, object]:
         timed = _latency(run, scenario)
         row[f"{scenario}_ms"] = timed.p50_ms if timed else math.nan
         row[f"{scenario}_ratio"] = timed.ratio if timed else math.nan
-        ends = interval(timed, timing, spread) if timed and timing else (math.nan, math.nan)
+        ends = (
+            interval(timed, timing, spread, shared=timing.run != run.id) if timed and timing else (math.nan, math.nan)
+        )
         row[f"{scenario}_low"], row[f"{scenario}_high"] = ends
         row[f"{scenario}_noisy"] = timed.noisy if timed else False
     return row

@@ -67,7 +67,8 @@ def migrate(results: Path, artefacts: Path | None = None) -> Migrated:
     ----------
     results : Path
     artefacts : Path, optional
-        Folder of artefacts by the hash of their run (`made` of a record's identity): from them come codec trees.
+        Folder of artefacts by the hash of their run (`made` of a record's identity): from them come codec trees, also
+        of runs that were migrated before without one.
 
     Raises
     ------
@@ -78,12 +79,11 @@ def migrate(results: Path, artefacts: Path | None = None) -> Migrated:
     for path in sorted((results / "records").rglob("*.json")):
         raw = _read(path)
         told.before[str(raw.get("status"))] += 1
-        if raw.get("schema_version") == record.SCHEMA_VERSION:
-            told.after[record.read(path).status] += 1
-            continue
         try:
-            new, timed = _migrated(raw, artefacts, told)
-            _write(results, path, new, timed)
+            today = raw.get("schema_version") == record.SCHEMA_VERSION
+            new, timed = _signed(results, path, artefacts, told) if today else _migrated(raw, artefacts, told)
+            if not today or timed is not None:
+                _write(results, path, new, timed)
         except ValidationError as error:
             raise UserError(f"{path} can't be migrated: {validation_message(error)}.") from error
         except OSError as error:
@@ -118,6 +118,19 @@ def _migrated(raw: dict[str, Any], artefacts: Path | None, told: Migrated) -> tu
     embedded = embedded_timing(raw)
     named = {"signature": new.signature, "run": name}
     return new, None if embedded is None else Timing.model_validate(embedded | named)
+
+
+def _signed(results: Path, path: Path, artefacts: Path | None, told: Migrated) -> tuple[Record, Timing | None]:
+    """Describe how a migrated run is served, now that an artefact is at hand, and let its own timing follow."""
+    earlier = record.read(path)
+    if earlier.serving is not None or earlier.bytes is None:
+        return earlier, None
+    new = earlier.model_copy(update={"serving": _serving(earlier, artefacts)})
+    own = timing.own(results, earlier)
+    if new.serving is None or own is None:
+        told.unsigned.append(run_id(earlier.identity))
+        return earlier, None
+    return new, own.model_copy(update={"signature": new.signature})
 
 
 def _keys(old: Record) -> dict[str, str] | None:
