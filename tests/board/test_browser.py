@@ -82,13 +82,13 @@ def is_paired(record: Record) -> bool:
 
 @pytest.fixture(scope="module")
 def made() -> pd.DataFrame:
-    return aggregate(frame(synthetic.runs(synthetic.records())))
+    return aggregate(frame(synthetic.runs(records())))
 
 
 @pytest.fixture(scope="module")
 def elsewhere() -> pd.DataFrame:
     """The same rows with the other machine's times."""
-    every = synthetic.records()
+    every = records()
     theirs = [each for each in timings(every) if each.machine == ELSEWHERE]
     return aggregate(frame(synthetic.runs(every, theirs)))
 
