@@ -65,6 +65,9 @@ class MethodCard(Versioned):
     codecs: tuple[str, ...] | None = Field(
         None, description="Kinds of codecs and networks that its artefacts may be made of; by default any."
     )
+    developed_on: tuple[str, ...] = Field(
+        (), description="Data sets whose test scores were looked at while the method was made: no confirmation there."
+    )
 
 
 CardT = TypeVar("CardT", bound=Card)

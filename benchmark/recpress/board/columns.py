@@ -118,6 +118,12 @@ TEXT = (
         headline=False,
         timed=True,
     ),
+    Column(
+        "developed",
+        "Developed here",
+        "yes (†): the method was made while looking at this set's test scores, so its rows here confirm nothing.",
+        headline=False,
+    ),
     Column("status", "Status", "ok, or why there are no figures: a failed run is a row, never a gap."),
     Column("reason", "Reason", "What went wrong, where something did.", headline=False),
 )

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Iterable, Mapping, Sequence
+from functools import cache
 from itertools import repeat
 from typing import Any, Literal
 
 import pandas as pd
 from tabulate import tabulate
 
+from recpress import registry
 from recpress.board.collect import Run
 from recpress.board.columns import COLUMNS, INTERVALS, NOISY, NUMBERS, SELF_REPORTED, TEXT, TIERS, Column
 from recpress.errors import unknown
@@ -48,6 +50,7 @@ def _row(run: Run, tier: str, spread: Spread) -> dict[str, object]:
         "status": record.status,
         "reason": record.reason or "",
         "tier": tier,
+        "developed": "yes" if who.dataset in _developed_on(who.method) else "",
         "machine": timing.machine if timing else "",
         "budget": math.nan if who.budget is None else who.budget,
         "seed": who.seed,
@@ -75,7 +78,14 @@ def _row(run: Run, tier: str, spread: Spread) -> dict[str, object]:
     return row
 
 
-_ABOUT = ["reason", "tier", "machine", "seed", "started"]
+@cache
+def _developed_on(method: str) -> tuple[str, ...]:
+    """Return the sets that a method was developed on; of one that isn't registered here nothing is known."""
+    known = registry.methods()
+    return known[method].card.developed_on if method in known else ()
+
+
+_ABOUT = ["reason", "tier", "developed", "machine", "seed", "started"]
 _FRAME = [*SETTING, *_ABOUT, "budget", *(column.key for column in NUMBERS)]
 _FRAME += [end for ends in INTERVALS.values() for end in ends]
 
@@ -131,6 +141,7 @@ def aggregate(rows: pd.DataFrame) -> pd.DataFrame:
         budget=("budget", "first"),
         started=("started", "max"),
         tier=("tier", "min"),
+        developed=("developed", "first"),
         machine=("machine", "max"),
     )
     first["tier"] = first["tier"].map(list(TIERS).__getitem__)
@@ -213,9 +224,10 @@ def texts(
         headings.append("Reason")
     cells = []
     ends = [end for key in figures for end in INTERVALS.get(key, ())]
-    needed = [*text, *figures, *(f"{key}_sd" for key in figures), *ends, *NOISY, "seeds", "reason"]
+    needed = [*text, *figures, *(f"{key}_sd" for key in figures), *ends, *NOISY, "developed", "seeds", "reason"]
     for row in rows[needed].to_dict("records"):
-        line = [str(row[key]) for key in text] + [_cell(column, row) for column in numbers]
+        marked = {"method": f"{row['method']} †"} if row["developed"] and "method" in text else {}
+        line = [marked.get(key, str(row[key])) for key in text] + [_cell(column, row) for column in numbers]
         cells.append([*line, str(row["seeds"]), str(row["reason"])[:80]][: len(headings)])
     return headings, cells
 

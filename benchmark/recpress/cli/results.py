@@ -9,7 +9,12 @@ import click
 
 @click.group("results", context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 def command() -> None:
-    """Keep a results folder in order."""
+    """Keep a results folder in order.
+
+    \b
+    Example:
+      recpress results migrate
+    """
 
 
 @command.command("migrate")

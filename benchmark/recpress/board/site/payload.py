@@ -46,7 +46,7 @@ def board(rows: pd.DataFrame) -> dict[str, Any]:
 
     Text is coded, numbers are rounded to six significant digits, NaN is null.
     """
-    text = [key for key in (*SETTING, "tier", "reason", "started") if key != "split"]
+    text = [key for key in (*SETTING, "tier", "developed", "reason", "started") if key != "split"]
     return {
         "rows": len(rows),
         "columns": [

@@ -18,6 +18,7 @@ RecPress.table = function (place, pager, actions) {
   function methodCell(row, view) {
     return h("th", { scope: "row" }, RecPress.mark(store.word("family", row)),
       h("a", { href: store.href(row) }, store.word("method", row)),
+      store.word("developed", row) ? h("span", { tabindex: "0", "data-tip": store.columns.get("developed").help }, " †") : null,
       view.front.has(row) ? h("span", { class: "front", "data-tip": "On the Pareto front of what is shown." }, " ◆") : null);
   }
 
