@@ -145,6 +145,15 @@ NUMBERS = (
         better="high",
     ),
     Column(
+        "of_best",
+        "Of the best model",
+        "NDCG@20 as a share of what the best uncompressed model of the data set reaches, whatever its backbone.",
+        unit="%",
+        decimals=1,
+        better="high",
+        headline=False,
+    ),
+    Column(
         "recall20",
         "Recall@20",
         "Share of a user's test items that are in the top 20, averaged over users.",
@@ -261,6 +270,7 @@ NUMBERS = (
 # 95 % intervals: they are shown with their figure, not as columns of their own.
 INTERVALS = {
     "kept": ("kept_low", "kept_high"),
+    "of_best": ("of_best_low", "of_best_high"),
     "single_ratio": ("single_low", "single_high"),
     "batch_ratio": ("batch_low", "batch_high"),
 }

@@ -9,14 +9,13 @@ from pathlib import Path
 import pandas as pd
 from tabulate import tabulate
 
-from recpress.board.tables import SETTING, Format, texts
+from recpress.board.tables import SETTING, UNCOMPRESSED, Format, texts
 from recpress.errors import UserError
 from recpress.evaluate import Comparison, adjust, compare
 from recpress.record import Record
 from recpress.run.pairing import Setting, pair, setting_name
 
 METRIC = "ndcg@20"
-REFERENCE = "none"
 TEXT = ("dataset", "backbone", "method", "setting")
 FIGURES = ("ndcg20", "mb")
 HEADINGS = ("Kept [%] (95 % CI)", "p (Holm)", "Loss below")
@@ -77,7 +76,7 @@ def _reference(row: Key) -> Key:
     """Return the key of the uncompressed model of a row's backbone."""
     fp32 = {
         "family": "reference",
-        "method": REFERENCE,
+        "method": UNCOMPRESSED,
         "division": "reference",
         "serve_form": "table",
         "setting": "default",

@@ -18,6 +18,8 @@ from recpress.errors import unknown
 from recpress.measure.repeats import Spread, between_runs, interval
 from recpress.record import Latency
 
+# The method that leaves the backbone's tables as they are.
+UNCOMPRESSED = "none"
 Format = Literal["table", "csv", "json", "markdown", "latex"]
 SETTING = [
     "dataset",
@@ -59,6 +61,8 @@ def _row(run: Run, tier: str, spread: Spread) -> dict[str, object]:
         "kept": 100 * quality.retention.get("ndcg@20", math.nan) if quality else math.nan,
         "kept_low": 100 * quality.paired.low if quality and quality.paired else math.nan,
         "kept_high": 100 * quality.paired.high if quality and quality.paired else math.nan,
+        # Filled in where the rows of a data set are together.
+        **dict.fromkeys(("of_best", "of_best_low", "of_best_high"), math.nan),
         "recall20": quality.metrics.get("recall@20", math.nan) if quality else math.nan,
         "mb": size.file / 1e6 if size else math.nan,
         "smaller": size.ratio if size and size.file else math.nan,
@@ -147,11 +151,27 @@ def aggregate(rows: pd.DataFrame) -> pd.DataFrame:
     first["tier"] = first["tier"].map(list(TIERS).__getitem__)
     count = groups.size().rename("seeds")
     noisy = groups[list(NOISY)].any()
-    joined = pd.concat([first, count, means, spread, *ends, noisy], axis=1).reset_index()
+    joined = _of_best(pd.concat([first, count, means, spread, *ends, noisy], axis=1).reset_index())
     order = ["dataset", "backbone", "method", "budget"]
     return joined.sort_values(
         order, ascending=[True, True, True, False], kind="stable", na_position="first", ignore_index=True
     )
+
+
+def _of_best(rows: pd.DataFrame) -> pd.DataFrame:
+    """Fill in each row's share of the best uncompressed model of its data set and protocol."""
+    fp32 = rows[(rows["method"] == UNCOMPRESSED) & (rows["status"] == "ok")]
+    of_set = ["dataset", "protocol"]
+    of_backbone = [*of_set, "backbone"]
+    best = fp32.groupby(of_set)["ndcg20"].max().rename("best")
+    own = fp32.groupby(of_backbone)["ndcg20"].max().rename("own")
+    found = rows.join(best, on=of_set).join(own, on=of_backbone)
+    rows["of_best"] = 100 * found["ndcg20"] / found["best"]
+    rows["of_best_sd"] = 100 * found["ndcg20_sd"] / found["best"]
+    for end in ("low", "high"):
+        # The interval of what is kept is that of the row's own backbone.
+        rows[f"of_best_{end}"] = found[f"kept_{end}"] * found["own"] / found["best"]
+    return rows
 
 
 def choose(rows: pd.DataFrame, **wanted: str | None) -> pd.DataFrame:

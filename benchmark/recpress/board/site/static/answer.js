@@ -3,13 +3,17 @@
 RecPress.answer = (function () {
   const { h, store } = RecPress;
   const GOALS = {
-    best: { words: "the most accurate", key: () => null, descending: true },
-    smallest: { words: "the smallest", key: () => "mb", descending: false },
-    fastest: { words: "the fastest", key: () => "single_ms", descending: false },
-    frugal: { words: "the least energy", key: (energy) => energy, descending: false },
+    best: { words: "as accurate as any", tail: ", and the smallest such", key: () => null, descending: true },
+    smallest: { words: "the smallest", tail: "", key: () => "mb", descending: false },
+    fastest: { words: "as fast as any", tail: ", and the smallest such", key: () => "single_ms", descending: false },
+    frugal: { words: "as frugal as any", tail: ", and the smallest such", key: (energy) => energy, descending: false },
   };
-  // Accuracy is compared across data sets by what is kept, within one by NDCG itself.
-  const accuracy = (state) => (state.dataset === "all" ? "kept" : "ndcg20");
+  // With any backbone, what counts is the best uncompressed model of the set; of a backbone that is chosen, its own fp32.
+  // A board without an uncompressed model has nothing else than the first.
+  const measure = (state) => (state.backbone || !store.has("of_best") ? "kept" : "of_best");
+  const whole = (state) => (measure(state) === "kept" ? `${state.backbone || "the backbone"}’s own fp32 tables` : "the best uncompressed model");
+  // Accuracy is compared across data sets by that share, within one by NDCG itself.
+  const accuracy = (state) => (state.dataset === "all" ? measure(state) : "ndcg20");
 
   function ordering(state, energy) {
     const goal = GOALS[state.goal] || GOALS.best;
@@ -21,12 +25,28 @@ RecPress.answer = (function () {
     const timed = key.endsWith("_ms") ? key.replace("_ms", "") : null;
     const able = rows.filter((row) => store.word("status", row) === "ok" && store.number(key, row) !== null &&
       store.number("ndcg20", row) !== null && !(timed && store.noisy(timed, row)));
-    return able.length ? store.sort(able, key, descending)[0] : null;
+    if (!able.length) return null;
+    const first = store.sort(able, key, descending)[0];
+    // What can't be told apart from it is as good, so the smaller file is the answer, and the better one of two such.
+    const [low, high] = within(first, key, state);
+    const tied = able.filter((row) => {
+      const range = within(row, key, state);
+      return row === first || (range !== null && range[0] <= high && range[1] >= low);
+    });
+    return store.sort(store.sort(tied, "ndcg20", true), "mb", false)[0];
+  }
+
+  // The interval of what is asked for: of a time it is that of its ratio to fp32.
+  function within(row, key, state) {
+    if (key === "ndcg20") return store.range(measure(state), row);
+    if (!key.endsWith("_ms")) return store.range(key, row);
+    const scale = store.number(key, row) / store.number(key.replace("_ms", "_ratio"), row);
+    return store.range(key.replace("_ms", "_ratio"), row).map((end) => end * scale);
   }
 
   function limits(state) {
     const said = [];
-    if (state.kept !== null) said.push(`keeps at least ${state.kept} %`);
+    if (state.kept !== null) said.push(`surely keeps ${state.kept} % of ${whole(state)}`);
     if (state.mb !== null) said.push(`fits ${state.mb} MB`);
     if (state.ms !== null) said.push(`answers in ${state.ms} ms`);
     if (state.mj !== null) said.push(`takes at most ${state.mj} mJ`);
@@ -36,14 +56,14 @@ RecPress.answer = (function () {
   function sentence(row, state, energy, count) {
     const goal = GOALS[state.goal] || GOALS.best;
     const said = limits(state);
-    const parts = [`keeps ${store.write("kept", row)} % of NDCG@20`, `${store.write("mb", row)} MB`];
+    const parts = [`reaches NDCG@20 ${store.write("ndcg20", row)}, ${store.write(measure(state), row)} % of ${whole(state)},`, `${store.write("mb", row)} MB`];
     if (store.number("single_ms", row) !== null) parts.push(`${store.write("single_ms", row)} ms a user`);
     if (store.number(energy, row) !== null) parts.push(`${store.write(energy, row)} mJ a query (${energy.split("_")[0]})`);
     return h("p", { class: "verdict" },
       RecPress.mark(store.word("family", row)), h("a", { href: store.href(row) }, store.name(row)),
       ` with ${store.word("backbone", row)}`, state.dataset === "all" ? ` on ${store.word("dataset", row)}` : "",
-      ` is ${goal.words}`, said.length ? ` that ${said.join(" and ")}` : " of all that is shown",
-      `. It ${parts[0]} in ${parts.slice(1).join(", ")}.`, h("small", {}, ` ${count} ${count === 1 ? "setting fits" : "settings fit"}.`));
+      ` is ${goal.words}`, said.length ? ` that ${said.join(" and ")}` : " that is shown",
+      `${goal.tail}. It ${parts[0]} in ${parts.slice(1).join(", ")}.`, h("small", {}, ` ${count} ${count === 1 ? "setting fits" : "settings fit"}.`));
   }
 
   // What one limit less would give, where nothing fits all of them.
@@ -54,7 +74,7 @@ RecPress.answer = (function () {
       const row = choose(find({ ...state, [key]: null }), state, energy);
       if (row !== null) {
         hints.push(h("li", {}, `Without the limit on ${words}: `, h("a", { href: store.href(row) }, store.name(row)),
-          ` keeps ${store.write("kept", row)} % in ${store.write("mb", row)} MB.`));
+          ` keeps ${store.write(measure(state), row)} % of ${whole(state)} in ${store.write("mb", row)} MB.`));
       }
     }
     return h("div", {}, h("p", { class: "verdict" }, "Nothing fits all of that."), hints.length ? h("ul", {}, hints) : null);
@@ -82,9 +102,9 @@ RecPress.answer = (function () {
     const step = 10 ** (Math.floor(Math.log10(dense / 4 || 1)) - 1);
     const quarter = Number((Math.ceil(dense / 4 / step) * step).toPrecision(2));
     return [
-      { words: "the smallest that keeps 97 %", goal: "smallest", kept: 97 },
+      { words: "the smallest that surely keeps 97 %", goal: "smallest", kept: 97 },
       { words: `the most accurate in ${quarter} MB`, goal: "best", mb: quarter },
-      { words: "the fastest that keeps 95 %", goal: "fastest", kept: 95 },
+      { words: "the fastest that surely keeps 95 %", goal: "fastest", kept: 95 },
     ].map((each) => ({ kept: null, mb: null, ms: null, mj: null, ...each }));
   }
 
@@ -100,7 +120,7 @@ RecPress.answer = (function () {
       if (row === null) return h("li", {}, `${words}: none`);
       const ratio = store.number("single_ratio", row);
       return h("li", {}, `${words}: `, RecPress.mark(store.word("family", row)), h("a", { href: store.href(row) }, store.name(row)),
-        ` with ${store.word("backbone", row)}, ${store.write("kept", row)} % kept, ${store.write("mb", row)} MB (${store.write("smaller", row)}× smaller)`,
+        ` with ${store.word("backbone", row)}, NDCG@20 ${store.write("ndcg20", row)}, ${store.write(measure(state), row)} % of ${whole(state)}, ${store.write("mb", row)} MB (${store.write("smaller", row)}× smaller)`,
         ratio === null ? "" : `, ${ratio.toFixed(2)}× the time of fp32`);
     });
     return h("div", {}, h("p", { class: "verdict" }, state.dataset === "all" ? "Over all data sets:" : `On ${state.dataset}:`, whose()), h("ul", { class: "openings" }, lines));
@@ -168,5 +188,5 @@ RecPress.answer = (function () {
     return row;
   }
 
-  return { show, ordering, examples };
+  return { show, ordering, examples, measure };
 })();

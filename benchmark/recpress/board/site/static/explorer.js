@@ -35,7 +35,8 @@
       equal: { dataset: given.dataset === "all" ? "" : given.dataset, backbone: given.backbone },
       among: { ...Object.fromEntries(Object.entries(LISTS).map(([name, key]) => [key, given[name]])), tier: store.tiersFrom(given.tier) },
       contains: given.q,
-      least: { kept: given.kept },
+      // An interval's low end decides: what a limit asks for is surely there.
+      least: { [`${RecPress.answer.measure(given)}_low`]: given.kept },
       most: { mb: given.mb, single_ms: given.ms, [energyKey()]: given.mj },
     };
   }
