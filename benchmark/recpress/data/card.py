@@ -59,7 +59,7 @@ class SplitSpec(Card):
     """How the interactions are split, and the hash of the outcome."""
 
     protocol: Literal["official", "random-per-user", "leave-one-out", "temporal-global"] = Field(
-        description="Leave-one-out takes a user's interactions at the same time in the order of the file where its rows "
+        description="Leave-one-out takes interactions of a user at one time in the order of the file where its rows "
         "are in order of time, and else in an order drawn by the seed."
     )
     valid: Fraction = Field(default=0.1, description="Share of valid (official: of each user's train items).")
