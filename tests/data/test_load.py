@@ -257,6 +257,13 @@ def test_the_last_fraction_of_a_second_is_tested_whatever_the_file(cache: Path, 
         assert made.interactions.item_ids[made.split.test.items].tolist() == ["i5"] * 6, path.name
 
 
+def test_nanoseconds_in_text_are_kept(cache: Path, tmp_path: Path) -> None:
+    """Whole seconds to a float, three moments to us."""
+    text = "user,item,t\nu,a,1700000000.000000003\nu,b,1700000000.000000002\nu,c,1700000000.000000001\n"
+    made = own(tmp_path / "fine.csv", text, "t", "leave-one-out")
+    assert made.interactions.item_ids[made.split.test.of(0)].tolist() == ["a"]
+
+
 def test_dates_of_parquet_are_times(cache: Path, tmp_path: Path) -> None:
     import datetime
 

@@ -13,6 +13,7 @@ from typing import Any, Literal, cast
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from recpress.data.formats import rows
@@ -100,29 +101,30 @@ def read(path: Path, layout: Layout) -> RawTable:
         "encoding": "utf-8",
     }
     try:
-        frame = _read_typed(path, layout, present, options)
+        frame = _read(path, **_types(layout, present), **options)
     except (ValueError, OverflowError) as error:
         raise (_first_fault(path, layout, present, options) or refuse(path, None, str(error))) from error
-    columns = {column: frame[layout.columns[column]].to_numpy() for column in present}
+    columns: dict[Column, Any] = {
+        column: _integers_or_text(values) if column == "time" else values.to_numpy()
+        for column, values in ((column, frame[layout.columns[column]]) for column in present)
+    }
     try:
         return table(columns, layout.time_unit, negative=False)
     except Fault as fault:
         raise refuse(path, _line(path, layout, fault.row), fault.reason) from fault
 
 
-def _read_typed(path: Path, layout: Layout, present: list[Column], options: dict[str, Any]) -> pd.DataFrame:
-    """Read times as integers where they are, else as text: a float would round them."""
-    try:
-        return _read(path, **_types(layout, present, "int64"), **options)
-    except (ValueError, OverflowError):
-        if "time" not in present:
-            raise
-        return _read(path, **_types(layout, present, "str"), **options)
-
-
-def _types(layout: Layout, present: list[Column], time: str) -> dict[str, Any]:
-    dtypes = {layout.columns[column]: time if column == "time" else _dtype(column, layout) for column in present}
+def _types(layout: Layout, present: list[Column]) -> dict[str, Any]:
+    dtypes = {layout.columns[column]: _dtype(column, layout) for column in present}
     return {"dtype": dtypes, "na_values": {where: [""] for where, dtype in dtypes.items() if dtype != "str"}}
+
+
+def _integers_or_text(text: Any) -> NDArray[Any]:
+    """Return a column of integers, or as it is: pandas would take decimals for integers that are near enough."""
+    try:
+        return np.asarray(pa.array(text).cast(pa.int64()))
+    except pa.ArrowInvalid:
+        return np.asarray(text.to_numpy())
 
 
 def _read(path: Path, **options: Any) -> pd.DataFrame:
@@ -180,7 +182,7 @@ def _first_bad(column: Column, values: NDArray[Any], negative: bool) -> Fault | 
 def _dtype(column: Column, layout: Layout) -> str:
     if column in ("user", "item"):
         return "int64" if layout.ids == "int" else "str"
-    return "float64"
+    return "float64" if column == "rating" else "str"  # A float would round times.
 
 
 def header(path: Path, separator: str) -> list[str]:
