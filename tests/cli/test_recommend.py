@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -117,3 +118,22 @@ def test_folders_that_do_not_recommend_are_told_apart(fitted: Path, data: list[o
     with pytest.raises(UserError, match="can't reach 1/64"):
         recpress("fit", *data[:-1], "1/64", "--out", tmp_path / "small")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_another_files_ids_are_its_own(place: Path, data: list[object], tmp_path: Path) -> None:
+    """The same interactions under other names have the same split, and so are one cell."""
+    text = (place / "likes.csv").read_text()
+    renamed = tmp_path / "likes-new.csv"
+    renamed.write_text(text.replace("Film", "Book"))
+    for file, kind in ((place / "likes.csv", "Film"), (renamed, "Book"), (place / "likes.csv", "Film")):
+        words = ["--data", file, *OWN, "--user", "user-07@x"]
+        rows = json.loads(recpress("recommend", *words, "--top", 5, "--format", "json"))
+        assert [row["item"].split(",")[0] for row in rows] == [kind] * 5
+    words = ["--user", "user-07@x", "--backbone", "lightgcn", "--format", "json"]
+    for file, kind in ((place / "likes.csv", "Film"), (renamed, "Book")):
+        told = json.loads(recpress("explain", "--data", file, *OWN, *words))
+        assert {row["item"].split(",")[0] for row in told["history"]} == {kind}
+    # Users under other names, too.
+    renamed.write_text(re.sub("user-(..)@x", lambda found: f"client-{found[1]}", text))
+    rows = json.loads(recpress("recommend", "--data", renamed, *OWN, "--user", "client-07", "--format", "json"))
+    assert {row["user"] for row in rows} == {"client-07"}

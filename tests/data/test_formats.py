@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 
 from recpress.data import formats
 from recpress.data.formats import attributes
+from recpress.data.formats.raw import Fault
+from recpress.data.formats.times import nanoseconds
 from recpress.errors import UserError
 
 Row = tuple[int, int, int, int]
@@ -63,7 +65,7 @@ def test_what_is_written_in_a_table_format_parses_back(tmp_path: Path, name: str
     if parsed.ratings is not None:
         assert parsed.ratings.tolist() == list(ratings)
     if parsed.times is not None:
-        assert parsed.times.tolist() == list(times)
+        assert parsed.times.tolist() == [time * 10**9 for time in times]
 
 
 ids = st.text("abcXYZ0123456789-_ é", min_size=1, max_size=8).filter(str.strip)
@@ -82,7 +84,7 @@ def test_reviews_parse_back(tmp_path: Path, table: list[tuple[str, str, int, int
     assert parsed.ratings is not None
     assert parsed.times is not None
     found = zip(parsed.users, parsed.items, parsed.ratings.tolist(), parsed.times.tolist(), strict=True)
-    assert list(found) == [(u, i, float(r), t) for u, i, r, t in table]
+    assert list(found) == [(u, i, float(r), t * 10**9) for u, i, r, t in table]
 
 
 lists = st.lists(st.lists(st.integers(0, 10**6), max_size=6), min_size=1, max_size=10).filter(any)
@@ -114,6 +116,23 @@ BAD = [
     ("movielens-csv", "userId,movieId,rating,timestamp\n1,2,3,4\n1,-2,3,4\n", "row 3: the item id is negative"),
     ("movielens-dat", "1::2::3::4\n1::2::x::4\n", "row 2: the rating is 'x', not a number"),
     ("amazon-2014-ratings", "A,B,5,1\n,B,5,1\n", "row 2: the user id is empty"),
+    ("movielens-data", "1\t2\t3\t4\n1\t2\t3\n", "row 2: it has 3 fields, and the first row has 4"),
+    ("movielens-data", "1\t2\t3\t4\n\n1\t2\t3\t4\t5\n", "row 3: it has 5 fields"),
+    ("movielens-data", "1\t2\t3\t4\r\n1\t2\t3\r\n", "row 2: it has 3 fields"),
+    ("movielens-data", "1\t2\t3\t4\r1\t2\t3\r", "row 2: it has 3 fields"),
+    ("movielens-csv", "userId,movieId,rating,timestamp\n0,1,2,3,4\n1,1,2,3,4\n", "row 2: it has 5 fields"),
+    (
+        "movielens-csv",
+        "userId,movieId,rating,timestamp\n1,2,3,4\n1,2,3,9999999999\n",
+        "row 3: the time is 9999999999, w",
+    ),
+    ("movielens-csv", 'userId,movieId,rating,timestamp,title\n1,2,3,4,"a\nb"\n1,2,3,4\n', "row 4: it has 4 fields"),
+    ("amazon-2014-ratings", "A,B,5,1\n\n,B,5,1\n", "row 3: the user id is empty"),
+    ("amazon-2014-ratings", 'A,B,5,1\nA,"B\nC",5,1\n', "row 2: the item id has a line break"),
+    ("amazon-2014-ratings", "A,B,5,1\nA,C,5,2020-01-01\n", "row 2: the time is '2020-01-01', not a number"),
+    ("amazon-2014-ratings", "A,B,5,2020-01-01\nA,C,5,2021\n", "row 2: the time is '2021', not an ISO date"),
+    ("amazon-2014-ratings", "A,B,5,2020-01-01\nA,C,5,2020-13-01\n", "row 2: the time is '2020-13-01', neither"),
+    ("amazon-2014-ratings", "A,B,5,9999-01-01\n", "row 1: the time is '9999-01-01', neither"),
     ("user-items", "", "empty"),
     ("user-items", "0 1 2\n1 -3\n", "row 2: the id -3 is negative"),
     ("user-items", "0 1 2\n1 3 x\n", "row 2: 'x' is not an integer"),
@@ -145,6 +164,10 @@ def test_bad_input_is_refused_with_row_and_reason(tmp_path: Path, form: str, tex
             '{"reviewerID": "a", "asin": "b", "overall": 5, "unixReviewTime": 1}\n'
             '{"reviewerID": "", "asin": "b", "overall": 5, "unixReviewTime": 1}\n',
             "row 2: a field is missing or empty",
+        ),
+        (
+            '{"reviewerID": "a\\nb", "asin": "b", "overall": 5, "unixReviewTime": 1}\n',
+            "row 1: the user id has a line break",
         ),
         ("{nonsense", "not gzipped JSON lines"),
     ],
@@ -183,3 +206,53 @@ def test_attributes(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="row 1"):
         attributes.read(items, "movielens-100k-items")
     assert np.issubdtype(found.ids.dtype, np.int64)
+
+
+def test_a_quotation_mark_in_a_tab_file_is_a_character(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text('user_id:token\titem_id:token\nu1\ta\nu2\t"b\nu3\tc\nu4\td"\nu5\t"e"\n')
+    assert formats.parse(path, "atomic-str").items.tolist() == ["a", '"b', "c", 'd"', '"e"']
+
+
+def test_a_separator_behind_the_last_field_shifts_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text("userId,movieId,rating,timestamp\n1,2,3,4,\n5,6,7,8\n")
+    parsed = formats.parse(path, "movielens-csv")
+    assert (parsed.users.tolist(), parsed.items.tolist()) == ([1, 5], [2, 6])
+
+
+def test_times_of_every_kind_are_the_same_nanoseconds() -> None:
+    moment = 1_700_000_000_123_456_789
+    text = ["1700000000.123456789", "1700000000123.456789", "1700000000123456.789", "1700000000123456789"]
+    text += ["2023-11-14T22:13:20.123456789Z", "2023-11-14 22:13:20.123456789", "2023-11-15T00:13:20.123456789+02:00"]
+    for each in text:
+        assert nanoseconds(np.array([each], object), None).tolist() == [moment], each
+    assert nanoseconds(np.array([moment]), None).tolist() == [moment]
+    assert nanoseconds(np.array([moment], np.uint64), None).tolist() == [moment]
+    assert nanoseconds(np.array([1700000000.1]), None).tolist() == [1_700_000_000_100_000_000]
+    assert nanoseconds(np.array(["-0.5", "1.5e1", "2023"], object)).tolist() == [
+        -(10**9) // 2,
+        15 * 10**9,
+        2023 * 10**9,
+    ]
+    # The largest says what all are; what is finer than a nanosecond is cut off.
+    assert nanoseconds(np.array([7, 1_700_000_000_000]), None).tolist() == [7 * 10**6, 1_700_000_000 * 10**9]
+    assert nanoseconds(np.array(["0.30000000000000004"], object)).tolist() == [3 * 10**8]
+
+
+@pytest.mark.parametrize(
+    ("times", "reason"),
+    [
+        (["1", "x"], "'x', not a number"),
+        (["1", "nan"], "'nan', not a number"),
+        (["1", "1e99"], "1E.99, which lies outside"),
+        (["2020-01-01", "5"], "'5', not an ISO date"),
+        ([1, 10**12], "1000000000000, which lies outside"),
+        ([1.0, np.nan], "missing or not finite"),
+    ],
+)
+def test_what_is_no_time_is_refused(times: list[object], reason: str) -> None:
+    values = np.array(times, object if isinstance(times[0], str) else None)
+    with pytest.raises(Fault, match=reason) as caught:
+        nanoseconds(values)
+    assert caught.value.row == 1

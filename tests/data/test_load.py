@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 
@@ -189,6 +190,139 @@ def test_own_file_is_refused_with_reason(cache: Path, tmp_path: Path) -> None:
         data.from_file(table(tmp_path, ".csv"), "who", "what", split=SplitSpec(protocol="official"))
     with pytest.raises(UserError, match="not in this machine's cache"):
         data.load("own-gone-00000000")
+
+
+def own(path: Path, text: str, time: str | None = None, protocol: str = "random-per-user", **columns: str):
+    path.write_text(text)
+    return data.from_file(path, "user", "item", time, **columns, split=SplitSpec(protocol=protocol, valid=0.1))
+
+
+@pytest.mark.parametrize("ending", [".csv", ".tsv", ".inter", ".csv.gz"])
+def test_a_separator_behind_every_row_makes_no_users_of_items(cache: Path, tmp_path: Path, ending: str) -> None:
+    tab = "," if "csv" in ending else "\t"
+    types = [":token", ":token", ":float"] if ending == ".inter" else [""] * 3
+    header = tab.join(map("".join, zip(("user", "item", "stars"), types, strict=True)))
+    rows = [f"u{user}{tab}i{(user + step) % 15}{tab}5" for user in range(12) for step in range(8)]
+    path = tmp_path / f"shop{ending}"
+    write = gzip.compress if ending.endswith(".gz") else bytes
+    path.write_bytes(write("\n".join([header, *(row + tab for row in rows)]).encode()))
+    made = data.from_file(path, "user", "item", rating_col="stars")
+    assert (made.split.n_users, made.split.n_items, len(made.interactions)) == (12, 15, 96)
+    path.write_bytes(write("\n".join([header, *rows[:4], rows[4] + tab + "x", *rows[5:]]).encode()))
+    with pytest.raises(UserError, match="row 6: it has 4 fields, and the first row has 3"):
+        data.from_file(path, "user", "item")
+    path.write_bytes(write("\n".join([header, *rows[:4], "u9", *rows[5:]]).encode()))
+    with pytest.raises(UserError, match="row 6: it has 1 fields, and the first row has 3"):
+        data.from_file(path, "user", "item")
+
+
+def test_quotation_marks_of_a_tab_file_are_part_of_the_ids(cache: Path, tmp_path: Path) -> None:
+    text = 'user\titem\nu1\ta\nu2\t"b\nu3\tc\nu4\td"\nu5\te\n'
+    made = own(tmp_path / "quotes.tsv", text)
+    assert made.interactions.item_ids.tolist() == sorted(["a", '"b', "c", 'd"', "e"])
+    assert len(made.interactions) == 5
+    with pytest.raises(UserError, match="row 3: the item id has a line break"):
+        own(tmp_path / "quotes.csv", text.replace("\t", ","))
+
+
+def test_the_last_fraction_of_a_second_is_tested_whatever_the_file(cache: Path, tmp_path: Path) -> None:
+    """Items i9 to i5, a tenth of a second apart, at a moment whose seconds are the same."""
+    import pandas as pd
+
+    base = pd.Timestamp("2023-11-14T22:13:20")
+    frame = pd.DataFrame(
+        [(f"u{user}", f"i{9 - step}", base + pd.Timedelta(100 * step, "ms")) for user in range(6) for step in range(5)],
+        columns=["user", "item", "t"],
+    )
+    whole = frame["t"].astype("datetime64[ns]").astype("int64")
+    forms = {
+        "seconds": [f"{at // 10**9}.{at // 10**8 % 10}" for at in whole],
+        "milliseconds": whole // 10**6,
+        "iso": [f"{at.isoformat()}Z" for at in frame["t"]],
+        "zone": [at.tz_localize("UTC").tz_convert("Asia/Tokyo").isoformat() for at in frame["t"]],
+    }
+    paths = []
+    for name, times in forms.items():
+        paths.append(tmp_path / f"{name}.csv")
+        frame.assign(t=times).to_csv(paths[-1], index=False)
+    for unit in ("ms", "us", "ns"):
+        paths.append(tmp_path / f"{unit}.parquet")
+        frame.assign(t=frame["t"].astype(f"datetime64[{unit}]")).to_parquet(paths[-1])
+    paths.append(tmp_path / "floats.parquet")
+    frame.assign(t=[float(each) for each in forms["seconds"]]).to_parquet(paths[-1])
+    for path in paths:
+        made = data.from_file(path, "user", "item", "t", split=SplitSpec(protocol="leave-one-out"))
+        assert made.interactions.times is not None
+        assert made.interactions.times.tolist() == whole.tolist(), path.name
+        assert made.interactions.item_ids[made.split.test.items].tolist() == ["i5"] * 6, path.name
+
+
+def test_nanoseconds_in_text_are_kept(cache: Path, tmp_path: Path) -> None:
+    """Whole seconds to a float, three moments to us."""
+    text = "user,item,t\nu,a,1700000000.000000003\nu,b,1700000000.000000002\nu,c,1700000000.000000001\n"
+    made = own(tmp_path / "fine.csv", text, "t", "leave-one-out")
+    assert made.interactions.item_ids[made.split.test.of(0)].tolist() == ["a"]
+
+
+def test_dates_of_parquet_are_times(cache: Path, tmp_path: Path) -> None:
+    import datetime
+
+    import pandas as pd
+
+    days = [datetime.date(2024, 1, day) for day in (1, 2, 3)]
+    pd.DataFrame({"user": [1, 1, 1], "item": [30, 20, 10], "t": days}).to_parquet(tmp_path / "days.parquet")
+    made = data.from_file(tmp_path / "days.parquet", "user", "item", "t", split=SplitSpec(protocol="leave-one-out"))
+    assert made.interactions.item_ids[made.split.test.of(0)].tolist() == [10]
+
+
+def test_the_card_says_how_equal_times_were_put_in_order(cache: Path, tmp_path: Path) -> None:
+    rows = [f"u{user},i{item},100\n" for user in range(6) for item in range(5)]
+    drawn = own(tmp_path / "ties.csv", "user,item,t\n" + "".join(rows), "t", "leave-one-out")
+    assert "an order drawn by the seed 0" in drawn.card.description
+    assert len(set(drawn.split.test.items.tolist())) > 1
+    filed = own(tmp_path / "ties.csv", "user,item,t\n" + "".join(reversed(rows)), "t", "leave-one-out")
+    assert "in the order of the file" in filed.card.description
+    assert filed.split.test.items.tolist() == [0] * 6
+
+
+def test_parquet_takes_what_csv_takes(cache: Path, tmp_path: Path) -> None:
+    import pandas as pd
+
+    path = tmp_path / "types.parquet"
+
+    def kept(user: object, **columns: object):
+        pd.DataFrame({"user": user, "item": [10, 20, 30], **columns}).to_parquet(path)
+        return data.from_file(path, "user", "item", rating_col="rating" if columns else None).interactions
+
+    assert kept([-1, -1, 5]).user_ids.tolist() == [-1, 5]
+    assert kept([1.0, 1.0, -2.0]).user_ids.tolist() == [-2, 1]
+    assert kept([1, 1, 2], rating=[1, -1, 1]).ratings.tolist() == [1, -1, 1]
+    assert kept(pd.Categorical(["a", "b", "a"])).user_ids.tolist() == ["a", "b"]
+    assert kept(pd.array([1, 2, 2], "UInt64")).user_ids.tolist() == [1, 2]
+    for user, reason in (
+        ([1.0, 1.5, 2.0], "row 2: the user id is 1.5, not a whole number"),
+        ([1.0, 2.0**60, 2.0], "row 2: the user id is 1.15"),
+        (["a", "", "c"], "row 2: the user id is empty"),
+        (["a", "b\nc", "c"], "row 2: the user id has a line break"),
+        (["a", None, "c"], "row 2: the user is missing"),
+        ([{"a": 1}] * 3, "a column is of a type that can't be used"),
+    ):
+        with pytest.raises(UserError, match=reason):
+            kept(user)
+    with pytest.raises(UserError, match="row 3: the rating is missing or not finite"):
+        kept([1, 2, 3], rating=[1, 2, np.inf])
+
+
+def test_code_that_parses_otherwise_reads_the_file_again(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = table(tmp_path, ".csv")
+    made = data.from_file(path, "who", "what")
+    monkeypatch.setattr(store, "code", lambda: "0" * 64)
+    with pytest.raises(UserError, match="not in this machine's cache"):
+        data.load(made.name)
+    assert data.from_file(path, "who", "what").name == made.name
+    assert len(list((cache / "own" / made.name).glob("parsed-*"))) == 2
 
 
 # The generator.

@@ -77,6 +77,13 @@ def test_a_read_only_folder_of_the_users_is_enough(ddi, tmp_path: Path) -> None:
     assert sorted(mine.rglob("*")) == before
 
 
+def test_what_ogb_keeps_of_one_set_is_not_another_s(ddi) -> None:
+    folder = ogb.locate("ogbl-ddi", ddi)
+    assert ogb.read_links("ogbl-ddi", folder).n_nodes == 5
+    (folder / "raw" / "num-node-list.csv.gz").write_bytes(gzip.compress(b"6\n"))
+    assert ogb.read_links("ogbl-ddi", folder).n_nodes == 6
+
+
 def test_a_folder_filled_by_fetch_serves_the_archive(ddi, cache, tmp_path: Path) -> None:
     sources.fetch("ogbl-ddi", ddi, "interactions", tmp_path / "raw" / "ogbl-ddi")
     assert ogb.read_links("ogbl-ddi", ogb.locate("ogbl-ddi", ddi, tmp_path / "raw")).n_nodes == 5

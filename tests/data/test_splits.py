@@ -99,11 +99,49 @@ def test_leave_one_out_by_position_in_a_file_that_is_in_order() -> None:
 def test_temporal_keeps_equal_times_together_and_drops_the_unknown() -> None:
     rows = [(0, 0), (1, 1), (0, 1), (1, 0), (0, 2), (2, 0), (1, 2), (0, 3)]
     data = interactions(rows, times=[1, 2, 3, 4, 5, 6, 6, 6])
-    split = splits.make(data, SplitSpec(protocol="temporal-global", valid=0.125, test=0.125))
-    # The newest time holds three rows, so test takes all three and valid none; of them user 2 and item 3 are unknown.
+    split = splits.make(data, SplitSpec(protocol="temporal-global", valid=0, test=0.125))
+    # The newest time holds three rows, so test takes all three; of them user 2 and item 3 are unknown.
     assert of(split.test) == {(1, 2)}
-    assert of(split.valid) == set()
     assert of(split.train) == {(0, 0), (1, 1), (0, 1), (1, 0), (0, 2)}
+    with pytest.raises(UserError, match="temporal-global split leaves valid empty"):
+        splits.make(data, SplitSpec(protocol="temporal-global", valid=0.125, test=0.125))
+    at_once = interactions(rows, times=[1] * 8)
+    with pytest.raises(UserError, match="leaves train and valid and test empty"):
+        splits.make(at_once, SplitSpec(protocol="temporal-global"))
+
+
+def test_leave_one_out_without_anyone_to_test_is_refused() -> None:
+    with pytest.raises(UserError, match="leaves valid and test empty: no user has three"):
+        splits.make(interactions([(0, 0), (0, 1)], times=[1, 2]), SplitSpec(protocol="leave-one-out"))
+
+
+def last_of_five(times: list[int], items: list[int], seed: int = 0) -> tuple[str, list[int]]:
+    """Split users that each have five interactions; return how equal times were ordered, and each user's test item."""
+    rows = [(row // 5, item) for row, item in enumerate(items)]
+    data = interactions(rows, times)
+    split = splits.make(data, SplitSpec(protocol="leave-one-out", seed=seed))
+    return splits.ties(data), split.test.items.tolist()
+
+
+def test_equal_times_are_in_file_order_where_the_file_is_in_order_of_time() -> None:
+    items = [3, 4, 0, 2, 1, 4, 3, 2, 1, 0]
+    assert last_of_five([1, 2, 3, 3, 3] * 2, items) == ("file", [1, 0])
+    assert last_of_five([3, 3, 3, 2, 1] * 2, items) == ("file", [3, 4])  # the newest first
+    assert last_of_five([1, 2, 3, 4, 5] * 2, items) == ("none", [1, 0])
+
+
+@pytest.mark.parametrize("times", [[100] * 5, [1, 2, 5, 3, 5]])
+def test_equal_times_are_drawn_where_the_file_tells_no_order(times: list[int]) -> None:
+    """Sorted by item, or not by time: the highest id must not be tested more than others."""
+    n = 300
+    how, tested = last_of_five(times * n, [0, 1, 2, 3, 4] * n)
+    assert how == "drawn"
+    tied = [item for item, time in enumerate(times) if time == max(times)]
+    counts = Counter(tested)
+    assert counts.keys() == set(tied)
+    assert max(counts.values()) < 1.4 * n / len(tied)
+    assert tested == last_of_five(times * n, [0, 1, 2, 3, 4] * n)[1]
+    assert tested != last_of_five(times * n, [0, 1, 2, 3, 4] * n, seed=1)[1]
 
 
 @pytest.mark.parametrize("protocol", ["leave-one-out", "temporal-global"])

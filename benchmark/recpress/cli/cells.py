@@ -28,7 +28,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "data": {"type": click.Path(path_type=Path), "help": "Your own csv, tsv, parquet or .inter file."},
     "user-col": {"help": "For --data: column of the user ids."},
     "item-col": {"help": "For --data: column of the item ids."},
-    "time-col": {"help": "For --data: column of times in seconds, if there is one."},
+    "time-col": {"help": "For --data: column of times, if there is one: numbers since 1970, or ISO dates."},
 }
 
 

@@ -52,7 +52,7 @@ class ParamType(click.ParamType[tuple[str, Any]]):
 @click.option("--data", type=click.Path(path_type=Path), help="Your own csv, tsv, parquet or .inter file.")
 @click.option("--user-col", help="For --data: column of the user ids.")
 @click.option("--item-col", help="For --data: column of the item ids.")
-@click.option("--time-col", help="For --data: column of times in seconds, if there is one.")
+@click.option("--time-col", help="For --data: column of times, if there is one: numbers since 1970, or ISO dates.")
 @click.option("--time", "timed", is_flag=True, help="Also time what is run, as `recpress time` does afterwards.")
 @click.option("--timing-seconds", type=click.FloatRange(min=0), help="With --time: least time per latency scenario.")
 @click.option("--results", type=click.Path(path_type=Path), default="results", show_default=True, help="Folder.")

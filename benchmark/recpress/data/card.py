@@ -58,7 +58,10 @@ class IdRange(Card):
 class SplitSpec(Card):
     """How the interactions are split, and the hash of the outcome."""
 
-    protocol: Literal["official", "random-per-user", "leave-one-out", "temporal-global"]
+    protocol: Literal["official", "random-per-user", "leave-one-out", "temporal-global"] = Field(
+        description="Leave-one-out takes interactions of a user at one time in the order of the file where its rows "
+        "are in order of time, and else in an order drawn by the seed."
+    )
     valid: Fraction = Field(default=0.1, description="Share of valid (official: of each user's train items).")
     test: Fraction = Field(default=0.1, description="Share of test; official splits and leave-one-out ignore it.")
     seed: int = Field(default=0, ge=0, lt=2**32, description="Of the random choice.")

@@ -23,7 +23,7 @@ class Interactions:
         Sizes of the id ranges; ids without interactions are allowed.
     ratings : float32 array of shape (n,), optional
     times : int64 array of shape (n,), optional
-        Seconds since the epoch.
+        Nanoseconds since 1970, UTC.
     user_ids, item_ids : arrays of shape (n_users,) and (n_items,)
         The ids of the file, by dense id.
     """
@@ -39,6 +39,16 @@ class Interactions:
 
     def __len__(self) -> int:
         return len(self.users)
+
+    def sha256(self) -> str:
+        """Return the hash of who interacted with what, by the ids of the file."""
+        digest = hashlib.sha256(f"{self.n_users} {self.n_items} {len(self)}\n".encode())
+        for dense in (self.users, self.items):
+            digest.update(dense.astype("<i4").tobytes())
+        for ids in (self.user_ids, self.item_ids):
+            plain = ids.astype("<i8") if ids.dtype.kind in "iu" else ids.astype(np.str_).astype("<U")
+            digest.update(f"{plain.dtype.str}\n".encode() + plain.tobytes())
+        return digest.hexdigest()
 
 
 def sorted_unique(keys: NDArray[np.int64]) -> NDArray[np.int64]:

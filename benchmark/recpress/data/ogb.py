@@ -29,7 +29,7 @@ from recpress.data.card import DatasetCard
 from recpress.data.interactions import Interactions, UserItems, sorted_unique
 from recpress.data.splits import Split, random_parts
 from recpress.errors import UserError
-from recpress.hashing import sha256_file
+from recpress.hashing import sha256_file, sha256_json
 from recpress.paths import cache_dir
 
 Edges = NDArray[np.int64]
@@ -96,7 +96,8 @@ def read_links(dataset: str, folder: Path) -> Links:
     folder : Path
         As `locate` returns it; it may be read-only.
     """
-    root = cache_dir() / "ogb"
+    # OGB keeps what it has parsed, and doesn't look at the raw files again.
+    root = cache_dir() / "ogb" / sha256_json(content_hashes(folder))[:16]
     work = root / folder_name(dataset)
     with FileLock(_made(root) / f".{dataset}.lock"), imported():
         _link(folder, work)

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-import pandas as pd
 
 from recpress.atomic import write_atomic
 from recpress.data import encode, splits, store
 from recpress.data.card import DatasetCard, Preprocess, SplitSpec
 from recpress.data.dataset import Dataset
-from recpress.data.formats import delimited
+from recpress.data.formats import columnar, delimited
 from recpress.data.formats.delimited import Column, Layout
 from recpress.data.formats.raw import RawTable, refuse
 from recpress.errors import UserError
@@ -35,8 +31,8 @@ def from_file(
 ) -> Dataset:
     """Return a data set made of one file of interactions.
 
-    Ids are taken as text, except integer columns of a parquet file; `interactions.user_ids` and `.item_ids` map
-    back. The set is registered in the cache under its name (``own-<file>-<hash>``), so that other processes on this
+    Ids are taken as text, except columns of whole numbers in a parquet file; `interactions.user_ids` and `.item_ids`
+    map back. The set is registered in the cache under its name (``own-<file>-<hash>``), so that other processes on this
     machine get it with `recpress.data.load(name)`.
 
     Parameters
@@ -44,8 +40,8 @@ def from_file(
     path : Path
         ``.csv``, ``.tsv``, ``.parquet`` or ``.inter``; the first, second and last may end in ``.gz``.
     user_col, item_col, time_col, rating_col : str
-        Column names; for ``.inter`` without the type (``user_id``, not ``user_id:token``). Times are numbers of
-        seconds.
+        Column names; for ``.inter`` without the type (``user_id``, not ``user_id:token``). Times are numbers since 1970
+        (of seconds; of milli-, micro- or nanoseconds where they are too large for these), ISO dates, or parquet's own.
     split : SplitSpec, optional
         Default: random per user, 80/10/10, seed 0.
     preprocess : Preprocess, optional
@@ -78,12 +74,13 @@ def from_file(
     )
     stem = re.sub(r"[^a-z0-9]+", "-", path.name.split(".")[0].lower()).strip("-") or "file"
     name = f"{PREFIX}{stem}-{sha256_json([sha256_file(path), columns, card.model_dump(mode='json')])[:8]}"
-    folder = _folder(name)
-    if store.read(folder / "parsed") is None:
+    if store.read(_parsed(name)) is None:
         table = encode.preprocess(_read(path, columns), preprocess)
         interactions = encode.encode(table)
-        store.write(folder / "parsed", interactions, splits.make(interactions, split, table.ordered))
-    write_atomic(folder / "card.json", card.model_dump_json(indent=1))
+        made = splits.make(interactions, split, table.ordered)
+        card = card.model_copy(update={"description": card.description + splits.told(interactions, split)})
+        write_atomic(_folder(name) / "card.json", card.model_dump_json(indent=1))
+        store.write(_parsed(name), interactions, made)
     return load(name)
 
 
@@ -95,7 +92,7 @@ def load(name: str) -> Dataset:
     UserError
         When it isn't in the cache.
     """
-    kept = store.read(_folder(name) / "parsed")
+    kept = store.read(_parsed(name))
     if kept is None:
         raise UserError(f"The file behind {name!r} is not in this machine's cache: give the file again (--data).")
     return Dataset(name, card(name), *kept)
@@ -110,11 +107,16 @@ def _folder(name: str) -> Path:
     return cache_dir() / "own" / name
 
 
+def _parsed(name: str) -> Path:
+    """Return where a set is kept. The name tells file and settings; the code that parses and splits is the rest."""
+    return _folder(name) / f"parsed-{store.code()[:16]}"
+
+
 def _read(path: Path, columns: dict[Column, str]) -> RawTable:
     endings = [suffix.lower() for suffix in path.suffixes]
     ending = endings[-2] if endings[-1:] == [".gz"] and len(endings) > 1 else (endings or [""])[-1]
     if ending == ".parquet":
-        return _read_parquet(path, columns)
+        return columnar.read(path, columns)
     if ending not in (".csv", ".tsv", ".inter"):
         raise UserError(f"{path.name} has no known ending: use .csv, .tsv, .parquet or .inter.")
     if ending == ".inter":
@@ -123,7 +125,7 @@ def _read(path: Path, columns: dict[Column, str]) -> RawTable:
     missing = set(columns.values()) - set(delimited.header(path, "," if ending == ".csv" else "\t"))
     if missing:
         raise refuse(path, 1, f"header mismatch: there is no column {', '.join(sorted(map(repr, missing)))}")
-    layout = Layout({**columns}, separator="," if ending == ".csv" else "\t", header=True, ids="str")
+    layout = Layout({**columns}, separator="," if ending == ".csv" else "\t", header=True, ids="str", time_unit=None)
     return delimited.read(path, layout)
 
 
@@ -131,24 +133,3 @@ def _atomic_names(path: Path) -> tuple[list[str], list[str]]:
     """Return the column names of an atomic file without and with their types."""
     full = delimited.header(path, "\t")
     return [name.partition(":")[0] for name in full], full
-
-
-def _read_parquet(path: Path, columns: dict[Column, str]) -> RawTable:
-    try:
-        frame = pd.read_parquet(path, columns=list(columns.values()))
-    except (OSError, ValueError) as error:
-        raise refuse(path, None, f"not a parquet file with the columns {list(columns.values())} ({error})") from error
-    if frame.empty:
-        raise refuse(path, None, "the file is empty")
-    arrays: dict[Column, Any] = {}
-    for column, name in columns.items():
-        values = frame[name]
-        if values.isna().any():
-            raise refuse(path, int(np.argmax(values.isna())) + 1, f"the {column} is missing")
-        is_id = column in ("user", "item")
-        arrays[column] = values.to_numpy()
-        if not pd.api.types.is_integer_dtype(values):
-            arrays[column] = values.astype(str).to_numpy() if is_id else values.to_numpy(np.float64)
-    if (fault := delimited.first_bad_value(arrays)) is not None:
-        raise refuse(path, fault[0] + 1, fault[1])
-    return delimited.table(arrays)

@@ -3,7 +3,7 @@
 Random choices use no library generator: each interaction gets a 64-bit key from (seed, user, item) by the
 finaliser of SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014),
 and a user's interactions are ordered by key. A split therefore depends on the set of interactions and the seed
-alone: not on the order of rows, nor on numpy.
+alone: not on the order of rows, nor on numpy. Leave-one-out alone looks at the order of rows, where times are equal.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,7 @@ from recpress.hashing import sha256_json
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 TRAIN, VALID, TEST = 0, 1, 2
+NAMES = ("train", "valid", "test")
 
 
 @dataclass(frozen=True)
@@ -72,14 +74,18 @@ def make(interactions: Interactions, spec: SplitSpec, ordered: bool = False) -> 
     Raises
     ------
     UserError
-        When a time-based protocol is asked for and the file tells no order.
+        When a time-based protocol is asked for and the file tells no order, or leaves a part empty.
     """
     if spec.protocol == "random-per-user":
         part = random_parts(interactions.users, interactions.items, spec.valid, spec.test, spec.seed)
     elif spec.protocol == "leave-one-out":
-        part = _leave_one_out(interactions, ordered)
+        part = _leave_one_out(interactions, spec.seed, ordered)
+        _refuse_empty(part, spec.protocol, (VALID, TEST), "no user has three interactions; take a larger file")
     elif spec.protocol == "temporal-global":
         part = _temporal(interactions, spec)
+        asked = [TRAIN, *([VALID] if spec.valid else []), *([TEST] if spec.test else [])]
+        why = "too many interactions are at one time, or their users or items aren't in train; give other shares"
+        _refuse_empty(part, spec.protocol, asked, why)
     else:
         raise ValueError("official splits are read, not made")
     return from_parts(interactions, part)
@@ -214,22 +220,75 @@ def _rank_within_user(
     return rank, counts
 
 
-def _leave_one_out(interactions: Interactions, ordered: bool) -> NDArray[np.int8]:
+def _leave_one_out(interactions: Interactions, seed: int, ordered: bool) -> NDArray[np.int8]:
     """Last item of each user to test, the one before to valid; users with fewer than three stay in train."""
     if interactions.times is None and not ordered:
         raise UserError(
             "A leave-one-out split needs times, and this file has none: use a file with timestamps "
             "(for ml-1m the official ratings.dat) or the protocol random-per-user."
         )
-    rows = np.arange(len(interactions)) if ordered else interactions.items
-    by = (rows, interactions.users) if ordered else (rows, interactions.times, interactions.users)
-    rank, counts = _rank_within_user(interactions.users, np.lexsort(by))  # type: ignore[arg-type]  # times are there
+    rank, counts = _rank_within_user(interactions.users, _in_time(interactions, seed, ordered))
     left = counts[interactions.users] - rank
     part = np.full(len(interactions), TRAIN, np.int8)
     many = counts[interactions.users] >= 3
     part[many & (left == 2)] = VALID
     part[many & (left == 1)] = TEST
     return part
+
+
+def _in_time(interactions: Interactions, seed: int, ordered: bool) -> NDArray[np.intp]:
+    """Return all rows by user and time; equal times as `ties` says."""
+    users, times = interactions.users, interactions.times
+    rows = np.arange(len(interactions))
+    if ordered or times is None:
+        return np.lexsort((rows, users))
+    if ties(interactions) == "file":
+        newest_first = (_steps(users, times) < 0).any()
+        return np.lexsort((-rows if newest_first else rows, times, users))
+    return np.lexsort((interactions.items, keys(users, interactions.items, seed), times, users))
+
+
+def ties(interactions: Interactions) -> Literal["none", "file", "drawn"]:
+    """Return what tells the order of a user's interactions at equal times.
+
+    The file does where the rows of each user are in order of time, from old to new or from new to old, and aren't
+    merely sorted by item where times are equal. Else a draw by the seed does: the order of ids would test the highest
+    of them always.
+    """
+    users, times = interactions.users, interactions.times
+    if times is None:
+        return "none"
+    in_time = np.lexsort((np.arange(len(users)), times, users))
+    tied = (np.diff(users[in_time]) == 0) & (np.diff(times[in_time]) == 0)
+    if not tied.any():
+        return "none"
+    steps = _steps(users, times)
+    by_item = (np.diff(interactions.items[in_time])[tied] > 0).all()
+    return "file" if ((steps >= 0).all() or (steps <= 0).all()) and not by_item else "drawn"
+
+
+def _steps(users: NDArray[np.int32], times: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the time from each row of a user to that user's next row in the file."""
+    by_user = np.argsort(users, kind="stable")
+    same: NDArray[np.int64] = np.diff(times[by_user])[np.diff(users[by_user]) == 0]
+    return same
+
+
+def told(interactions: Interactions, spec: SplitSpec) -> str:
+    """Return a card's sentence on the order of equal times; empty where none is needed."""
+    if spec.protocol != "leave-one-out":
+        return ""
+    return {
+        "none": "",
+        "file": " Interactions of a user at the same time are in the order of the file.",
+        "drawn": f" Interactions of a user at the same time are in an order drawn by the seed {spec.seed}.",
+    }[ties(interactions)]
+
+
+def _refuse_empty(part: NDArray[np.int8], protocol: str, asked: Sequence[int], why: str) -> None:
+    empty = [NAMES[number] for number in asked if not (part == number).any()]
+    if empty:
+        raise UserError(f"The {protocol} split leaves {' and '.join(empty)} empty: {why}, or use random-per-user.")
 
 
 def _temporal(interactions: Interactions, spec: SplitSpec) -> NDArray[np.int8]:

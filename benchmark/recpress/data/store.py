@@ -18,7 +18,8 @@ PARTS = ("train", "valid", "test")
 
 
 @cache
-def _code() -> str:
+def code() -> str:
+    """Return the hash of this package's code: of all that parses and splits."""
     return sha256_code([Path(__file__).parent])
 
 
@@ -31,7 +32,7 @@ def folder_of(dataset: str, content: dict[str, object]) -> Path:
         All that decides what is parsed: the card's settings and the hashes of the raw files. The hash of this
         package's code is added.
     """
-    return cache_dir() / "parsed" / dataset / sha256_json({"content": content, "code": _code()})[:32]
+    return cache_dir() / "parsed" / dataset / sha256_json({"content": content, "code": code()})[:32]
 
 
 def read(folder: Path) -> tuple[Interactions, Split] | None:

@@ -10,6 +10,7 @@ from recpress import __version__
 from recpress.atomic import creating
 from recpress.data import load
 from recpress.errors import UserError
+from recpress.hashing import sha256_json
 from recpress.paths import cache_dir
 from recpress.run import cell as cells
 from recpress.run import trained
@@ -69,12 +70,16 @@ def _refuse_occupied(folder: Path) -> None:
 def obtain(planned: Planned, progress: Progress) -> Path:
     """Return the fitted folder of a cell from the cache, or fit it now.
 
+    A cell's identity is made of the split alone, in which users and items are numbers: so the folder is named by the
+    ids too, and by all interactions.
+
     Raises
     ------
     UserError
         As `fit`.
     """
-    folder = cache_dir() / "fitted" / planned.id
+    dataset = planned.cell.dataset
+    folder = cache_dir() / "fitted" / sha256_json([planned.id, dataset, load(dataset).interactions.sha256()])
     folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(folder.with_suffix(".lock")):
         return folder if folder.is_dir() else fit(planned, folder, progress)

@@ -22,7 +22,7 @@ class RawTable:
         int64, or objects that are all str.
     ratings : float32 array of shape (n,), optional
     times : int64 array of shape (n,), optional
-        Seconds since the epoch.
+        Nanoseconds since 1970, UTC.
     ordered : bool
         The rows of each user are in time order, though no times are given.
     """
@@ -35,6 +35,21 @@ class RawTable:
 
     def __len__(self) -> int:
         return len(self.users)
+
+
+class Fault(Exception):
+    """A row that no interaction can be, before it is known in which file.
+
+    Attributes
+    ----------
+    row : int
+        0-based, among the rows with data.
+    reason : str
+    """
+
+    def __init__(self, row: int, reason: str) -> None:
+        super().__init__(reason)
+        self.row, self.reason = row, reason
 
 
 def refuse(path: Path, row: int | None, reason: str) -> UserError:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from recpress.data.formats.delimited import table
-from recpress.data.formats.raw import RawTable, refuse
+from recpress.data.formats.raw import Fault, RawTable, refuse
 
 FIELDS = {"user": "reviewerID", "item": "asin", "rating": "overall", "time": "unixReviewTime"}
 BLOCK = 100_000
@@ -20,7 +20,8 @@ def read(path: Path) -> RawTable:
     Raises
     ------
     UserError
-        Empty file, a line that isn't JSON, or one that lacks a field or has an empty id; with the row.
+        Empty file, a line that isn't JSON, or one that lacks a field or has an id that is empty or broken over lines;
+        with the row.
     """
     blocks, start = [], 0
     try:
@@ -41,5 +42,9 @@ def read(path: Path) -> RawTable:
         raise refuse(path, None, "the file is empty")
     frame = pd.concat(blocks, ignore_index=True)
     columns = {column: frame[name].to_numpy() for column, name in FIELDS.items()}
+    columns["rating"] = columns["rating"].astype(np.float64)
     columns["user"], columns["item"] = columns["user"].astype(str), columns["item"].astype(str)
-    return table(columns)  # type: ignore[arg-type]  # the keys are Columns
+    try:
+        return table(columns)  # type: ignore[arg-type]  # the keys are Columns
+    except Fault as fault:
+        raise refuse(path, fault.row + 1, fault.reason) from fault
