@@ -79,6 +79,8 @@ class ColumnUniform(Codec):
         """
         if len(bits) != table.shape[1] or not any(bits) or not all(0 <= each <= MOST_BITS for each in bits):
             raise ValueError(f"{table.shape[1]} columns need as many numbers of bits from 0 to 8, not all 0")
+        if not len(table):
+            raise ValueError("a table without rows has no grid")
         offset = table.mean(0).half()
         residual = table - offset.float()
         if not torch.isfinite(table.half()).all():

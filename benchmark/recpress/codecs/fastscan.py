@@ -49,6 +49,10 @@ class FastScanRanker(Ranker):
     kernel = "FAISS 4-bit fast scan, refined exactly"
 
     def __init__(self, codec: Product) -> None:
+        if codec.bits != BITS or not codec.shape[0]:
+            raise ValueError(
+                f"{codec.shape[0]} rows of {codec.bits}-bit codes are not scanned: one row of {BITS} bits is"
+            )
         parts, _, width = codec.words.shape
         flat = faiss.IndexPQ(parts * width, parts, BITS, faiss.METRIC_INNER_PRODUCT)
         faiss.copy_array_to_vector(codec.words.float().numpy().ravel(), flat.pq.centroids)

@@ -65,6 +65,8 @@ class Inverted(Codec):
         """
         if not 1 <= probes <= cells <= len(rows):
             raise ValueError(f"{probes} of {cells} lists of {len(rows)} rows can't be visited")
+        if table.shape != tuple(rows.shape) or not rows.shape[1]:
+            raise ValueError(f"rows of shape {tuple(rows.shape)} don't go with a table of {table.shape}")
         if not torch.isfinite(rows).all():
             raise ValueError("a value is not finite")
         clustering = faiss.Clustering(rows.shape[1], cells)

@@ -112,6 +112,8 @@ class Codebooks(Codec):
         codes, words = tensors["codes"], tensors["words"]
         if codes.dtype != torch.uint8 or words.dim() != 3 or words.shape[1] != 2**bits:
             raise ValueError(f"codes of {bits} bits need codebooks of {2**bits} words, not {tuple(words.shape)}")
+        if not words.numel():
+            raise ValueError(f"there are no codebooks among words of shape {tuple(words.shape)}")
         if codes.dim() != 2 or codes.shape[1] != row_bytes(words.shape[0], bits):
             raise ValueError(f"{words.shape[0]} codes of {bits} bits don't take {codes.shape[1:]} bytes a row")
         cls.check(words, columns)
@@ -151,6 +153,7 @@ class Product(Codebooks):
             When a value is NaN or infinite, or too large for float16.
         """
         padded = pad_columns(table, parts)
+        trainable(table, bits)
         quantizer = faiss.ProductQuantizer(padded.shape[1], parts, bits)
         configure(quantizer.cp, seed)
         # One thread adds in one order: the same seed gives the same bytes.
@@ -221,12 +224,16 @@ class Residual(Codebooks):
             When a value is NaN or infinite, or too large for float16.
         """
         finite(table)
+        trainable(table, bits)
+        if levels < 1:
+            raise ValueError(f"a row is the sum of at least one word, not of {levels}")
         quantizer = faiss.ResidualQuantizer(table.shape[1], levels, bits)
         configure(quantizer.cp, seed)
         quantizer.max_beam_size = BEAM
         quantizer.verbose = False
         with faiss_threads(1):
-            quantizer.train(training_rows(table, bits, seed))
+            # It starts from principal axes, of which there are no more than rows.
+            quantizer.train(training_rows(table, bits, seed, least=table.shape[1]))
             stored = torch.from_numpy(faiss.vector_to_array(quantizer.codebooks)).half()
             faiss.copy_array_to_vector(stored.float().numpy(), quantizer.codebooks)
             packed = quantizer.compute_codes(table.contiguous().numpy())
@@ -258,6 +265,7 @@ def optimized_rotation(table: Tensor, parts: int, bits: int, iterations: int, se
     Optimized product quantization (Ge et al. 2013, section 3.1): codebooks and rotation are fitted in turns.
     """
     padded = pad_columns(table, parts)
+    trainable(table, bits)
     width = padded.shape[1]
     rotation = faiss.OPQMatrix(width, parts)
     rotation.niter, rotation.niter_pq_0, rotation.verbose = iterations, ROUNDS, False
@@ -265,7 +273,8 @@ def optimized_rotation(table: Tensor, parts: int, bits: int, iterations: int, se
     configure(trainer.cp, seed)
     rotation.pq = trainer
     with faiss_threads(1):
-        rotation.train(training_rows(padded, bits, seed))
+        # With fewer rows than columns FAISS writes beyond the end of its matrices.
+        rotation.train(training_rows(padded, bits, seed, least=width))
     return torch.from_numpy(faiss.vector_to_array(rotation.A)).view(width, width).T.contiguous()
 
 
@@ -283,11 +292,22 @@ def finite(table: Tensor) -> Tensor:
     return table
 
 
-def training_rows(table: Tensor, bits: int, seed: int) -> NDArray[np.float32]:
-    """Return at most `POINTS_PER_WORD` random rows per word, and at least one: a small table is repeated."""
+def trainable(table: Tensor, bits: int) -> None:
+    """Raise ValueError where there is nothing to learn codebooks from, or no such codebook: FAISS doesn't look."""
+    if not 1 <= bits <= 8:
+        raise ValueError(f"codes have 1 to 8 bits, not {bits}")
+    if not table.numel():
+        raise ValueError(f"codebooks can't be learned from a table of shape {tuple(table.shape)}")
+
+
+def training_rows(table: Tensor, bits: int, seed: int, least: int = 1) -> NDArray[np.float32]:
+    """Return at most `POINTS_PER_WORD` random rows per word, and at least one: a small table is repeated.
+
+    There are at least as many as `least`, too.
+    """
     words = 2**bits
-    if len(table) < words:
-        return table.repeat(-(-words // len(table)), 1).numpy()
+    if len(table) < max(words, least):
+        return table.repeat(-(-max(words, least) // len(table)), 1).numpy()
     chosen = torch.randperm(len(table), generator=torch.Generator().manual_seed(seed))[: POINTS_PER_WORD * words]
     rows: NDArray[np.float32] = table[chosen].numpy()
     return rows

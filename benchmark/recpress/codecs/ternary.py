@@ -64,8 +64,10 @@ class Ternary(Codec):
         if not (torch.isfinite(scale).all() and torch.isfinite(table).all()):
             raise ValueError("a value is not finite, or too large for a float16 scale")
         support = torch.zeros_like(table, dtype=torch.bool).scatter_(1, order, sizes <= best + 1)
+        if not table.shape[1]:
+            raise ValueError("rows without columns have no scale")
         digits = (torch.where(support, table.sign(), 0.0) + 1).byte()
-        padded = F.pad(digits, (0, -table.shape[1] % PER_BYTE)).view(len(table), -1, PER_BYTE)
+        padded = F.pad(digits, (0, -table.shape[1] % PER_BYTE)).view(len(table), row_bytes(table.shape[1]), PER_BYTE)
         return cls((padded * POWERS).sum(2, dtype=torch.uint8), scale, table.shape[1])
 
     @property

@@ -64,6 +64,10 @@ class Uniform(Codec):
             raise ValueError(f"bits must be 1 to 8 (2 to 8 if symmetric), not {bits}")
         dims = (1,) if granularity == "row" else (0, 1)
         levels = 2**bits - 1
+        if not table.numel():
+            # There is no largest value, and no scale is ever used.
+            scale = torch.zeros(len(table) if granularity == "row" else 1, 1, dtype=torch.float16)
+            return cls(pack(table.byte(), bits), scale, None if symmetric else scale.clone(), bits, table.shape[1])
         offset = None
         if symmetric:
             half = 2 ** (bits - 1) - 1
