@@ -55,7 +55,7 @@ class FastScanRanker(Ranker):
             )
         parts, _, width = codec.words.shape
         flat = faiss.IndexPQ(parts * width, parts, BITS, faiss.METRIC_INNER_PRODUCT)
-        faiss.copy_array_to_vector(codec.words.float().numpy().ravel(), flat.pq.centroids)
+        faiss.copy_array_to_vector(codec.floats.numpy().ravel(), flat.pq.centroids)
         faiss.copy_array_to_vector(codec.codes.numpy().ravel(), flat.codes)
         flat.is_trained, flat.ntotal = True, codec.shape[0]
         # The index in registers' order keeps a copy: the flat one is let go.
