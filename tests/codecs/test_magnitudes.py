@@ -93,7 +93,7 @@ def test_no_row_errs_more_for_being_small_or_large(name: str, magnitude: float) 
     usual, found = error(name, 1.0), error(name, magnitude)
     # Values that are stored as one table may lose a share of the largest. Of a codebook, rounding may name another
     # word as near.
-    allowed = SHARE * (2 if name in ("sparse", "hashed network") else 1)
+    allowed = SHARE * (3 if name in ("sparse", "hashed network") else 1)
     codebook = 0.25 * float(usual.mean()) if name in ("product", "rotated product", "residual") else 0.0
     assert (found <= usual + allowed + codebook).all()
     assert found.mean() <= usual.mean() + allowed
