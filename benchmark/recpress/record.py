@@ -6,6 +6,7 @@ What belongs to one machine (latency, resident memory, metered serving) is a tim
 from __future__ import annotations
 
 import json
+import math
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
@@ -76,7 +77,9 @@ class Quality(Part):
     """Ranking quality on test: metric name (``recall@20``) to its mean over evaluated users, in [0, 1]."""
 
     metrics: dict[str, Finite]
-    retention: dict[str, Finite] = Field(description="Each metric over that of the backbone's own fp32 tables.")
+    retention: dict[str, Finite | None] = Field(
+        description="Each metric over that of the backbone's own fp32 tables; null: those find nothing."
+    )
     users: Count = Field(description="Users that have test items, over which the means are taken.")
     users_left_out: Count = Field(description="Users without test items.")
     topk_sha256: Sha256 = Field(description="Hash of the served top-100 lists.")
@@ -87,6 +90,11 @@ class Quality(Part):
     user_deciles: tuple[Finite | None, ...] = Field(
         (), description="Retention of ndcg@20 in each tenth of the users, least active first."
     )
+
+    def kept(self, metric: str) -> float:
+        """Return the retention of a metric; NaN where there is nothing to retain."""
+        found = self.retention.get(metric)
+        return math.nan if found is None else found
 
 
 class Bytes(Part):

@@ -52,6 +52,35 @@ def test_negatives_are_never_the_users_own(graph: Graph) -> None:
     assert sampler.contains(sampler.users, sampler.items).all()
 
 
+def test_users_with_most_items_have_no_false_negatives() -> None:
+    counts = {0: 180, 1: 199, 2: 20, 3: 200}
+    pairs = [(user, (7 * place + user) % 200) for user, count in counts.items() for place in range(count)]
+    owned = UserItems.from_pairs(*np.array(pairs).T, 4, 200)
+    sampler = Sampler(owned, torch.Generator().manual_seed(0))
+    users = torch.tensor([0, 1, 2]).repeat(2000)
+    for drawn in (
+        sampler.negatives(users, 3),
+        sampler.best(users, sampler.uniform(len(users), 2), torch.zeros(6000, 2)),
+    ):
+        drawn = drawn.view(len(users), -1)
+        assert not sampler.contains(users[:, None].expand_as(drawn), drawn).any()
+    often = torch.bincount(sampler.negatives(torch.zeros(40_000, dtype=torch.long), 1).flatten(), minlength=200)
+    assert (often > 0).sum() == 20
+    assert 1800 < often[often > 0].min() <= often.max() < 2200
+    assert sampler.negatives(torch.full((5,), 3), 2).shape == (5, 2)
+
+
+def test_nobody_below_the_share_draws_otherwise() -> None:
+    owned = UserItems.from_pairs(np.zeros(150, int), np.arange(150), 1, 200)
+    one, other = (torch.Generator().manual_seed(0) for _ in range(2))
+    found = Sampler(owned, one).negatives(torch.zeros(100, dtype=torch.long), 1).flatten()
+    expected = torch.randint(200, (100, 1), generator=other).flatten()
+    for _ in range(16):
+        again = (expected < 150).nonzero().flatten()
+        expected[again] = torch.randint(200, (len(again),), generator=other)
+    assert torch.equal(found, expected)
+
+
 def test_a_user_without_negatives_gets_one_of_their_own() -> None:
     everything = UserItems.from_pairs(np.zeros(5, int), np.arange(5), 1, 5)
     sampler = Sampler(everything, torch.Generator().manual_seed(0))

@@ -8,7 +8,7 @@ import synthetic
 from click.testing import CliRunner
 
 from recpress.board.collect import Run, collect
-from recpress.board.regress import Finding, compare, missing, on_one_machine
+from recpress.board.regress import Finding, compare, missing, on_one_machine, render
 from recpress.cli.regress import command
 from recpress.record import Record
 from recpress.timing import Timing
@@ -138,3 +138,18 @@ def test_the_verb_ends_with_what_it_found(tmp_path: Path) -> None:
     run = CliRunner().invoke(command, ["--base", before, "--head", after, "--format", "markdown"])
     assert run.exit_code == 1
     assert "| uniform  | 1/4       | ndcg@20  |" in run.output
+
+
+def test_from_nothing_to_something_is_better_and_of_energy_worse() -> None:
+    base, head = made(), made()
+    for record in base:
+        record.quality.metrics.update({"ndcg@20": 0.0, "recall@20": 0.0})
+    base = [
+        record.model_copy(update={"energy": (record.energy[0].model_copy(update={"joules": 0.0}),)}) for record in base
+    ]
+    found = {each.figure: each.verdict for each in compare(synthetic.runs(base), synthetic.runs(head))}
+    assert found["ndcg@20"] == found["recall@20"] == "better"
+    assert found["analytic energy"] == "worse"
+    assert found["bytes"] == "same"
+    assert {each.verdict for each in compare(synthetic.runs(base), synthetic.runs(base))} == {"same"}
+    assert "nan" not in render(compare(synthetic.runs(base), synthetic.runs(head)), "simple")

@@ -65,6 +65,24 @@ def test_a_counter_that_may_have_wrapped_twice_is_refused(tmp_path: Path) -> Non
         counter.joules()
 
 
+def test_a_counter_without_a_range_is_refused(tmp_path: Path) -> None:
+    package = FakePackage(tmp_path, "intel-rapl:0", "package-0", start=4_000_000_000)
+    (package.folder / "max_energy_range_uj").write_text("0\n")
+    with pytest.raises(CounterUnavailable, match="a wrap can't be told"):
+        RaplPackage(package.folder)
+
+
+@pytest.mark.parametrize(("last", "seconds"), [(100_000_000_000, 1.0), (100_000_000_000, 100.0), (RANGE // 2, 0.0)])
+def test_a_counter_that_was_set_back_is_refused(last: int, seconds: float, tmp_path: Path) -> None:
+    package = FakePackage(tmp_path, "intel-rapl:0", "package-0", start=last)
+    now = 0.0
+    counter = RaplPackage(package.folder, clock=lambda: now)
+    now = seconds
+    package.set(5_000_000)
+    with pytest.raises(CounterUnavailable, match="set back"):
+        counter.joules()
+
+
 def test_no_tree_and_a_tree_without_packages_say_so(tmp_path: Path) -> None:
     with pytest.raises(CounterUnavailable, match="no RAPL package"):
         rapl_packages(tmp_path / "missing")

@@ -90,6 +90,37 @@ def test_a_timing_starts_at_once_where_nothing_else_is_done() -> None:
         assert slot is None
 
 
+def test_who_waits_for_another_run_says_so_now_and_then(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(locks, "SAY_SECONDS", 0.1)
+    told: list[tuple[str, float]] = []
+    cores, over = Cores(told=lambda what, seconds: told.append((what, seconds))), threading.Event()
+
+    def waits(kind: str) -> None:
+        with getattr(cores, kind)():
+            over.set()
+
+    for kind, lock, what in (
+        ("shared", "gate.lock", "a timing of another run"),
+        ("alone", "gate.lock", "a timing of another run"),
+        ("alone", "cores.lock", "the end of work under way"),
+    ):
+        told.clear()
+        over.clear()
+        with ThreadPoolExecutor(1) as pool:
+            with locks.locked(tmp_path / lock):
+                waiting = pool.submit(waits, kind)
+                time.sleep(0.5)
+                assert not over.is_set()
+            waiting.result(10)
+        assert 2 <= len(told) <= 5
+        assert all(said.startswith(what) for said, _ in told)
+        assert [seconds for _, seconds in told] == sorted(seconds for _, seconds in told)
+    told.clear()
+    with cores.shared():
+        pass
+    assert not told
+
+
 def test_who_gives_up_leaves_nothing_behind() -> None:
     class Enough(Exception): ...
 

@@ -13,7 +13,7 @@ from recpress.board.tables import SETTING, UNCOMPRESSED, Format, texts
 from recpress.errors import UserError
 from recpress.evaluate import Comparison, adjust, compare
 from recpress.record import Record
-from recpress.run.pairing import Setting, pair, setting_name
+from recpress.run.pairing import Setting, pair, refuse_nothing, setting_name
 
 METRIC = "ndcg@20"
 TEXT = ("dataset", "backbone", "method", "setting")
@@ -52,7 +52,9 @@ def against_fp32(
             told.append(None)
             continue
         try:
-            told.append(compare(*pair(fp32, mine).values(METRIC), METRIC))
+            paired = pair(fp32, mine)
+            refuse_nothing(paired, METRIC)
+            told.append(compare(*paired.values(METRIC), METRIC))
         except UserError as error:
             told.append(None)
             reasons.append(str(error))

@@ -60,6 +60,13 @@ class Finding:
         return self.head / self.base - 1 if self.base else math.nan
 
 
+def _relative(was: float, now: float) -> float:
+    """Return the relative change; from 0 to anything else it is infinite."""
+    if was:
+        return now / was - 1
+    return math.copysign(math.inf, now) if now else 0.0
+
+
 def _verdict(change: float, tolerance: float, high_is_good: bool) -> Verdict:
     if abs(change) <= tolerance:
         return "same"
@@ -95,7 +102,7 @@ def _quality(setting: Setting, base: Sequence[Run], head: Sequence[Run]) -> Iter
         spread = SPREADS * stdev(changes) / math.sqrt(len(changes)) if len(changes) > 1 else 0.0
         tolerance = max(QUALITY_FLOOR, spread)
         why = "" if len(changes) > 1 else "one seed: a change may be luck"
-        verdict = _verdict(now / was - 1 if was else 0.0, tolerance, True)
+        verdict = _verdict(_relative(was, now), tolerance, True)
         yield Finding(setting, metric, was, now, verdict, why if verdict != "same" else "")
 
 
@@ -113,7 +120,7 @@ def _exact(setting: Setting, base: Sequence[Run], head: Sequence[Run]) -> Iterab
     for figure, (before, after) in (("bytes", sizes), ("analytic energy", joules)):
         if before and after:
             was, now = mean(before), mean(after)
-            yield Finding(setting, figure, was, now, _verdict(now / was - 1, EXACT_FLOOR, False))
+            yield Finding(setting, figure, was, now, _verdict(_relative(was, now), EXACT_FLOOR, False))
 
 
 def _latency(setting: Setting, base: Sequence[Run], head: Sequence[Run], spread: Spread) -> Iterable[Finding]:
@@ -128,7 +135,7 @@ def _latency(setting: Setting, base: Sequence[Run], head: Sequence[Run], spread:
             continue
         lows, highs = zip(*(_widest(side, spread) for side in timed), strict=True)
         apart = max(lows) > min(highs)
-        yield Finding(setting, figure, was, now, _verdict(now / was - 1, 0 if apart else math.inf, False))
+        yield Finding(setting, figure, was, now, _verdict(_relative(was, now), 0 if apart else math.inf, False))
 
 
 def _timed(side: Sequence[Run], scenario: str) -> list[tuple[Latency, Run]]:
@@ -196,7 +203,7 @@ def render(found: Sequence[Finding], style: str) -> str:
             each.figure,
             f"{each.base:.5g}",
             f"{each.head:.5g}",
-            f"{100 * each.change:+.2f} %",
+            "–" if math.isnan(each.change) else f"{100 * each.change:+.2f} %",
             each.verdict,
             each.why,
         )

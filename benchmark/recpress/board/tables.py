@@ -58,7 +58,7 @@ def _row(run: Run, tier: str, spread: Spread) -> dict[str, object]:
         "seed": who.seed,
         "started": record.provenance.started,
         "ndcg20": quality.metrics.get("ndcg@20", math.nan) if quality else math.nan,
-        "kept": 100 * quality.retention.get("ndcg@20", math.nan) if quality else math.nan,
+        "kept": 100 * quality.kept("ndcg@20") if quality else math.nan,
         "kept_low": 100 * quality.paired.low if quality and quality.paired else math.nan,
         "kept_high": 100 * quality.paired.high if quality and quality.paired else math.nan,
         # Filled in where the rows of a data set are together.

@@ -90,20 +90,25 @@ def watcher(todo: Sequence[Planned], results: Path, done: int, *, as_json: bool 
     if as_json:
         log = _JsonLog()
         log.event("plan", cells=done + len(todo), done=done, todo=len(todo))
-        yield Shown(Watcher(log.stage, counted(log.finished), log.usage, log.elsewhere), ended)
+        yield Shown(Watcher(log.stage, counted(log.finished), log.usage, log.elsewhere, log.waiting), ended)
         log.event("end", **ended)
         return
     click.echo(f"{done + len(todo)} cells, {done} done, {len(todo)} to run.")
     if console.is_terminal:
         with _Live(len(todo), console) as live:
-            yield Shown(Watcher(live.stage, counted(live.finished), live.usage, elsewhere), ended)
+            yield Shown(Watcher(live.stage, counted(live.finished), live.usage, elsewhere, live.waiting), ended)
     else:
         count = iter(range(1, len(todo) + 1))
 
         def line(planned: Planned, made: Record) -> None:
             click.echo(f"[{next(count)}/{len(todo)}] {planned.cell.label}: {outcome(made)}")
 
-        yield Shown(Watcher(lambda planned, stage, share: None, counted(line), elsewhere=elsewhere), ended)
+        def waits(what: str, seconds: float) -> None:
+            click.echo(waiting(what, seconds))
+
+        yield Shown(
+            Watcher(lambda planned, stage, share: None, counted(line), elsewhere=elsewhere, waiting=waits), ended
+        )
     if ended:
         click.echo(
             f"{', '.join(f'{count} {status}' for status, count in sorted(ended.items()))}; records in {results}."
@@ -152,6 +157,10 @@ class _Live:
         if made.status != "ok":
             self._bars.console.print(f"{planned.cell.label}: {outcome(made)}", highlight=False, markup=False)
 
+    def waiting(self, what: str, seconds: float) -> None:
+        """Say what is waited for above the bars."""
+        self._bars.console.print(waiting(what, seconds), highlight=False, markup=False)
+
     def _task(self, planned: Planned) -> TaskID:
         if planned.id not in self._cells:
             self._cells[planned.id] = self._bars.add_task(planned.cell.label, total=100)
@@ -198,6 +207,15 @@ class _JsonLog:
     def elsewhere(self, planned: Planned) -> None:
         """Print that another run finished a cell."""
         self.event("elsewhere", cell=planned.id, label=planned.cell.label)
+
+    def waiting(self, what: str, seconds: float) -> None:
+        """Print what is waited for that other runs hold."""
+        self.event("waiting", what=what, seconds=round(seconds, 1))
+
+
+def waiting(what: str, seconds: float) -> str:
+    """Return the sentence about what a run waits for."""
+    return f"Waiting for {what}, for {seconds:.0f} s so far; Ctrl-C gives up."
 
 
 def outcome(done: Record) -> str:

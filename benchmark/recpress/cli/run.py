@@ -175,6 +175,9 @@ def show_plan(suite: Suite, results: Path, *, force: bool, retry_failed: bool) -
         click.echo(cell.label)
     if todo:
         taken = estimate(todo, results)
+        if taken.unlike == len(todo):
+            click.echo(f"How long they take, and how many bytes, is unknown: none is like a cell in {results}.")
+            return
         unlike = f"; {taken.unlike} cells are like none in {results} and not counted" if taken.unlike else ""
         click.echo(f"About {_duration(taken.seconds)} and at most {taken.bytes / 1e6:.1f} MB{unlike}.")
 

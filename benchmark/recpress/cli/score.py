@@ -69,8 +69,9 @@ def command(
     masks.keep(results, made, ended.scored, load(made.identity.dataset).split.test)
     path = record.write(results, made)
     if made.quality and made.bytes:
-        kept = made.quality.retention.get("ndcg@20", float("nan"))
+        kept = made.quality.retention.get("ndcg@20")
+        said = "nothing to keep" if kept is None else f"{kept:.1%} kept"
         click.echo(
-            f"{path}: NDCG@20 {made.quality.metrics['ndcg@20']:.4f} ({kept:.1%} kept), {made.bytes.file:,} bytes "
+            f"{path}: NDCG@20 {made.quality.metrics['ndcg@20']:.4f} ({said}), {made.bytes.file:,} bytes "
             f"({made.bytes.ratio:.2f}x smaller)."
         )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from recpress.codecs.base import ALL, Codec, Rows, Scorer, nbytes
+from recpress.codecs.exponent import exponent, lost, ranker, restored, shift, stored
 from recpress.codecs.kernels.scorers import CodeScorer
 from recpress.codecs.packing import pack, row_bytes, unpack
 from recpress.codecs.uniform import Granularity
@@ -28,13 +29,15 @@ class Binary(Codec):
     codes : uint8 Tensor of shape (n, ceil(d / 8))
         Packed as `recpress.codecs.packing` says; a set bit is a value >= 0.
     scale : float16 Tensor of shape (n, 1) or (1, 1)
-    columns : int
+    columns, exponent : int
+        The table is ``2 ** exponent`` times this; see `recpress.codecs.exponent`.
     """
 
     kind = "binary"
     codes: Tensor
     scale: Tensor
     columns: int
+    exponent: int = 0
 
     @classmethod
     def encode(cls, table: Tensor, granularity: Granularity = "row") -> Binary:
@@ -50,14 +53,17 @@ class Binary(Codec):
         Raises
         ------
         ValueError
-            When a value is NaN or infinite, or too large for a float16 scale.
+            When a value is NaN or infinite.
         """
         dims = (1,) if granularity == "row" else (0, 1)
         # The mean of an empty table is NaN; its scale is never used.
-        scale = (table.abs().mean(dims, keepdim=True) if table.numel() else torch.zeros(1, 1)).half()
+        mean = table.abs().mean(dims, keepdim=True) if table.numel() else torch.zeros(1, 1)
+        if (lost(mean, mean) or lost(2 * mean, 2 * mean)) and (by := exponent(table)):
+            return replace(cls.encode(shift(table, -by), granularity), exponent=by)
+        scale = mean.half()
         # The kernel's grid is one step of twice the scale.
         if not (torch.isfinite(table).all() and torch.isfinite(2 * scale).all()):
-            raise ValueError("a value is not finite, or too large for a float16 scale")
+            raise ValueError("a value is not finite")
         return cls(pack((table >= 0).byte(), 1), scale, table.shape[1])
 
     @property
@@ -68,7 +74,8 @@ class Binary(Codec):
     def decode(self, rows: Rows = ALL) -> Tensor:
         """See `Codec.decode`."""
         signs = unpack(self.codes[rows], self.columns, 1).float().mul_(2).sub_(1)
-        return signs.mul_((self.scale[rows] if self.scale.shape[0] == self.codes.shape[0] else self.scale).float())
+        scale = self.scale[rows] if self.scale.shape[0] == self.codes.shape[0] else self.scale
+        return shift(signs.mul_(scale.float()), self.exponent)
 
     def tensors(self) -> dict[str, Tensor]:
         """See `Codec.tensors`."""
@@ -76,7 +83,7 @@ class Binary(Codec):
 
     def options(self) -> dict[str, Any]:
         """See `Codec.options`."""
-        return {"columns": self.columns}
+        return {"columns": self.columns} | stored(self.exponent)
 
     def ledger(self) -> Counter[str]:
         """See `Codec.ledger`."""
@@ -94,7 +101,7 @@ class Binary(Codec):
             raise ValueError(f"a scale per row or per table was expected, not {tuple(scale.shape)}")
         if not torch.isfinite(2 * scale).all() or (scale < 0).any():
             raise ValueError("a scale is negative or not finite")
-        return cls(codes, scale, columns)
+        return cls(codes, scale, columns, restored(options))
 
     def work(self, queries: int) -> Work:
         """See `Codec.work`: an 8-bit product per value, which is what the kernel makes of a bit, then the scale."""
@@ -103,4 +110,4 @@ class Binary(Codec):
 
     def scorer(self) -> Scorer:
         """Return the kernel that ranks codes as they are."""
-        return CodeScorer(self.codes, self.columns, 1, 2 * self.scale, zero=0.5)
+        return ranker(CodeScorer(self.codes, self.columns, 1, 2 * self.scale, zero=0.5), self.exponent)

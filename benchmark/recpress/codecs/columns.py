@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from recpress.codecs.base import ALL, Codec, Items, Rows, Scorer, Scores, blocks, nbytes
+from recpress.codecs.exponent import exponent, lost, restored, shift, stored
 from recpress.codecs.kernels.scorers import CodeScorer
 from recpress.codecs.lowrank import FoldedRanker
 from recpress.codecs.packing import pack, row_bytes, unpack
@@ -47,6 +48,8 @@ class ColumnUniform(Codec):
     lengths : uint8 Tensor of shape (n,), optional
         Rows are stretched to lengths of their own, of which 255 is `length`: codes then say only where a row points
         (gain-shape quantization, Sabin and Gray 1984).
+    exponent : int
+        The table is ``2 ** exponent`` times this; see `recpress.codecs.exponent`.
     """
 
     kind = "columns"
@@ -56,6 +59,7 @@ class ColumnUniform(Codec):
     bits: tuple[int, ...]
     length: float | None = None
     lengths: Tensor | None = None
+    exponent: int = 0
 
     @classmethod
     def encode(
@@ -75,14 +79,20 @@ class ColumnUniform(Codec):
         Raises
         ------
         ValueError
-            When a value is NaN or infinite, or too large for float16, or the bits don't fit.
+            When there is no row, a value is NaN or infinite, or the bits don't fit.
         """
         if len(bits) != table.shape[1] or not any(bits) or not all(0 <= each <= MOST_BITS for each in bits):
             raise ValueError(f"{table.shape[1]} columns need as many numbers of bits from 0 to 8, not all 0")
+        if not len(table):
+            raise ValueError("a table without rows has no grid")
+        if by := _exponent(table, max(bits)):
+            length = None if length is None else length * 2.0**-by
+            own = None if own is None else shift(own, -by)
+            return replace(cls.encode(shift(table, -by), bits, length, own), exponent=by)
         offset = table.mean(0).half()
         residual = table - offset.float()
-        if not torch.isfinite(table.half()).all():
-            raise ValueError("a value is not finite, or too large for float16")
+        if not torch.isfinite(table).all():
+            raise ValueError("a value is not finite")
         scale, planes = torch.zeros(len(bits), dtype=torch.float16), []
         for column, count in enumerate(bits):
             if count:
@@ -117,7 +127,7 @@ class ColumnUniform(Codec):
     def decode(self, rows: Rows = ALL) -> Tensor:
         """See `Codec.decode`."""
         table = self.on_grid(rows)
-        return table if self.length is None else table * self.stretch(table, rows).float()
+        return shift(table if self.length is None else table * self.stretch(table, rows).float(), self.exponent)
 
     def stretch(self, table: Tensor, rows: Rows = ALL) -> Tensor:
         """Return what rows on the grid are multiplied with to get their lengths, float16 of shape (n, 1)."""
@@ -128,7 +138,7 @@ class ColumnUniform(Codec):
         return torch.where(norms > 0, wanted / norms, 0.0).half()
 
     def on_grid(self, rows: Rows = ALL) -> Tensor:
-        """Return rows before they are stretched."""
+        """Return rows before they are stretched and shifted."""
         signs = unpack(self.codes[rows], self.total, 1).float() - 0.5
         return signs @ self.matrix() + self.offset.float()
 
@@ -139,7 +149,8 @@ class ColumnUniform(Codec):
 
     def options(self) -> dict[str, Any]:
         """See `Codec.options`."""
-        return {"bits": list(self.bits)} | ({} if self.length is None else {"length": self.length})
+        length = {} if self.length is None else {"length": self.length}
+        return {"bits": list(self.bits)} | length | stored(self.exponent)
 
     def ledger(self) -> Counter[str]:
         """See `Codec.ledger`."""
@@ -156,6 +167,7 @@ class ColumnUniform(Codec):
             tuple(map(int, options["bits"])),
             options.get("length"),
             tensors.get("lengths"),
+            restored(options),
         )
         if not all(0 <= count <= MOST_BITS for count in codec.bits) or not codec.total:
             raise ValueError("columns have 0 to 8 bits, and not all 0")
@@ -201,6 +213,7 @@ class ColumnRanker(FoldedRanker):
             scale, total = torch.cat(parts), total + 1
             codes = pack(F.pad(unpack(codes, codec.total, 1), (0, 1), value=1), 1)
             matrix, offset = torch.cat([matrix, 2 * offset[None]]), torch.zeros_like(offset)
+        matrix, offset = shift(matrix, codec.exponent), shift(offset, codec.exponent)
         super().__init__(matrix.T.contiguous(), CodeScorer(codes, total, 1, scale, None, 0.5))
         self.offset = offset
 
@@ -212,6 +225,17 @@ class ColumnRanker(FoldedRanker):
         """See `Ranker.top`."""
         items, best = super().top(queries, seen, users, k)
         return items, best + (queries @ self.offset).numpy()[:, None]
+
+
+def _exponent(table: Tensor, bits: int) -> int:
+    """Return the exponent without which float16 would lose steps or offsets, or 0."""
+    size, mean = table.square().mean().sqrt(), table.mean(0)
+    step = (table - mean).abs().amax(0) / 2 ** (bits - 1)
+    return (
+        exponent(table)
+        if lost(step, size, 2 ** (bits - 1)) or lost(mean, size) or lost(table, table.abs().max())
+        else 0
+    )
 
 
 def codes_of(values: Tensor, step: Tensor, bits: int) -> Tensor:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
 from recpress.codecs.base import ALL, Codec, Rows, Scorer, nbytes
+from recpress.codecs.exponent import exponent, lost, ranker, restored, shift, stored
 from recpress.codecs.kernels.scorers import HalfScorer
 from recpress.codecs.work import Work
 
@@ -25,10 +26,13 @@ class Dense(Codec):
     ----------
     values : Tensor of shape (n, d)
         float32, float16 or bfloat16.
+    exponent : int
+        Of float16: the table is ``2 ** exponent`` times this; see `recpress.codecs.exponent`.
     """
 
     kind = "dense"
     values: Tensor
+    exponent: int = 0
 
     @classmethod
     def encode(cls, table: Tensor, values: FloatName = "fp32") -> Dense:
@@ -37,12 +41,15 @@ class Dense(Codec):
         Raises
         ------
         ValueError
-            When a value is NaN or infinite, or overflows the type.
+            When a value is NaN or infinite, or overflows bfloat16.
         """
-        stored = table.to(FLOATS[values]).contiguous()
-        if not torch.isfinite(stored).all():
+        half = values == "fp16" and table.numel() > 0
+        if half and lost(table, table.abs().amax(1, keepdim=True)) and (by := exponent(table)):
+            return replace(cls.encode(shift(table, -by), values), exponent=by)
+        cast = table.to(FLOATS[values]).contiguous()
+        if not torch.isfinite(cast).all():
             raise ValueError(f"a value is not finite as {values}")
-        return cls(stored)
+        return cls(cast)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -51,7 +58,7 @@ class Dense(Codec):
 
     def decode(self, rows: Rows = ALL) -> Tensor:
         """See `Codec.decode`."""
-        return self.values[rows].float()
+        return shift(self.values[rows].float(), self.exponent)
 
     def tensors(self) -> dict[str, Tensor]:
         """See `Codec.tensors`."""
@@ -59,7 +66,7 @@ class Dense(Codec):
 
     def options(self) -> dict[str, Any]:
         """See `Codec.options`; the type is the tensor's own."""
-        return {}
+        return dict(stored(self.exponent))
 
     def ledger(self) -> Counter[str]:
         """See `Codec.ledger`."""
@@ -71,7 +78,10 @@ class Dense(Codec):
         values = tensors["values"]
         if values.dim() != 2 or values.dtype not in FLOATS.values():
             raise ValueError(f"dense values must be a floating-point matrix, not {values.dtype} {values.shape}")
-        return cls(values)
+        by = restored(options)
+        if by and values.dtype != torch.float16:
+            raise ValueError(f"{values.dtype} has no use for an exponent")
+        return cls(values, by)
 
     def work(self, queries: int) -> Work:
         """See `Codec.work`; nothing is decoded, a 16-bit value is widened on its way."""
@@ -79,7 +89,9 @@ class Dense(Codec):
 
     def scorer(self) -> Scorer:
         """Return the plain GEMM for fp32. fp16 and bf16 have a kernel: their CPU GEMMs are slower or round."""
-        return DenseScorer(self.values) if self.values.dtype == torch.float32 else HalfScorer(self.values)
+        if self.values.dtype == torch.float32:
+            return DenseScorer(self.values)
+        return ranker(HalfScorer(self.values), self.exponent)
 
 
 class DenseScorer(Scorer):

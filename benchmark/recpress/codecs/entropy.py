@@ -47,7 +47,15 @@ class Entropy(Codec):
 
     @classmethod
     def encode(cls, grid: Uniform) -> Entropy:
-        """Code a uniform table."""
+        """Code a uniform table.
+
+        Raises
+        ------
+        ValueError
+            When it is empty, so that there is no code to count.
+        """
+        if not all(grid.shape):
+            raise ValueError(f"a table of shape {grid.shape} has no codes to count")
         return cls(grid, code(unpack(grid.codes, grid.columns, grid.bits).numpy()))
 
     @property
@@ -117,12 +125,16 @@ def uncode(coded: dict[str, Tensor], rows: int) -> NDArray[np.uint8]:
     stream, (low, high), frequencies = (coded[name].numpy() for name in (STREAM, RANGES, FREQUENCIES))
     varied = np.flatnonzero(high > low)
     lengths = (high - low)[varied].astype(np.int64) + 1
+    if rows < 1:
+        raise ValueError(f"an entropy-coded table has one row or more, not {rows}")
     if lengths.sum() != len(frequencies) or len(stream) % WORD.itemsize:
         raise ValueError("the models of an entropy-coded table don't fit its columns")
+    models = np.split(frequencies, lengths.cumsum())[: len(varied)]
+    if not all(counts.any() for counts in models):
+        raise ValueError("a model of an entropy-coded table says that no code is ever used")
     coder = constriction.stream.stack.AnsCoder(stream.view(WORD).astype(np.uint32))
     symbols = np.repeat(low[None], rows, axis=0)
-    # Splitting at the end of the last model leaves an empty one behind it.
-    for column, counts in zip(varied, np.split(frequencies, lengths.cumsum()), strict=False):
+    for column, counts in zip(varied, models, strict=True):
         symbols[:, column] += coder.decode(_model(counts), rows).astype(np.uint8)
     return symbols
 

@@ -49,9 +49,13 @@ class FastScanRanker(Ranker):
     kernel = "FAISS 4-bit fast scan, refined exactly"
 
     def __init__(self, codec: Product) -> None:
+        if codec.bits != BITS or not codec.shape[0]:
+            raise ValueError(
+                f"{codec.shape[0]} rows of {codec.bits}-bit codes are not scanned: one row of {BITS} bits is"
+            )
         parts, _, width = codec.words.shape
         flat = faiss.IndexPQ(parts * width, parts, BITS, faiss.METRIC_INNER_PRODUCT)
-        faiss.copy_array_to_vector(codec.words.float().numpy().ravel(), flat.pq.centroids)
+        faiss.copy_array_to_vector(codec.floats.numpy().ravel(), flat.pq.centroids)
         faiss.copy_array_to_vector(codec.codes.numpy().ravel(), flat.codes)
         flat.is_trained, flat.ntotal = True, codec.shape[0]
         # The index in registers' order keeps a copy: the flat one is let go.

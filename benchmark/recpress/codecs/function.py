@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 from typing import Any
@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from recpress.codecs.base import ALL, Codec, Rows, nbytes
+from recpress.codecs.exponent import exponent, lost, restored, shift, stored
 from recpress.codecs.hashed import uniforms
 from recpress.codecs.work import Work
 
@@ -37,13 +38,15 @@ class HashedNetwork(Codec):
         Of all layers, the first one first: a weight matrix of shape (out, in), row by row, then its biases.
     widths : tuple of int
         k, the units of each hidden layer, d.
-    rows : int
+    rows, exponent : int
+        The table is ``2 ** exponent`` times what the last layer gives; see `recpress.codecs.exponent`.
     """
 
     kind = "hashed-network"
     weights: Tensor
     widths: tuple[int, ...]
     rows: int
+    exponent: int = 0
 
     @classmethod
     def encode(cls, layers: Layers, rows: int) -> HashedNetwork:
@@ -54,6 +57,11 @@ class HashedNetwork(Codec):
         ValueError
             When a weight is not finite as float16.
         """
+        last = torch.cat([tensor.flatten() for tensor in layers[-1]])
+        if last.numel() and lost(last, last.abs().max()) and (by := exponent(last)):
+            # A table is linear in the last layer, which is as large as the table.
+            weight, bias = layers[-1]
+            return replace(cls.encode([*layers[:-1], (shift(weight, -by), shift(bias, -by))], rows), exponent=by)
         weights = torch.cat([tensor.flatten() for layer in layers for tensor in layer]).half()
         if not torch.isfinite(weights).all():
             raise ValueError("a weight is not finite as fp16")
@@ -75,7 +83,8 @@ class HashedNetwork(Codec):
 
     def decode(self, rows: Rows = ALL) -> Tensor:
         """See `Codec.decode`."""
-        return network(uniforms(torch.arange(self.rows)[rows], self.widths[0]), self.layers)
+        made = network(uniforms(torch.arange(self.rows)[rows], self.widths[0]), self.layers)
+        return shift(made, self.exponent)
 
     def tensors(self) -> dict[str, Tensor]:
         """See `Codec.tensors`."""
@@ -83,7 +92,7 @@ class HashedNetwork(Codec):
 
     def options(self) -> dict[str, Any]:
         """See `Codec.options`."""
-        return {"widths": list(self.widths), "rows": self.rows}
+        return {"widths": list(self.widths), "rows": self.rows} | stored(self.exponent)
 
     def ledger(self) -> Counter[str]:
         """See `Codec.ledger`."""
@@ -95,7 +104,7 @@ class HashedNetwork(Codec):
         widths, weights = tuple(int(width) for width in options["widths"]), tensors["weights"]
         if len(widths) < 2 or tuple(weights.shape) != (parameters(widths),):
             raise ValueError(f"layers of {widths} units don't have {tuple(weights.shape)} weights")
-        return cls(weights, widths, int(options["rows"]))
+        return cls(weights, widths, int(options["rows"]), restored(options))
 
     def nominal(self) -> int:
         """Count weights and biases."""

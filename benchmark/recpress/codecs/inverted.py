@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from recpress.codecs.base import ALL, Codec, Items, Ranker, Rows, Scorer, Scores, nbytes, part, prefixed
+from recpress.codecs.exponent import exponent, lost, shift
 from recpress.codecs.fastscan import faiss_threads
 from recpress.codecs.product import configure
 from recpress.codecs.sparse import unsigned, widened
@@ -65,8 +66,13 @@ class Inverted(Codec):
         """
         if not 1 <= probes <= cells <= len(rows):
             raise ValueError(f"{probes} of {cells} lists of {len(rows)} rows can't be visited")
+        if table.shape != tuple(rows.shape) or not rows.shape[1]:
+            raise ValueError(f"rows of shape {tuple(rows.shape)} don't go with a table of {table.shape}")
         if not torch.isfinite(rows).all():
             raise ValueError("a value is not finite")
+        if lost(rows, rows.abs().max()):
+            # Which centre is nearest doesn't depend on the size of all, nor does the order of products with them.
+            rows = shift(rows, -exponent(rows))
         clustering = faiss.Clustering(rows.shape[1], cells)
         configure(clustering, seed)
         with faiss_threads(1):

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from recpress.backbones.catalogue import backbone
 from recpress.backbones.recipe import Recipe
 from recpress.codecs.base import Codec, part, prefixed
+from recpress.codecs.exponent import shift
 from recpress.codecs.network import Network
 from recpress.codecs.packing import unpack
 from recpress.codecs.sparse import Sparse
@@ -38,7 +39,7 @@ class ByteLinear(nn.Module):
         super().__init__()
         codes = unpack(weight.codes, weight.columns, weight.bits).to(torch.int16) - weight.zero
         self.codes = codes.to(torch.int8).T.contiguous()
-        self.scale = weight.scale.float().T
+        self.scale = shift(weight.scale.float(), weight.exponent).T
         self.bias = bias
 
     def forward(self, x: Tensor) -> Tensor:

@@ -50,6 +50,8 @@ class Mixed(Codec):
             Which of the encoders each row gets.
         encoders : sequence of callable
         """
+        if not len(table):
+            raise ValueError("a table without rows has no buckets")
         used, numbers = np.unique(bucket, return_inverse=True)
         parts = tuple(encoders[each](table[torch.from_numpy(bucket == each)]) for each in used)
         index = pack(torch.from_numpy(numbers.astype(np.uint8))[None], width(len(parts)))

@@ -74,6 +74,8 @@ class Navigable(Codec):
             When there is no row, or a value is not finite.
         """
         rows = finite(table)
+        if m < 2 or build < 1 or depth < 1:
+            raise ValueError(f"a graph has two neighbours and one row in view at least, not {m}, {build} and {depth}")
         index = empty(rows.shape[1], m)
         index.hnsw.rng = faiss.RandomGenerator(seed)  # type: ignore[attr-defined]  # the stub lacks it
         index.hnsw.efConstruction = build
@@ -234,7 +236,7 @@ def finite(table: Codec) -> NDArray[np.float32]:
         When there is none, or a value is not finite.
     """
     rows: NDArray[np.float32] = table.decode().contiguous().numpy()
-    if not len(rows) or not np.isfinite(rows).all():
+    if not rows.size or not np.isfinite(rows).all():
         raise ValueError("a graph is one of finite rows, one at least")
     return rows
 
@@ -247,4 +249,6 @@ def floors(levels: NDArray[np.integer]) -> NDArray[np.int64]:
 
 def most_levels(m: int) -> int:
     """Return how many levels FAISS has at most, with so many neighbours."""
-    return int(empty(1, m).hnsw.cum_nneighbor_per_level.size()) - 1
+    # Held by a name: what it is asked of is a part of it, which would go with it.
+    index = empty(1, m)
+    return int(index.hnsw.cum_nneighbor_per_level.size()) - 1

@@ -40,6 +40,8 @@ def pack(codes: Tensor, bits: int) -> Tensor:
 
 def unpack(packed: Tensor, columns: int, bits: int) -> Tensor:
     """Return the codes of packed rows, uint8 of shape (n, columns): the inverse of `pack`."""
+    if packed.shape[1] != row_bytes(columns, bits):
+        raise ValueError(f"{columns} codes of {bits} bits don't take {packed.shape[1]} bytes a row")
     if bits == 8:
         return packed
     codes = torch.empty(len(packed), columns, dtype=torch.uint8)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from recpress.codecs.base import ALL, Codec, Rows, Scorer, nbytes
+from recpress.codecs.exponent import exponent, lost, restored, shift, stored
 from recpress.codecs.fastscan import BITS, FastScanRanker, faiss_threads
 from recpress.codecs.lookup import LookupScorer, add_up, lay_out, wide
 from recpress.codecs.packing import pack, row_bytes, unpack
@@ -40,13 +41,15 @@ class Codebooks(Codec):
     codes : uint8 Tensor of shape (n, row_bytes(M, bits))
         Packed as `recpress.codecs.packing` says.
     words : float16 Tensor of shape (M, 2 ** bits, w)
-    bits, columns : int
+    bits, columns, exponent : int
+        The table is ``2 ** exponent`` times what these make; see `recpress.codecs.exponent`.
     """
 
     codes: Tensor
     words: Tensor
     bits: int
     columns: int
+    exponent: int = 0
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -59,8 +62,8 @@ class Codebooks(Codec):
 
     @cached_property
     def floats(self) -> Tensor:
-        """The words in float32."""
-        return self.words.float()
+        """The words in float32, as large as they stand for."""
+        return shift(self.words.float(), self.exponent)
 
     @abstractmethod
     def products(self, queries: Tensor) -> Tensor:
@@ -91,7 +94,7 @@ class Codebooks(Codec):
 
     def options(self) -> dict[str, Any]:
         """See `Codec.options`."""
-        return {"code_bits": self.bits, "columns": self.columns}
+        return {"code_bits": self.bits, "columns": self.columns} | stored(self.exponent)
 
     def ledger(self) -> Counter[str]:
         """See `Codec.ledger`."""
@@ -112,10 +115,12 @@ class Codebooks(Codec):
         codes, words = tensors["codes"], tensors["words"]
         if codes.dtype != torch.uint8 or words.dim() != 3 or words.shape[1] != 2**bits:
             raise ValueError(f"codes of {bits} bits need codebooks of {2**bits} words, not {tuple(words.shape)}")
+        if not words.numel():
+            raise ValueError(f"there are no codebooks among words of shape {tuple(words.shape)}")
         if codes.dim() != 2 or codes.shape[1] != row_bytes(words.shape[0], bits):
             raise ValueError(f"{words.shape[0]} codes of {bits} bits don't take {codes.shape[1:]} bytes a row")
         cls.check(words, columns)
-        return cls(codes, words, bits, columns)
+        return cls(codes, words, bits, columns, restored(options))
 
     @staticmethod
     @abstractmethod
@@ -148,9 +153,12 @@ class Product(Codebooks):
         Raises
         ------
         ValueError
-            When a value is NaN or infinite, or too large for float16.
+            When a value is NaN or infinite, or there is none.
         """
+        if by := _exponent(table):
+            return replace(cls.encode(shift(table, -by), parts, bits, seed), exponent=by)
         padded = pad_columns(table, parts)
+        trainable(table, bits)
         quantizer = faiss.ProductQuantizer(padded.shape[1], parts, bits)
         configure(quantizer.cp, seed)
         # One thread adds in one order: the same seed gives the same bytes.
@@ -158,11 +166,11 @@ class Product(Codebooks):
             quantizer.train(training_rows(padded, bits, seed))
             words = faiss.vector_to_array(quantizer.centroids).reshape(parts, 2**bits, -1)
             # The nearest of the words as they are stored.
-            stored = torch.from_numpy(words).half()
-            faiss.copy_array_to_vector(stored.float().numpy().ravel(), quantizer.centroids)
+            kept = torch.from_numpy(words).half()
+            faiss.copy_array_to_vector(kept.float().numpy().ravel(), quantizer.centroids)
             packed = quantizer.compute_codes(padded.numpy())
         codes = faiss.unpack_bitstrings(packed, parts, bits).astype(np.uint8)
-        return cls(pack(torch.from_numpy(codes), bits), stored, bits, table.shape[1])
+        return cls(pack(torch.from_numpy(codes), bits), kept, bits, table.shape[1])
 
     def decode(self, rows: Rows = ALL) -> Tensor:
         """See `Codec.decode`."""
@@ -218,20 +226,26 @@ class Residual(Codebooks):
         Raises
         ------
         ValueError
-            When a value is NaN or infinite, or too large for float16.
+            When a value is NaN or infinite, or there is none.
         """
+        if by := _exponent(table):
+            return replace(cls.encode(shift(table, -by), levels, bits, seed), exponent=by)
         finite(table)
+        trainable(table, bits)
+        if levels < 1:
+            raise ValueError(f"a row is the sum of at least one word, not of {levels}")
         quantizer = faiss.ResidualQuantizer(table.shape[1], levels, bits)
         configure(quantizer.cp, seed)
         quantizer.max_beam_size = BEAM
         quantizer.verbose = False
         with faiss_threads(1):
-            quantizer.train(training_rows(table, bits, seed))
-            stored = torch.from_numpy(faiss.vector_to_array(quantizer.codebooks)).half()
-            faiss.copy_array_to_vector(stored.float().numpy(), quantizer.codebooks)
+            # It starts from principal axes, of which there are no more than rows.
+            quantizer.train(training_rows(table, bits, seed, least=table.shape[1]))
+            kept = torch.from_numpy(faiss.vector_to_array(quantizer.codebooks)).half()
+            faiss.copy_array_to_vector(kept.float().numpy(), quantizer.codebooks)
             packed = quantizer.compute_codes(table.contiguous().numpy())
         codes = faiss.unpack_bitstrings(packed, levels, bits).astype(np.uint8)
-        words = stored.view(levels, 2**bits, table.shape[1])
+        words = kept.view(levels, 2**bits, table.shape[1])
         return cls(pack(torch.from_numpy(codes), bits), words, bits, table.shape[1])
 
     def decode(self, rows: Rows = ALL) -> Tensor:
@@ -257,7 +271,8 @@ def optimized_rotation(table: Tensor, parts: int, bits: int, iterations: int, se
 
     Optimized product quantization (Ge et al. 2013, section 3.1): codebooks and rotation are fitted in turns.
     """
-    padded = pad_columns(table, parts)
+    padded = pad_columns(shift(table, -_exponent(table)), parts)
+    trainable(table, bits)
     width = padded.shape[1]
     rotation = faiss.OPQMatrix(width, parts)
     rotation.niter, rotation.niter_pq_0, rotation.verbose = iterations, ROUNDS, False
@@ -265,8 +280,14 @@ def optimized_rotation(table: Tensor, parts: int, bits: int, iterations: int, se
     configure(trainer.cp, seed)
     rotation.pq = trainer
     with faiss_threads(1):
-        rotation.train(training_rows(padded, bits, seed))
+        # With fewer rows than columns FAISS writes beyond the end of its matrices.
+        rotation.train(training_rows(padded, bits, seed, least=width))
     return torch.from_numpy(faiss.vector_to_array(rotation.A)).view(width, width).T.contiguous()
+
+
+def _exponent(table: Tensor) -> int:
+    """Return the exponent without which float16 would lose words, or 0."""
+    return exponent(table) if table.numel() and lost(table, table.abs().max()) else 0
 
 
 def pad_columns(table: Tensor, parts: int) -> Tensor:
@@ -277,17 +298,28 @@ def pad_columns(table: Tensor, parts: int) -> Tensor:
 
 
 def finite(table: Tensor) -> Tensor:
-    """Return the table, if float16 words can hold its values."""
-    if not torch.isfinite(table.half()).all():
-        raise ValueError("a value is not finite, or too large for float16 codebooks")
+    """Return the table, if its values are finite."""
+    if not torch.isfinite(table).all():
+        raise ValueError("a value is not finite")
     return table
 
 
-def training_rows(table: Tensor, bits: int, seed: int) -> NDArray[np.float32]:
-    """Return at most `POINTS_PER_WORD` random rows per word, and at least one: a small table is repeated."""
+def trainable(table: Tensor, bits: int) -> None:
+    """Raise ValueError where there is nothing to learn codebooks from, or no such codebook: FAISS doesn't look."""
+    if not 1 <= bits <= 8:
+        raise ValueError(f"codes have 1 to 8 bits, not {bits}")
+    if not table.numel():
+        raise ValueError(f"codebooks can't be learned from a table of shape {tuple(table.shape)}")
+
+
+def training_rows(table: Tensor, bits: int, seed: int, least: int = 1) -> NDArray[np.float32]:
+    """Return at most `POINTS_PER_WORD` random rows per word, and at least one: a small table is repeated.
+
+    There are at least as many as `least`, too.
+    """
     words = 2**bits
-    if len(table) < words:
-        return table.repeat(-(-words // len(table)), 1).numpy()
+    if len(table) < max(words, least):
+        return table.repeat(-(-max(words, least) // len(table)), 1).numpy()
     chosen = torch.randperm(len(table), generator=torch.Generator().manual_seed(seed))[: POINTS_PER_WORD * words]
     rows: NDArray[np.float32] = table[chosen].numpy()
     return rows

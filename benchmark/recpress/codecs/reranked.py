@@ -118,6 +118,8 @@ class RerankedScorer(Ranker):
         """See `Ranker.top`: the candidates by fine score, then, where k is larger, the next ones by coarse score."""
         count = self.codec.count
         found, scores = self.coarse.top(queries, seen, users, max(count, k))
+        if not self.codec.shape[0]:
+            return found[:, :k], scores[:, :k]
         first, missing = found[:, :count], found[:, :count] < 0
         rows = torch.from_numpy(np.where(missing, 0, first).astype(np.int64))
         vectors = self.codec.fine.decode(rows.flatten()).view(*rows.shape, -1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from recpress.codecs.base import ALL, Codec, Rows, Scorer, nbytes
+from recpress.codecs.exponent import exponent, lost, ranker, restored, shift, stored
 from recpress.codecs.kernels.scorers import CodeScorer
 from recpress.codecs.packing import pack
 from recpress.codecs.work import Work
@@ -33,13 +34,15 @@ class Ternary(Codec):
     codes : uint8 Tensor of shape (n, row_bytes(d))
         Digits ``t + 1`` in base 3, the first column lowest.
     scale : float16 Tensor of shape (n, 1)
-    columns : int
+    columns, exponent : int
+        The table is ``2 ** exponent`` times this; see `recpress.codecs.exponent`.
     """
 
     kind = "ternary"
     codes: Tensor
     scale: Tensor
     columns: int
+    exponent: int = 0
 
     @classmethod
     def encode(cls, table: Tensor) -> Ternary:
@@ -54,18 +57,23 @@ class Ternary(Codec):
         Raises
         ------
         ValueError
-            When a value is NaN or infinite, or too large for a float16 scale.
+            When a value is NaN or infinite.
         """
         magnitude, order = table.abs().sort(dim=1, descending=True, stable=True)
         sizes = torch.arange(1, table.shape[1] + 1)
         sums = magnitude.cumsum(1)
         best = (sums.square() / sizes).argmax(1, keepdim=True)
-        scale = (sums / sizes).gather(1, best).half()
+        exact = (sums / sizes).gather(1, best)
+        if lost(exact, exact) and (by := exponent(table)):
+            return replace(cls.encode(shift(table, -by)), exponent=by)
+        scale = exact.half()
         if not (torch.isfinite(scale).all() and torch.isfinite(table).all()):
-            raise ValueError("a value is not finite, or too large for a float16 scale")
+            raise ValueError("a value is not finite")
         support = torch.zeros_like(table, dtype=torch.bool).scatter_(1, order, sizes <= best + 1)
+        if not table.shape[1]:
+            raise ValueError("rows without columns have no scale")
         digits = (torch.where(support, table.sign(), 0.0) + 1).byte()
-        padded = F.pad(digits, (0, -table.shape[1] % PER_BYTE)).view(len(table), -1, PER_BYTE)
+        padded = F.pad(digits, (0, -table.shape[1] % PER_BYTE)).view(len(table), row_bytes(table.shape[1]), PER_BYTE)
         return cls((padded * POWERS).sum(2, dtype=torch.uint8), scale, table.shape[1])
 
     @property
@@ -75,7 +83,7 @@ class Ternary(Codec):
 
     def decode(self, rows: Rows = ALL) -> Tensor:
         """See `Codec.decode`."""
-        return (self._digits(rows).float() - 1) * self.scale[rows].float()
+        return shift((self._digits(rows).float() - 1) * self.scale[rows].float(), self.exponent)
 
     def _digits(self, rows: Rows = ALL) -> Tensor:
         return ((self.codes[rows][:, :, None] // POWERS) % 3).flatten(1)[:, : self.columns]
@@ -86,7 +94,7 @@ class Ternary(Codec):
 
     def options(self) -> dict[str, Any]:
         """See `Codec.options`."""
-        return {"columns": self.columns}
+        return {"columns": self.columns} | stored(self.exponent)
 
     def ledger(self) -> Counter[str]:
         """See `Codec.ledger`."""
@@ -104,7 +112,7 @@ class Ternary(Codec):
             raise ValueError(f"a scale per row was expected, not {tuple(scale.shape)}")
         if not torch.isfinite(scale).all() or (scale < 0).any():
             raise ValueError("a scale is negative or not finite")
-        return cls(codes, scale, columns)
+        return cls(codes, scale, columns, restored(options))
 
     def work(self, queries: int) -> Work:
         """See `Codec.work`: an 8-bit product per value, then the scale of each row."""
@@ -113,4 +121,5 @@ class Ternary(Codec):
 
     def scorer(self) -> Scorer:
         """Return the kernel that ranks codes, here of two bits: a quarter more than the digits take when stored."""
-        return CodeScorer(pack(self._digits().contiguous(), 2), self.columns, 2, self.scale, zero=1)
+        codes = CodeScorer(pack(self._digits().contiguous(), 2), self.columns, 2, self.scale, zero=1)
+        return ranker(codes, self.exponent)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
 from recpress.codecs.base import ALL, Codec, Rows, Scorer, nbytes
+from recpress.codecs.exponent import exponent, lost, ranker, restored, shift, stored
 from recpress.codecs.kernels.scorers import CodeScorer
 from recpress.codecs.packing import pack, row_bytes, unpack
 from recpress.codecs.work import Work
@@ -29,6 +30,8 @@ class Uniform(Codec):
     offset : float16 Tensor of the same shape, or None
         None means symmetric: codes are stored shifted by ``2 ** (bits - 1) - 1`` and zero is exact.
     bits, columns : int
+    exponent : int
+        The table is ``2 ** exponent`` times this; see `recpress.codecs.exponent`.
     """
 
     kind = "uniform"
@@ -37,6 +40,7 @@ class Uniform(Codec):
     offset: Tensor | None
     bits: int
     columns: int
+    exponent: int = 0
 
     @classmethod
     def encode(cls, table: Tensor, bits: int = 8, granularity: Granularity = "row", symmetric: bool = False) -> Uniform:
@@ -53,7 +57,7 @@ class Uniform(Codec):
         Raises
         ------
         ValueError
-            When a value is NaN or infinite, or too large for a float16 scale.
+            When a value is NaN or infinite.
 
         Notes
         -----
@@ -64,6 +68,12 @@ class Uniform(Codec):
             raise ValueError(f"bits must be 1 to 8 (2 to 8 if symmetric), not {bits}")
         dims = (1,) if granularity == "row" else (0, 1)
         levels = 2**bits - 1
+        if not table.numel():
+            # There is no largest value, and no scale is ever used.
+            scale = torch.zeros(len(table) if granularity == "row" else 1, 1, dtype=torch.float16)
+            return cls(pack(table.byte(), bits), scale, None if symmetric else scale.clone(), bits, table.shape[1])
+        if by := _exponent(table, levels, dims, symmetric):
+            return replace(cls.encode(shift(table, -by), bits, granularity, symmetric), exponent=by)
         offset = None
         if symmetric:
             half = 2 ** (bits - 1) - 1
@@ -75,7 +85,7 @@ class Uniform(Codec):
             scale = ((table.amax(dims, keepdim=True) - offset.float()) / levels).clamp_min(0).half()
             codes = _round(table, scale, offset.float()).clamp_(0, levels)
         if not (torch.isfinite(codes).all() and torch.isfinite(scale).all()):
-            raise ValueError("a value is not finite, or too large for a float16 scale")
+            raise ValueError("a value is not finite")
         return cls(pack(codes.byte(), bits), scale, offset, bits, table.shape[1])
 
     @property
@@ -96,7 +106,7 @@ class Uniform(Codec):
         values *= (self.scale[rows] if by_row else self.scale).float()
         if self.offset is not None:
             values += (self.offset[rows] if by_row else self.offset).float()
-        return values
+        return shift(values, self.exponent)
 
     def tensors(self) -> dict[str, Tensor]:
         """See `Codec.tensors`."""
@@ -105,7 +115,7 @@ class Uniform(Codec):
 
     def options(self) -> dict[str, Any]:
         """See `Codec.options`."""
-        return {"bits": self.bits, "columns": self.columns}
+        return {"bits": self.bits, "columns": self.columns} | stored(self.exponent)
 
     def ledger(self) -> Counter[str]:
         """See `Codec.ledger`."""
@@ -128,7 +138,7 @@ class Uniform(Codec):
                 raise ValueError("a scale or an offset is not finite")
         if (scale < 0).any():
             raise ValueError("a scale is negative")
-        return cls(codes, scale, offset, bits, columns)
+        return cls(codes, scale, offset, bits, columns, restored(options))
 
     def work(self, queries: int) -> Work:
         """See `Codec.work`: an 8-bit product per value, then scale and offset of each row."""
@@ -138,7 +148,18 @@ class Uniform(Codec):
 
     def scorer(self) -> Scorer:
         """Return the kernel that ranks codes as they are."""
-        return CodeScorer(self.codes, self.columns, self.bits, self.scale, self.offset, self.zero)
+        codes = CodeScorer(self.codes, self.columns, self.bits, self.scale, self.offset, self.zero)
+        return ranker(codes, self.exponent)
+
+
+def _exponent(table: Tensor, levels: int, dims: tuple[int, ...], symmetric: bool) -> int:
+    """Return the exponent without which float16 would lose steps or offsets, or 0."""
+    size = table.abs().amax(dims, keepdim=True)
+    if symmetric:
+        return exponent(table) if lost(2 * size / levels, size, levels / 2) else 0
+    low = table.amin(dims, keepdim=True)
+    step = (table.amax(dims, keepdim=True) - low) / levels
+    return exponent(table) if lost(step, size, levels) or lost(low, size) else 0
 
 
 def _round(table: Tensor, scale: Tensor, offset: Tensor | float) -> Tensor:

@@ -98,7 +98,7 @@ class Zstd(Codec):
         parts = torch.split(torch.from_numpy(np.frombuffer(found, np.uint8).copy()), sizes)
         # Clones: a view into the middle of the stream need not be aligned for its type.
         inner = {
-            name: part.clone().view(kind).view(shape)
+            name: part.clone().view(kind).view(shape) if len(part) else torch.empty(shape, dtype=kind)
             for part, (name, kind, shape) in zip(parts, described, strict=True)
         }
         return cls(restore(options["inner"], inner), stream)

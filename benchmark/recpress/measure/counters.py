@@ -14,6 +14,8 @@ from recpress.record import Energy, Metered
 POWERCAP = Path("/sys/class/powercap")
 # No package draws more: a counter that may have wrapped twice is refused rather than read too low.
 MOST_WATTS = 1000.0
+# A counter is written now and then: what a reading shows may be of so much longer than since the last one.
+UPDATE_SECONDS = 0.01
 IDLE_WINDOWS = 5
 
 
@@ -36,6 +38,9 @@ class RaplPackage:
     Domains nest (a package holds core and uncore; psys holds packages): only packages are read, so that nothing
     is counted twice. The counter wraps at ``max_energy_range_uj``; it must be read at least once per wrap.
 
+    A counter that goes back by more than a wrap explains was set back, by suspending the machine or by its driver: it
+    is refused, as is one without a range, which can't be followed across a wrap.
+
     Parameters
     ----------
     folder : Path
@@ -48,6 +53,8 @@ class RaplPackage:
         self.name = _text(folder / "name")
         self._file = folder / "energy_uj"
         self._range = int(_text(folder / "max_energy_range_uj"))
+        if self._range <= 0:
+            raise CounterUnavailable(f"{folder / 'max_energy_range_uj'} says {self._range}: a wrap can't be told")
         self._clock = clock
         self._last, self._when = self._read(), clock()
         self._total = 0
@@ -58,15 +65,20 @@ class RaplPackage:
         Raises
         ------
         CounterUnavailable
-            When so much time has passed since the last reading that the counter may have wrapped twice.
+            When so much time has passed since the last reading that the counter may have wrapped twice, or when it was
+            set back.
         """
         now, when = self._read(), self._clock()
-        if (when - self._when) * MOST_WATTS * 1e6 > self._range and self._range > 0:
+        if (when - self._when) * MOST_WATTS * 1e6 > self._range:
             raise CounterUnavailable(
                 f"{self._file} was not read for {when - self._when:.0f} s and may have wrapped twice"
             )
         step = now - self._last
-        self._total += step if step >= 0 else step + self._range
+        if step < 0:
+            step += self._range
+            if not 0 <= step <= (when - self._when + UPDATE_SECONDS) * MOST_WATTS * 1e6:
+                raise CounterUnavailable(f"{self._file} went back to {now} from {self._last}: it was set back")
+        self._total += step
         self._last, self._when = now, when
         return self._total / 1e6
 

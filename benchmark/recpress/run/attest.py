@@ -53,7 +53,7 @@ class Attestation(Part):
     trained: bool = Field(False, description="The backbone was trained anew, too.")
     status: Status
     metrics: dict[str, Finite] = Field({}, description="As in the record's quality.")
-    retention: dict[str, Finite] = Field({}, description="As in the record's quality.")
+    retention: dict[str, Finite | None] = Field({}, description="As in the record's quality.")
     bytes: int | None = Field(None, ge=0, description="Of the artefact that was made again.")
     latency: dict[Scenario, Ratio] = Field({}, description="Of a rerun.")
 
@@ -172,13 +172,17 @@ def differences(record: Record, timing: Timing | None, attestation: Attestation,
             for name in sorted(ours):
                 if ours[name] != theirs.get(name):
                     what = name if kind == "metrics" else f"{name} kept"
-                    found.append(f"{what} {ours[name]:.6g} → {theirs.get(name, float('nan')):.6g}")
+                    found.append(f"{what} {_said(ours[name])} → {_said(theirs.get(name))}")
     if attestation.event == "rerun":
         if record.bytes and attestation.bytes != record.bytes.file:
             found.append(f"bytes {record.bytes.file:,} → {attestation.bytes or 0:,}")
         if timing and timing.machine == attestation.machine:
             found += _apart(timing, attestation, spread)
     return found
+
+
+def _said(figure: float | None) -> str:
+    return "none" if figure is None else f"{figure:.6g}"
 
 
 def _apart(timing: Timing, attestation: Attestation, spread: Spread) -> list[str]:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -31,7 +32,7 @@ from recpress.run.cell import Ended
 from recpress.run.identity import Planned
 from recpress.run.isolate import Allowance, Stopped, Usage, WorkFailed
 from recpress.run.kept import log_of, per_user_path
-from recpress.run.locks import Cores, Slot, claim
+from recpress.run.locks import SAY_SECONDS, Cores, Slot, claim
 from recpress.run.plan import is_done, place_of
 from recpress.run.scratch import scratch
 from recpress.run.trained import Trained
@@ -59,12 +60,15 @@ class Watcher:
         The cell and what its process uses, every half second.
     elsewhere : callable
         A cell that another run finished meanwhile.
+    waiting : callable
+        What is waited for that other runs hold, and for how many seconds already; every few seconds.
     """
 
     stage: Callable[[Planned, str, float], None]
     finished: Callable[[Planned, Record], None]
     usage: Callable[[Planned, Usage], None] = _ignore
     elsewhere: Callable[[Planned], None] = _ignore
+    waiting: Callable[[str, float], None] = _ignore
 
 
 @dataclass(frozen=True)
@@ -150,7 +154,7 @@ class _Runner:
         # Cells that wait to be timed hold no cores, so more of them than jobs are under way. They are what an
         # interrupted run loses, hence not many.
         self._waiting = 0 if jobs == 1 else 2 * jobs
-        self._cores = Cores(self._check, slots(jobs), self._waiting or 1)
+        self._cores = Cores(self._check, slots(jobs), self._waiting or 1, partial(self._tell, self.watcher.waiting))
 
     @contextmanager
     def going(self) -> Iterator[_Runner]:
@@ -165,6 +169,7 @@ class _Runner:
     def run(self) -> None:
         waiting = list(self.todo) if self.options.jobs == 1 else staggered(self.todo)
         errors: dict[str, UserError] = {}
+        said = since = time.monotonic()
         while waiting:
             futures = {self._pool.submit(self._cell, planned): planned for planned in waiting}
             waiting = []
@@ -176,7 +181,13 @@ class _Runner:
                     errors[str(error)] = error
                 except Stopped:
                     continue  # One of them stopped the others.
+            if len(waiting) < len(futures):
+                said = since = time.monotonic()
             if waiting:
+                if time.monotonic() - said >= SAY_SECONDS:
+                    said = time.monotonic()
+                    what = f"another run, which works on {waiting[0].cell.label}"
+                    self._tell(self.watcher.waiting, what, said - since)
                 time.sleep(PATIENCE)
         if errors:
             raise next(iter(errors.values())) if len(errors) == 1 else UserError(" ".join(errors))

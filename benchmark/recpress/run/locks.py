@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import getpass
 import os
+import sys
 import tempfile
 import threading
 import time
@@ -15,6 +16,11 @@ from pathlib import Path
 from recpress.hashing import sha256_json
 
 TICK = 0.02
+# Seconds after which a run says what it waits for, and again.
+SAY_SECONDS = 5.0
+
+# Told what is waited for and for how many seconds already.
+Told = Callable[[str, float], None]
 
 Slot = tuple[int, ...] | None
 
@@ -24,6 +30,11 @@ def place() -> Path:
     folder = Path(tempfile.gettempdir()) / f"recpress-{getpass.getuser()}"
     folder.mkdir(mode=0o700, exist_ok=True)
     return folder
+
+
+def on_stderr(what: str, seconds: float) -> None:
+    """Say on stderr what is waited for."""
+    print(f"Waiting for {what}, for {seconds:.0f} s so far; Ctrl-C gives up.", file=sys.stderr, flush=True)
 
 
 class Cores:
@@ -41,12 +52,18 @@ class Cores:
         For each piece of work that this run does at a time, the cores that it may use; None: all.
     together : int
         Timings that wait for each other, if the run does anything else meanwhile.
+    told : callable
+        Is told every few seconds what is waited for, where others than this run hold it.
     """
 
     def __init__(
-        self, check: Callable[[], None] = lambda: None, slots: Sequence[Slot] = (None,), together: int = 1
+        self,
+        check: Callable[[], None] = lambda: None,
+        slots: Sequence[Slot] = (None,),
+        together: int = 1,
+        told: Told = on_stderr,
     ) -> None:
-        self._check = check
+        self._check, self._told, self._said = check, told, 0.0
         self._gate, self._room = place() / "gate.lock", place() / "cores.lock"
         self._free, self._slots, self._together = list(slots), len(slots), together
         self._changed = threading.Condition()
@@ -59,8 +76,9 @@ class Cores:
             self._wait(lambda: bool(self._free) and not self._timing)
             slot = self._free.pop(0)
         try:
-            with locked(self._gate, self._check):
-                room = locked(self._room, self._check, fcntl.LOCK_SH)
+            check = self._waiting_for("a timing of another run, which has the machine alone")
+            with locked(self._gate, check):
+                room = locked(self._room, check, fcntl.LOCK_SH)
                 room.__enter__()
             try:
                 yield slot
@@ -80,13 +98,29 @@ class Cores:
             with self._changed:
                 self._wait(self._due)
                 self._timing = True
-            with locked(self._gate, self._check), locked(self._room, self._check, fcntl.LOCK_EX):
+            gate = self._waiting_for("a timing of another run, after which this run's timing has the machine")
+            room = self._waiting_for("the end of work under way, beside which nothing is timed")
+            with locked(self._gate, gate), locked(self._room, room, fcntl.LOCK_EX):
                 yield None
         finally:
             with self._changed:
                 self._to_time -= 1
                 self._timing = self._timing and self._to_time > 0
                 self._changed.notify_all()
+
+    def _waiting_for(self, what: str) -> Callable[[], None]:
+        """Return what to call while waiting: it gives up as the run does, and says what is waited for now and then."""
+        start = time.monotonic()
+
+        def check() -> None:
+            self._check()
+            now = time.monotonic()
+            # Jobs that wait for the same say it once.
+            if now - max(start, self._said) >= SAY_SECONDS:
+                self._said = now
+                self._told(what, now - start)
+
+        return check
 
     def _due(self) -> bool:
         return self._timing or self._to_time >= self._together or len(self._free) == self._slots

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -226,6 +227,15 @@ def pair(baseline: Setting, candidate: Setting) -> Pair:
     return Pair(seeds, before, after)
 
 
+def refuse_nothing(pairing: Pair, metric: str) -> None:
+    """Raise UserError where the baseline finds nothing, so that no share of it can be kept."""
+    if not pairing.values(metric)[0].any():
+        raise UserError(
+            f"{setting_name(pairing.before[0].record.identity)} finds nothing by {metric}, so there is nothing that "
+            "others could keep of it: compare with another run."
+        )
+
+
 def _scored(setting: Setting, seed: int) -> Scored:
     made = setting.records[seed]
     return Scored(made, Store(setting.results).hits(made))
@@ -237,7 +247,14 @@ def compare_all(pairs: Sequence[Pair], metrics: Sequence[str]) -> list[list[Comp
     Returns
     -------
     One list a pair, in the order of the metrics.
+
+    Raises
+    ------
+    UserError
+        When a baseline finds nothing.
     """
+    for each, metric in product(pairs, metrics):
+        refuse_nothing(each, metric)
     by_metric = [adjust([compare(*each.values(metric), metric) for each in pairs]) for metric in metrics]
     return [list(row) for row in zip(*by_metric, strict=True)]
 

@@ -50,23 +50,30 @@ def assess(scored: PerUser, reference: PerUser, dataset: Dataset) -> Quality:
     metrics, before = means(scored.metrics), means(reference.metrics)
     metrics[f"coverage@{COVERED_AT}"] = coverage(scored.topk[:, :COVERED_AT], dataset.split.n_items)
     before[f"coverage@{COVERED_AT}"] = coverage(reference.topk[:, :COVERED_AT], dataset.split.n_items)
-    paired = compare(reference.metrics[HEADLINE], scored.metrics[HEADLINE], HEADLINE)
     return Quality(
         metrics=metrics,
-        retention={name: value / before[name] for name, value in metrics.items() if before[name] > 0},
+        retention={name: value / before[name] if before[name] > 0 else None for name, value in metrics.items()},
         users=len(scored.users),
         users_left_out=dataset.split.n_users - len(scored.users),
         topk_sha256=hashlib.sha256(scored.topk.astype("<i4").tobytes()).hexdigest(),
-        paired=Paired(
-            metric=HEADLINE,
-            low=paired.low,
-            high=paired.high,
-            p_value=paired.p_value,
-            margin=paired.margin,
-            detectable=paired.detectable,
-        ),
+        paired=_paired(scored, reference),
         item_deciles=_item_deciles(scored, reference, dataset),
         user_deciles=_user_deciles(scored, reference, dataset),
+    )
+
+
+def _paired(scored: PerUser, reference: PerUser) -> Paired | None:
+    """Return the paired comparison; None where the backbone finds nothing, or for one user alone."""
+    if len(scored.users) < 2 or not reference.metrics[HEADLINE].any():
+        return None
+    paired = compare(reference.metrics[HEADLINE], scored.metrics[HEADLINE], HEADLINE)
+    return Paired(
+        metric=HEADLINE,
+        low=paired.low,
+        high=paired.high,
+        p_value=paired.p_value,
+        margin=paired.margin,
+        detectable=paired.detectable,
     )
 
 

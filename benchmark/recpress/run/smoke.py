@@ -57,7 +57,7 @@ def _figures(name: str, ended: Ended) -> str:
     made = ended.record
     if made.bytes is None or made.quality is None or ended.timing is None:
         return f"{name}: {made.reason}"
-    kept, ratio = made.quality.retention["ndcg@20"], ended.timing.latency[0].ratio
+    kept, ratio = made.quality.kept("ndcg@20"), ended.timing.latency[0].ratio
     smaller = made.bytes.reference / made.bytes.file
     return (
         f"{name}, {made.identity.backbone}: keeps {kept:.1%} of NDCG@20 in 1/{smaller:.1f} of the bytes; "

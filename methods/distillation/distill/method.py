@@ -25,6 +25,9 @@ from recpress.backbones.listed import listed_scores
 from recpress.backbones.retrain import teacher_lists
 from recpress.codecs.dense import FLOATS
 
+# A logit that leaves a softmax no share to speak of, and finite: 0 times an infinite difference would be NaN.
+NEVER = -1e9
+
 
 class DistillParams(Params):
     """The student, the loss and the training."""
@@ -72,6 +75,8 @@ class Distill(Method[DistillParams]):
             for size in (task.graph.n_users, task.graph.n_items)
         )
         lists, list_scores = teacher_lists(teacher, task.graph, params.teacher_items)
+        # Users with fewer unseen items than a list has places: the rest is nobody's candidate.
+        short = bool(torch.isinf(list_scores).any())
         # A teacher of cosines was trained on logits of cosine / temperature: those are what it has learned.
         sharpness = 1 / teacher.recipe.temperature if teacher.recipe.loss == "softmax" else 1.0
 
@@ -88,6 +93,9 @@ class Distill(Method[DistillParams]):
             query = F.embedding(owners, users)
             own = listed_scores(query, items, lists[owners])
             student = torch.cat([own, query @ shared_items.T], 1)
+            if short:
+                missing = torch.isinf(target)
+                target, student = target.masked_fill(missing, NEVER), student.masked_fill(missing, NEVER)
             return (1 - params.alpha) * task_loss + params.alpha * soft_label_loss(target, student, params.temperature)
 
         optimise([users, items], loss, sampler, params, lambda epoch, _: task.progress(epoch / params.epochs))

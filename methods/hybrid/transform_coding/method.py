@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import torch
 from safetensors.torch import save
@@ -10,6 +11,7 @@ from torch import Tensor
 
 from recpress.api import TOLERANCE, Artefact, BudgetUnreachable, Field, Method, Params, Shape, Task, Uniform
 from recpress.codecs.entropy import Entropy
+from recpress.codecs.exponent import exponent, lost, shift
 from recpress.codecs.rotation import principal
 
 # Codes are bytes around zero.
@@ -32,10 +34,12 @@ class TransformParams(Params):
 
 def quantized(table: Tensor, step: float, dead_zone: float) -> Uniform:
     """Round a table to multiples of a step, with a wider zero."""
-    scale = torch.tensor([[step]]).half()
-    steps = table / scale.float()
+    exact = torch.tensor([[step]])
+    by = exponent(exact) if lost(exact, exact) else 0
+    scale = shift(exact, -by).half()
+    steps = table / shift(scale.float(), by)
     codes = (steps.abs() + 0.5 - dead_zone).floor().clamp(0, LEVELS) * steps.sign() + LEVELS
-    return Uniform(codes.byte(), scale, None, 8, table.shape[1])
+    return Uniform(codes.byte(), scale, None, 8, table.shape[1], by)
 
 
 def artefact(users: Tensor, items: Tensor, steps: tuple[float, float], dead_zone: float) -> Artefact:
@@ -45,7 +49,7 @@ def artefact(users: Tensor, items: Tensor, steps: tuple[float, float], dead_zone
     kept = (live[0] & live[1]).nonzero()[:, 0]
     # A table of zeros still has a column.
     kept = kept if len(kept) else torch.tensor([0])
-    coded = [Entropy.encode(Uniform(grid.codes[:, kept], grid.scale, None, 8, len(kept))) for grid in grids]
+    coded = [Entropy.encode(replace(grid, codes=grid.codes[:, kept], columns=len(kept))) for grid in grids]
     return Artefact(*coded)
 
 

@@ -132,7 +132,9 @@ class Bigear(Method[BigearParams]):
             owners = torch.unique(batch.users)
             given = listed_scores(F.embedding(owners, users), items, lists[owners])
             weights = places[owners]
-            return value + params.weight * (F.softplus(-given) * weights).sum() / weights.sum()
+            return value + params.weight * (F.softplus(-given) * weights).sum() / weights.sum().clamp(
+                min=torch.finfo().tiny
+            )
 
         training.minimise([base], loss, params.epochs, params.rate, task.progress)
         with torch.no_grad():

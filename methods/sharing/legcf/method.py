@@ -37,12 +37,15 @@ def words_of(params: LegcfParams, n: int) -> int:
 
 
 def cluster(table: Tensor, count: int, generator: torch.Generator) -> Tensor:
-    """Return the centres of rows, float32 of shape (count, d): some steps of k-means from random rows."""
+    """Return the centres of rows, float32 of shape (count, d): some steps of k-means from random rows.
+
+    There are no more centres than rows.
+    """
     centres = table[torch.randperm(len(table), generator=generator)[:count]].clone()
     for _ in range(CLUSTERING_STEPS):
         nearest = torch.cat([torch.cdist(rows, centres).argmin(1) for rows in torch.split(table, BLOCK_ROWS)])
         sums = torch.zeros_like(centres).index_add_(0, nearest, table)
-        members = torch.bincount(nearest, minlength=count)[:, None]
+        members = torch.bincount(nearest, minlength=len(centres))[:, None]
         centres = torch.where(members > 0, sums / members.clamp(min=1), centres)
     return centres
 
@@ -118,6 +121,8 @@ class Legcf(Method[LegcfParams]):
         propagation = Objective(graph, teacher.recipe, task.generator).propagation
         targets = [teacher.users, teacher.items]
         words = [cluster(table, words_of(params, len(table)), task.generator).requires_grad_() for table in targets]
+        # A row of distinct codewords can't have more than there are.
+        terms = min(params.terms, *map(len, words))
         where: list[Tensor] = []
         weights: list[Tensor] = []
 
@@ -125,7 +130,7 @@ class Legcf(Method[LegcfParams]):
             return (F.embedding(ids, weights[side])[..., None] * F.embedding(where[side][ids], words[side])).sum(-2)
 
         for number in range(params.rounds):
-            codes = [pursue(t, w.detach(), params.terms) for t, w in zip(targets, words, strict=True)]
+            codes = [pursue(t, w.detach(), terms) for t, w in zip(targets, words, strict=True)]
             where, weights = [code[0] for code in codes], [code[1].requires_grad_() for code in codes]
 
             def progress(share: float, done: int = number) -> None:

@@ -103,7 +103,8 @@ def best_under_each_size(rows: pd.DataFrame, dataset: str, root: str) -> Context
                 cells.append("–")
                 continue
             row = small.loc[small["ndcg20"].idxmax()]
-            cells.append(f"{row['method']} {row['setting']}: {row['ndcg20']:.4f} ({row['kept']:.1f} % kept)")
+            kept = "" if math.isnan(row["kept"]) else f" ({row['kept']:.1f} % kept)"
+            cells.append(f"{row['method']} {row['setting']}: {row['ndcg20']:.4f}{kept}")
         lines.append({"status": "ok", "href": href, "cells": cells})
     labels = ["Size at most", *backbones]
     return {

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recpress.codecs.kernels.simd import LANES
+from recpress.codecs.packing import row_bytes
 from recpress.jit import kernel
 
 # Widths of the planes that codes are cut into, so that no code lies across two bytes.
@@ -36,6 +37,8 @@ class CodeLanes:
 
 def lay_codes(packed: NDArray[np.uint8], columns: int, bits: int) -> CodeLanes:
     """Lay out rows packed as `recpress.codecs.packing` says."""
+    if packed.shape[1] != row_bytes(columns, bits):
+        raise ValueError(f"{columns} codes of {bits} bits don't take {packed.shape[1]} bytes a row")
     planes, first, low = [], 0, 0
     for width in reversed(PLANES[bits]):
         words = -(-columns * width // 32)

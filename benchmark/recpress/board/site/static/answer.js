@@ -82,6 +82,7 @@ RecPress.answer = (function () {
 
   function loss(row) {
     const kept = store.number("kept", row);
+    if (kept === null) return "There is nothing to lose: the uncompressed model finds nothing.";
     const lost = 100 - kept;
     const [low, high] = store.range("kept", row);
     const spread = (from, to) => (high > low ? ` (${from.toFixed(1)} to ${to.toFixed(1)})` : "");

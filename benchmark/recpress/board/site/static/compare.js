@@ -65,7 +65,7 @@
     const comparable = settings.map((each) => each.runs.length && settings[0].runs.length && each.runs[0].record.identity.split === settings[0].runs[0].record.identity.split);
     const found = await Promise.all(settings.slice(1).map((each, place) => (comparable[place + 1] ? RecPress.pairedTest(each, settings[0]) : null)));
     if (found.every((test) => test === null)) {
-      return h("section", {}, h("h2", {}, "NDCG@20, paired by user"), h("p", {}, "This site was built without the hits of these runs, or they are not of the same users: no paired test."));
+      return h("section", {}, h("h2", {}, "NDCG@20, paired by user"), h("p", {}, "This site was built without the hits of these runs, they are not of the same users, or the first finds nothing: no paired test."));
     }
     const backbones = new Set(rows.map((row) => store.word("backbone", row)));
     const called = (row) => (backbones.size > 1 ? `${store.word("backbone", row)} ` : "") + store.name(row);

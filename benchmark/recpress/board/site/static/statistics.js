@@ -103,9 +103,11 @@
     return { kept: [kept - half, kept + half], difference: [apart.mean - apart.half, apart.mean + apart.half], p: apart.p };
   }
 
-  // candidates, baselines: the values of each seed, by user. Intervals are of 95 %, as [low, high].
+  // candidates, baselines: the values of each seed, by user. Intervals are of 95 %, as [low, high]. Null where the
+  // baseline finds nothing, of which no share can be kept.
   RecPress.paired = function (candidates, baselines) {
     const ours = pooled(candidates), theirs = pooled(baselines), base = mean(theirs);
+    if (!(base > 0)) return null;
     const kept = mean(ours) / base;
     const told = candidates.length === 1 ? ofOneSeed(ours, theirs) : ofSeveral(candidates, baselines, kept, base);
     const signs = ours.map((value, user) => Math.sign(value - theirs[user]));

@@ -1,0 +1,64 @@
+"""A run that waits for another one says what for, and ends by Ctrl-C; a plan of what nobody knows says so."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from click.testing import CliRunner
+
+from recpress.cli import cli
+from recpress.run.locks import locked
+
+WORDS = ["run", "--dataset", "synthetic-tiny", "--backbone", "mf", "--method", "none"]
+
+
+@pytest.fixture
+def short() -> Iterator[Path]:
+    """A folder for temporary files whose path is short enough for a socket in it."""
+    with TemporaryDirectory() as folder:
+        yield Path(folder)
+
+
+@pytest.mark.parametrize("form", [[], ["--json-log"]], ids=["lines", "json"])
+def test_a_waiting_run_says_so_and_ends_by_ctrl_c(form: list[str], short: Path, tmp_path: Path) -> None:
+    place = short / f"recpress-{getpass.getuser()}"
+    place.mkdir(mode=0o700)
+    words = [sys.executable, "-m", "recpress.cli", *WORDS, *form, "--results", str(tmp_path / "results")]
+    environment = os.environ | {"TMPDIR": str(short), "RECPRESS_CACHE": str(tmp_path / "cache")}
+    with locked(place / "gate.lock"):
+        run = subprocess.Popen(words, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        assert run.stdout is not None
+        try:
+            said = next(line for line in run.stdout if "a timing of another run" in line)
+            if form:
+                event = json.loads(said)
+                assert event["event"] == "waiting"
+                assert event["seconds"] >= 5
+            else:
+                assert said.startswith("Waiting for a timing of another run")
+            start = time.monotonic()
+            run.send_signal(signal.SIGINT)
+            rest = run.communicate(timeout=60)[0]
+            assert time.monotonic() - start < 30
+        finally:
+            run.kill()
+    assert run.returncode == 130
+    assert "Traceback" not in rest
+    assert not list((tmp_path / "results").rglob("records/**/*.json"))
+
+
+def test_a_plan_of_what_nobody_knows_says_so(cache: Path, tmp_path: Path) -> None:
+    done = CliRunner().invoke(cli, [*WORDS, "--dry-run", "--results", str(tmp_path)], catch_exceptions=False)
+    assert done.exit_code == 0
+    assert "is unknown: none is like a cell in" in done.output
+    assert "0 min 00 s" not in done.output
