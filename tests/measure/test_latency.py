@@ -66,7 +66,7 @@ def test_figures_are_those_of_the_samples_kept() -> None:
         spin(0.0002)
 
     result = interleave(slow, fast, USERS, batch_size=1, scenario="single", seconds=0.2, min_queries=50)
-    candidate, reference = unpack(result.samples)
+    candidate, reference = unpack(result.samples, result.queries)
     assert candidate.size == reference.size == result.queries >= 50
     assert result.p50_ms == pytest.approx(np.percentile(candidate, 50) / 1e6, abs=TICK_NS / 2e6)
     assert result.p99_ms == pytest.approx(np.percentile(candidate, 99) / 1e6, abs=TICK_NS / 2e6)

@@ -152,11 +152,14 @@ def _escaped(text: str, also: str = "") -> str:
 
 
 def _results(results: Path, base: str | None, form: str) -> None:
+    from recpress.board.commits import shallow
     from recpress.board.folder import check
     from recpress.cli.revision import results_of
 
     earlier = {f"records/{run.id}.json": run.raw for run in results_of(base, results).runs} if base else {}
     found = check(results, earlier)
+    if shallow(results):
+        click.echo("recpress: a shallow clone can't tell whether commits are known: that isn't checked.", err=True)
     if form == "json":
         click.echo(json.dumps([asdict(each) for each in found], indent=1))
     else:
