@@ -93,6 +93,8 @@ class HashedNetwork(Codec):
     def restore(cls, options: dict[str, Any], tensors: dict[str, Tensor]) -> HashedNetwork:
         """See `Codec.restore`."""
         widths, weights = tuple(int(width) for width in options["widths"]), tensors["weights"]
+        if not 0 <= int(options["rows"]) < 2**31 or any(width < 1 for width in widths):
+            raise ValueError("a network makes at least no rows, of layers of at least one unit")
         if len(widths) < 2 or tuple(weights.shape) != (parameters(widths),):
             raise ValueError(f"layers of {widths} units don't have {tuple(weights.shape)} weights")
         return cls(weights, widths, int(options["rows"]))

@@ -29,6 +29,8 @@ ROUNDS = 12
 LEAST_SCANNED = 8192
 # Candidates that residual quantization keeps from level to level.
 BEAM = 5
+# A place in a codebook is a byte at most.
+MOST_CODE_BITS = 8
 
 
 @dataclass(frozen=True)
@@ -110,6 +112,8 @@ class Codebooks(Codec):
         """See `Codec.restore`."""
         bits, columns = int(options["code_bits"]), int(options["columns"])
         codes, words = tensors["codes"], tensors["words"]
+        if not 1 <= bits <= MOST_CODE_BITS:
+            raise ValueError(f"codes have 1 to {MOST_CODE_BITS} bits, not {bits}")
         if codes.dtype != torch.uint8 or words.dim() != 3 or words.shape[1] != 2**bits:
             raise ValueError(f"codes of {bits} bits need codebooks of {2**bits} words, not {tuple(words.shape)}")
         if codes.dim() != 2 or codes.shape[1] != row_bytes(words.shape[0], bits):
