@@ -135,7 +135,8 @@ class Artefact:
         except RecursionError as error:
             raise UserError(f"{folder} is not an artefact of format {FORMAT}: it is nested too deeply.") from error
         except (ValueError, TypeError, AttributeError, ArithmeticError, IndexError, SafetensorError) as error:
-            raise UserError(f"{folder} is not an artefact of format {FORMAT}: {error}.") from error
+            told = " ".join(str(error).split())[:300]
+            raise UserError(f"{folder} is not an artefact of format {FORMAT}: {told}.") from error
 
     def ledger(self) -> Counter[str]:
         """Return the tensors' bytes by kind; the folder's other bytes are metadata (see `folder_ledger`)."""

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from recpress.codecs.base import ALL, Codec, Rows, Scorer, nbytes
+from recpress.codecs.base import ALL, Codec, Rows, Scorer, nbytes, no_floats
 from recpress.codecs.fastscan import BITS, FastScanRanker, faiss_threads
 from recpress.codecs.lookup import LookupScorer, add_up, lay_out, wide
 from recpress.codecs.packing import pack, row_bytes, unpack
@@ -114,7 +114,7 @@ class Codebooks(Codec):
         codes, words = tensors["codes"], tensors["words"]
         if not 1 <= bits <= MOST_CODE_BITS:
             raise ValueError(f"codes have 1 to {MOST_CODE_BITS} bits, not {bits}")
-        if codes.dtype != torch.uint8 or words.dim() != 3 or words.shape[1] != 2**bits:
+        if no_floats(words) or codes.dtype != torch.uint8 or words.dim() != 3 or words.shape[1] != 2**bits:
             raise ValueError(f"codes of {bits} bits need codebooks of {2**bits} words, not {tuple(words.shape)}")
         if codes.dim() != 2 or codes.shape[1] != row_bytes(words.shape[0], bits):
             raise ValueError(f"{words.shape[0]} codes of {bits} bits don't take {codes.shape[1:]} bytes a row")

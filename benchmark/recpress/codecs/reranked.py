@@ -117,7 +117,7 @@ class RerankedScorer(Ranker):
     def top(self, queries: Tensor, seen: UserItems, users: NDArray[np.int64], k: int) -> tuple[Items, Scores]:
         """See `Ranker.top`: the candidates by fine score, then, where k is larger, the next ones by coarse score."""
         count = self.codec.count
-        found, scores = self.coarse.top(queries, seen, users, max(count, k))
+        found, scores = self.coarse.top(queries, seen, users, max(min(count, seen.n_items), k))
         first, missing = found[:, :count], found[:, :count] < 0
         rows = torch.from_numpy(np.where(missing, 0, first).astype(np.int64))
         vectors = self.codec.fine.decode(rows.flatten()).view(*rows.shape, -1)

@@ -28,6 +28,8 @@ ROW_BYTES: Final = 1 << 16
 # What a folder may hold whatever its data set: layers' weights, and codebooks.
 SPARE_BYTES: Final = 1 << 26
 DEPTH: Final = 24
+# Products of two such values, summed over all columns, are still float32 numbers.
+LARGEST: Final = 1e12
 CHUNK: Final = 1 << 20
 
 
@@ -121,8 +123,9 @@ def _decodes(codec: Codec) -> None:
         raise ValueError(f"a table has {columns} columns")
     for block in blocks(rows):
         table = codec.decode(block)
-        if tuple(table.shape) != (len(range(rows)[block]), columns) or not torch.isfinite(table).all():
-            raise ValueError("a table decodes to what is no number, or to other rows than it has")
+        # Also false where a value is NaN.
+        if tuple(table.shape) != (len(range(rows)[block]), columns) or not (table.abs() <= LARGEST).all():
+            raise ValueError("a table decodes to what is no number or too large a one, or to other rows than it has")
 
 
 def _bounded(manifest: dict[str, Any], most: int) -> None:
