@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import ctypes
+import fcntl
+import glob
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Final
+
+# From linux/fcntl.h and linux/fs.h.
+AT_FDCWD: Final = -100
+RENAME_EXCHANGE: Final = 2
 
 
 @contextmanager
@@ -58,6 +66,55 @@ def creating(folder: Path) -> Iterator[Path]:
                 raise
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextmanager
+def swapping(folder: Path) -> Iterator[Path]:
+    """Give an empty folder beside `folder` to fill; it takes its place whole when the block ends, whatever was there.
+
+    An exception in the block leaves what was there, and so does the end of this process at any moment: what it had
+    begun is removed by the next that writes there.
+    """
+    folder = folder.resolve()
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    for left in folder.parent.glob(f".{glob.escape(folder.name)}.*.swap"):
+        with suppress(OSError), _held(left):
+            shutil.rmtree(left, ignore_errors=True)
+    temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}.", suffix=".swap"))
+    try:
+        with _held(temporary):
+            yield temporary
+            temporary.chmod(0o755)
+            if folder.is_dir():
+                _exchange(temporary, folder)
+            else:
+                temporary.rename(folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextmanager
+def _held(folder: Path) -> Iterator[None]:
+    """Hold a folder's lock, which ends with the process; OSError where another has it."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _exchange(one: Path, other: Path) -> None:
+    """Let two folders change places: at once where the system can, else by way of a third name."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if hasattr(libc, "renameat2"):
+        told = libc.renameat2(AT_FDCWD, os.fsencode(one), AT_FDCWD, os.fsencode(other), RENAME_EXCHANGE)
+        if told == 0:
+            return
+    aside = one.with_suffix(".old.swap")
+    other.rename(aside)
+    one.rename(other)
+    aside.rename(one)
 
 
 def _flush(path: Path) -> None:

@@ -9,15 +9,17 @@ import json
 import math
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from recpress.atomic import write_atomic
 from recpress.cards import Sha256, validation_message
 from recpress.errors import UserError
 from recpress.hashing import sha256_json
 from recpress.paths import PACKAGE
+from recpress.schema import MOST_QUERIES
+from recpress.schema.json_ import parse
 from recpress.schema.upgrade import upgraded
 
 SCHEMA_VERSION: Final = 3
@@ -28,8 +30,17 @@ WENT_WRONG: Final = ("failed", "timeout", "out-of-memory")
 Grade = Literal["measured", "modelled", "analytic"]
 Scenario = Literal["single", "batch", "offline", "refresh", "cold"]
 Metered = Literal["per-query", "compressing", "training"]
-Finite = Annotated[float, Field(allow_inf_nan=False)]
-Count = Annotated[int, Field(ge=0)]
+# No figure of ours comes near it, and a sum or a product of several is still a number.
+LARGEST: Final = 10**15
+Finite = Annotated[float, Field(allow_inf_nan=False, ge=-LARGEST, le=LARGEST)]
+Amount = Annotated[float, Field(allow_inf_nan=False, ge=0, le=LARGEST)]
+Positive = Annotated[float, Field(allow_inf_nan=False, gt=0, le=LARGEST)]
+Share = Annotated[float, Field(allow_inf_nan=False, ge=0, le=1)]
+# Of what next to nothing was left of before, a compressed model may find many times as much.
+Kept = Annotated[float, Field(allow_inf_nan=False, ge=0, le=100_000)]
+Count = Annotated[int, Field(ge=0, le=LARGEST)]
+Seed = Annotated[int, Field(ge=0, lt=2**63)]
+Commit = Annotated[str, Field(pattern="^[0-9a-f]{40}([0-9a-f]{24})?$")]
 
 
 class Part(BaseModel):
@@ -52,42 +63,42 @@ class Identity(Part):
     division: Literal["reference", "closed", "open"]
     serve_form: Literal["table", "graph", "function"]
     setting: str = Field(description="As asked for: a budget ('1/8'), explicit params ('bits=8'), or 'default'.")
-    budget: Finite | None = Field(description="Asked-for bytes as a fraction of the dense fp32 tables.")
+    budget: Positive | None = Field(description="Asked-for bytes as a fraction of the dense fp32 tables.")
     params: dict[str, Any] = Field(description="The method's parameters, all of them, as used.")
     made: Sha256 | None = Field(
         None, description="Hash of all that decides the artefact and its lists: names the per-user results kept of it."
     )
-    seed: int
+    seed: Seed
 
 
 class Paired(Part):
     """The artefact against its own backbone checkpoint, paired by user, on one metric."""
 
     metric: str
-    low: Finite = Field(description="Lower end of the 95 % interval of the retention.")
-    high: Finite
-    p_value: Finite = Field(description="Two-sided, of no difference.")
-    margin: Finite | None = Field(
+    low: Kept = Field(description="Lower end of the 95 % interval of the retention.")
+    high: Kept
+    p_value: Share = Field(description="Two-sided, of no difference.")
+    margin: Share | None = Field(
         description="Least tested margin of non-inferiority (0.01 is called lossless); null: none holds."
     )
-    detectable: Finite = Field(description="Least relative difference found with a power of 80 %.")
+    detectable: Amount = Field(description="Least relative difference found with a power of 80 %.")
 
 
 class Quality(Part):
     """Ranking quality on test: metric name (``recall@20``) to its mean over evaluated users, in [0, 1]."""
 
-    metrics: dict[str, Finite]
-    retention: dict[str, Finite | None] = Field(
+    metrics: dict[str, Share]
+    retention: dict[str, Kept | None] = Field(
         description="Each metric over that of the backbone's own fp32 tables; null: those find nothing."
     )
     users: Count = Field(description="Users that have test items, over which the means are taken.")
     users_left_out: Count = Field(description="Users without test items.")
     topk_sha256: Sha256 = Field(description="Hash of the served top-100 lists.")
     paired: Paired | None = Field(None, description="Significance of what is lost.")
-    item_deciles: tuple[Finite | None, ...] = Field(
+    item_deciles: tuple[Kept | None, ...] = Field(
         (), description="Retention of recall@20 in each tenth of the items, rarest first; null: nothing to keep."
     )
-    user_deciles: tuple[Finite | None, ...] = Field(
+    user_deciles: tuple[Kept | None, ...] = Field(
         (), description="Retention of ndcg@20 in each tenth of the users, least active first."
     )
 
@@ -100,14 +111,14 @@ class Quality(Part):
 class Bytes(Part):
     """What the artefact weighs."""
 
-    file: Count = Field(description="All bytes of the artefact folder: tables and manifest.")
-    reference: Count = Field(description="Bytes of the backbone's dense fp32 final tables, values alone.")
+    file: Count = Field(gt=0, description="All bytes of the artefact folder: tables and manifest.")
+    reference: Count = Field(gt=0, description="Bytes of the backbone's dense fp32 final tables, values alone.")
     ledger: dict[str, Count] = Field(description="Bytes by kind; they add up to `file`.")
     users: Count | None = Field(None, description="Of the ledger: what the user side takes.")
     items: Count | None = Field(None, description="Of the ledger: what the item side takes.")
     nominal_parameters: Count
     nonzero_parameters: Count
-    per_entity: Finite = Field(description="File bytes per user or item.")
+    per_entity: Positive = Field(description="File bytes per user or item.")
     sha256: Sha256 | None = Field(None, description="Hash of the artefact folder: of its file names and contents.")
     zstd: Count | None = Field(None, description="Bytes of the same files, each compressed with zstd level 19.")
     touched_per_query: Count | None = Field(None, description="Bytes read to answer one user, as counted.")
@@ -123,26 +134,26 @@ class Latency(Part):
 
     scenario: Scenario
     threads: Count
-    queries: Count = Field(description="Timed calls of each side.")
-    batch_size: Count
-    p50_ms: Finite
-    p90_ms: Finite
-    p99_ms: Finite
-    reference_p50_ms: Finite
-    ratio: Finite = Field(
+    queries: Count = Field(gt=0, le=MOST_QUERIES, description="Timed calls of each side.")
+    batch_size: Count = Field(gt=0)
+    p50_ms: Positive
+    p90_ms: Positive
+    p99_ms: Positive
+    reference_p50_ms: Positive
+    ratio: Positive = Field(
         description="Time over that of the reference, the median over pairs of blocks; below 1 is faster."
     )
-    ratio_low: Finite = Field(description="Lower end of the 95 % bootstrap interval of the ratio.")
-    ratio_high: Finite
+    ratio_low: Positive = Field(description="Lower end of the 95 % bootstrap interval of the ratio.")
+    ratio_high: Positive
     samples: str = Field(
         description="Raw times, candidate then reference: base64 of zlib of byte planes of int64 ticks of 100 ns."
     )
-    block: Count = Field(1, description="Consecutive samples that were timed before the other side's turn came.")
-    overhead_ms: Finite | None = Field(None, description="Median time of an empty call: the harness itself.")
-    stages_ms: dict[str, Finite] = Field(
+    block: Count = Field(1, gt=0, description="Consecutive samples that were timed before the other side's turn came.")
+    overhead_ms: Amount | None = Field(None, description="Median time of an empty call: the harness itself.")
+    stages_ms: dict[str, Amount] = Field(
         {}, description="Median time of each stage (fetch, score, select), timed apart from the samples."
     )
-    load_average: Finite | None = Field(None, description="One-minute load average when timing began.")
+    load_average: Amount | None = Field(None, description="One-minute load average when timing began.")
     others_load: Finite | None = Field(None, description="Share of the CPU time that others used meanwhile.")
     noisy: bool = Field(False, description="Others used too much of the machine: kept off rankings.")
 
@@ -153,7 +164,10 @@ class Latency(Part):
 
 
 class Energy(Part):
-    """An energy, with the grade of its evidence. Figures of different grades are never compared."""
+    """An energy, with the grade of its evidence. Figures of different grades are never compared.
+
+    Measured energies are above idle, and may be nothing or less where that hides them; the other grades are above 0.
+    """
 
     grade: Grade
     what: Metered
@@ -163,15 +177,23 @@ class Energy(Part):
     table: str = Field(description="Version of the table or tool that the figure rests on.")
     parts: dict[str, Finite] = Field({}, description="Joules by part (arithmetic and memory; CPU, RAM, GPU).")
     grams_co2e: Finite | None = Field(None, description="At `grid`; null for analytic, which is no meter.")
-    grid: Finite | None = Field(None, description="Grid intensity used, g CO2e per kWh.")
+    grid: Amount | None = Field(None, description="Grid intensity used, g CO2e per kWh.")
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if not self.low <= self.joules <= self.high:
+            raise ValueError(f"{self.joules} J are not between {self.low} and {self.high}")
+        if self.low <= 0 and self.grade != "measured":
+            raise ValueError(f"{self.grade} energies are above 0")
+        return self
 
 
 class Cost(Part):
     """What it took to make the artefact, once the backbone was there."""
 
-    compress_seconds: Finite
+    compress_seconds: Amount
     peak_bytes: Count = Field(description="Peak resident bytes of the compressing process.")
-    backbone_seconds: Finite | None = Field(description="Training time of the backbone, shared by its cells.")
+    backbone_seconds: Amount | None = Field(description="Training time of the backbone, shared by its cells.")
     backbone_peak_bytes: Count | None = Field(None, description="Peak resident bytes of the training process.")
     trials: Count = Field(description="Hyper-parameter trials behind the recipe.")
 
@@ -201,15 +223,15 @@ class Provenance(Part):
     """Where, when and from what the record was made."""
 
     started: str = Field(description="UTC time, ISO 8601.")
-    seconds: Finite
+    seconds: Amount
     recpress: str
-    commit: str | None
+    commit: Commit | None
     dirty: bool | None
     command: str = Field(description="The command that runs this cell again.")
     python: str
     packages: dict[str, str]
     machine: str = Field(description="Fingerprint; described in machines/<fingerprint>.json.")
-    load_average: Finite | None = Field(description="One-minute load average when timing began.")
+    load_average: Amount | None = Field(description="One-minute load average when timing began.")
     environment: dict[str, str] = Field({}, description="Variables that set thread counts or choose kernels.")
     code: Sha256 | None = Field(None, description="Hash of the method's own source. It decides nothing: versions do.")
 
@@ -272,18 +294,11 @@ def read(path: Path) -> Record:
         When it isn't JSON or doesn't match the schema; the message names the file and the fields.
     """
     try:
-        return Record.model_validate(upgraded(_parse(path.read_bytes()), SCHEMA_VERSION))
+        return Record.model_validate(upgraded(parse(path.read_bytes()), SCHEMA_VERSION))
     except ValidationError as error:
         raise UserError(f"{path} is not a record of schema {SCHEMA_VERSION}: {validation_message(error)}.") from error
     except (ValueError, RecursionError, UserError) as error:
         raise UserError(f"{path} is not a record: {error}.") from error
-
-
-def _parse(text: bytes) -> dict[str, Any]:
-    raw = json.loads(text)
-    if not isinstance(raw, dict):
-        raise ValueError("it is not a JSON object")
-    return raw
 
 
 def read_all(results: Path) -> list[Record]:

@@ -20,6 +20,8 @@ from recpress.data.interactions import UserItems
 from recpress.evaluate import means, per_user
 from recpress.evaluate.store import PerUser
 from recpress.hashing import sha256_file
+from recpress.measure import energy
+from recpress.measure.ratio import paired_ratio
 from recpress.record import (
     Bytes,
     Cost,
@@ -64,11 +66,11 @@ def _sha(*parts: object) -> str:
     return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 
-def _latency(scenario: str, batch: int, base_ms: float, ratio: float, rng: np.random.Generator) -> Latency:
+def _latency(scenario: str, batch: int, base_ms: float, ratio: float, rng: np.random.Generator, seed: int) -> Latency:
     times = rng.lognormal(0.0, 0.08, size=(2, 30)) * [[base_ms * ratio], [base_ms]] * 1e6
     raw = times.astype(np.int64)
     p50, p90, p99 = np.percentile(raw[0], [50, 90, 99]) / 1e6
-    reference = float(np.median(raw[1])) / 1e6
+    ratios = paired_ratio(*raw[:, :, None], seed=seed)
     return Latency(
         scenario=scenario,
         threads=1,
@@ -77,10 +79,10 @@ def _latency(scenario: str, batch: int, base_ms: float, ratio: float, rng: np.ra
         p50_ms=p50,
         p90_ms=p90,
         p99_ms=p99,
-        reference_p50_ms=reference,
-        ratio=p50 / reference,
-        ratio_low=0.96 * p50 / reference,
-        ratio_high=1.05 * p50 / reference,
+        reference_p50_ms=float(np.median(raw[1])) / 1e6,
+        ratio=ratios.value,
+        ratio_low=ratios.low,
+        ratio_high=ratios.high,
         samples=pack(*raw),
     )
 
@@ -136,7 +138,7 @@ def make(dataset: str, backbone: str, family: str, method: str, setting: str, se
     ks = {5: 0.7, 10: 0.85, 20: 1.0, 50: 1.3, 100: 1.6}
     metrics = {f"ndcg@{k}": min(ndcg * f, 1.0) for k, f in ks.items()}
     metrics |= {f"recall@{k}": min(ndcg * f * f * 1.1, 1.0) for k, f in ks.items()}
-    joules = 1.6e-10 * items * 64 * 4 * max(fraction, 0.02)
+    joules = energy.table().dram_byte.times(1e-12 * file)
     return Record(
         status="over-budget" if int(digest[16:24], 16) % 100 == 1 else "ok",
         identity=who,
@@ -164,10 +166,17 @@ def make(dataset: str, backbone: str, family: str, method: str, setting: str, se
             nominal_parameters=(users + items) * 64,
             nonzero_parameters=int((users + items) * 64 * (fraction if family == "pruning" else 1)),
             per_entity=file / (users + items),
+            touched_per_query=file,
         ),
         serving=Serving(
-            users={"spec": {"kind": method, "setting": setting}, "tensors": {"values": f"int8[{users}, 64]"}},
-            items={"spec": {"kind": method, "setting": setting}, "tensors": {"values": f"int8[{items}, 64]"}},
+            users={
+                "spec": {"kind": method, "setting": setting},
+                "tensors": {"values": f"int8[{users}, {int(256 * fraction)}]"},
+            },
+            items={
+                "spec": {"kind": method, "setting": setting},
+                "tensors": {"values": f"int8[{items}, {int(256 * fraction)}]"},
+            },
             n_users=users,
             n_items=items,
             columns=64,
@@ -177,10 +186,11 @@ def make(dataset: str, backbone: str, family: str, method: str, setting: str, se
             Energy(
                 grade="analytic",
                 what="per-query",
-                joules=joules,
-                low=0.5 * joules,
-                high=2 * joules,
-                table="made-up-1",
+                joules=joules.middle,
+                low=joules.low,
+                high=joules.high,
+                table="v1",
+                parts={"memory": joules.middle},
             ),
         ),
         cost=Cost(compress_seconds=3.2, peak_bytes=5 * dense, backbone_seconds=20.0, trials=30),
@@ -226,7 +236,10 @@ def time(record: Record, machine: str = MACHINE) -> Timing | None:
         signature=record.signature,
         run=run_id(who),
         kernel="made up",
-        latency=(_latency("single", 1, base, speed, rng), _latency("batch", 256, 40 * base, speed, rng)),
+        latency=(
+            _latency("single", 1, base, speed, rng, who.seed),
+            _latency("batch", 256, 40 * base, speed, rng, who.seed),
+        ),
         resident=12_000_000,
         peak_resident=345_000_000,
         provenance=record.provenance.model_copy(update={"machine": machine}),
@@ -272,6 +285,7 @@ def with_hits(made: Record) -> tuple[Record, PerUser]:
     figures = {
         "metrics": made.quality.metrics | means(scored.metrics),
         "users": N_EVALUATED,
+        "users_left_out": made.quality.users + made.quality.users_left_out - N_EVALUATED,
         "topk_sha256": hashlib.sha256(lists.astype("<i4").tobytes()).hexdigest(),
     }
     return made.model_copy(update={"quality": made.quality.model_copy(update=figures)}), scored

@@ -467,14 +467,14 @@ def test_a_finding_leads_to_its_view(page: Any, site: Path) -> None:
 def test_rows_and_runs_show_how_far_they_were_repeated(page: Any, site: Path) -> None:
     visit(page, site, "index.html#dataset=all")
     page.click(".more summary")
-    change(page, lambda: page.select_option("[name=tier]", "checked in CI"))
+    change(page, lambda: page.select_option("[name=tier]", "checked"))
     assert page.evaluate("RecPress.shown().rows.length") > 1
     # The setting's other seeds were not repeated, and a row has the tier of the least.
     change(page, lambda: page.select_option("[name=tier]", "re-run"))
     assert page.evaluate("RecPress.shown().rows.length") == 0
     page.wait_for_url(re.compile("tier=re-run"))
     visit(page, site, "index.html#dataset=synthetic-small")
-    page.hover("#table td:has-text('checked in CI') [data-tip]")
+    page.hover("#table td:has-text('checked') [data-tip]")
     assert "The checks that CI makes" in page.inner_text("#tip")
     visit(page, site, RUN)
     told = page.inner_text("section:has(h2:text-is('How far it was repeated'))")
@@ -482,7 +482,7 @@ def test_rows_and_runs_show_how_far_they_were_repeated(page: Any, site: Path) ->
     assert "figures are the same" in told
     assert "recpress rerun --sample 1 --seed 0" in told
     page.click("text=seed 2")
-    page.wait_for_selector("section:has(h2:text-is('How far it was repeated')):has-text('checked in CI:')")
+    page.wait_for_selector("section:has(h2:text-is('How far it was repeated')):has-text('checked:')")
 
 
 def test_labels_keep_apart_and_within_the_axis(page: Any, site: Path) -> None:

@@ -3,11 +3,13 @@
 import json
 import re
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
 import synthetic
 
+from recpress.board.commits import shallow, unknown
 from recpress.board.folder import Finding, check, tables
 from recpress.data.card import dataset_card
 from recpress.timing import place
@@ -153,3 +155,114 @@ def test_the_committed_results_are_in_order() -> None:
     absent = ("has no hits of", "the hits of its runs aren't here")
     found = [each for each in found if each.check != "per-user" or not any(text in each.fix for text in absent)]
     assert found == []
+
+
+def forged(folder: Path, change: str) -> None:
+    """Change one figure of a record, as its maker would like it to be."""
+    path = record(folder)
+    raw = json.loads(path.read_text(encoding="utf-8"))
+    part, *names, value = change.split(" ")
+    at = raw[part]
+    for name in names[:-1]:
+        at = at[int(name) if name.isdigit() else name]
+    at[names[-1]] = json.loads(value)
+    path.write_text(json.dumps(raw), encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("change", "check_name"),
+    [
+        ("quality metrics ndcg@20 1e308", "readable"),
+        ("quality metrics ndcg@20 1.2", "readable"),
+        ("quality retention ndcg@20 -0.1", "readable"),
+        ("bytes file 0", "readable"),
+        ("bytes file 1", "adds-up"),
+        ("bytes reference 10000", "adds-up"),
+        ("bytes per_entity 0.1", "adds-up"),
+        ("bytes users 100000000", "adds-up"),
+        ("bytes touched_per_query 12", "adds-up"),
+        ("energy 0 joules 1e-12", "readable"),
+        ("energy 0 low -1", "readable"),
+        ("energy 0 table \"../v1\"", "adds-up"),
+        ("quality users_left_out 7", "adds-up"),
+        ("identity family \"pruning\"", "named-right"),
+        ("identity division \"open\"", "named-right"),
+        ("identity serve_form \"graph\"", "named-right"),
+        ("identity family \"external\"", "named-right"),
+        ("provenance commit \"the-best\"", "readable"),
+    ],
+)  # fmt: skip
+def test_a_forged_figure_is_found(folder: Path, change: str, check_name: str) -> None:
+    forged(folder, change)
+    assert ("records/ml-100k/mf/uniform/1-4.seed0.json", check_name) in {
+        (each.file, each.check) for each in check(folder)
+    }
+
+
+def test_an_energy_of_next_to_nothing_is_found(folder: Path) -> None:
+    raw = json.loads(record(folder).read_text(encoding="utf-8"))
+    raw["energy"][0] |= {"joules": 1e-12, "low": 1e-12, "high": 1e-12, "parts": {"memory": 1e-12}}
+    record(folder).write_text(json.dumps(raw), encoding="utf-8")
+    assert "adds-up" in {each.check for each in check(folder)}
+
+
+def test_a_file_too_small_for_its_tensors_is_found(folder: Path) -> None:
+    raw = json.loads(record(folder).read_text(encoding="utf-8"))
+    size = raw["bytes"]
+    raw["bytes"] |= {"file": 1, "ledger": {"values": 1}, "per_entity": size["per_entity"] / size["file"]}
+    record(folder).write_text(json.dumps(raw), encoding="utf-8")
+    assert "don't fit" in next(each.fix for each in check(folder) if each.check == "adds-up")
+
+
+def test_metrics_are_what_is_retained_of_fp32(folder: Path) -> None:
+    whole = synthetic.make("synthetic-small", "mf", "reference", "none", "default", 0)
+    made = [whole, synthetic.make("synthetic-small", "mf", "quantization", "uniform", "1/4", 0)]
+    for name in (whole.identity.dataset, "again"):
+        results = folder / name
+        synthetic.write_folder(results, made)
+        path = results / "records" / "synthetic-small" / "mf" / "uniform" / "1-4.seed0.json"
+        if name == "again":
+            raw = json.loads(path.read_text(encoding="utf-8"))
+            raw["quality"]["metrics"]["ndcg@20"] *= 1.2
+            path.write_text(json.dumps(raw), encoding="utf-8")
+        told = [each.fix for each in check(results) if each.check == "adds-up"]
+        assert [("retains" in each) for each in told] == [True] * (name == "again")
+
+
+@pytest.mark.parametrize(
+    ("figures", "said"),
+    [
+        ({"ratio": 0.001, "ratio_low": 0.0009, "ratio_high": 0.0011}, "ratio of single"),
+        ({"ratio_low": 0.01}, "ratio of single"),
+        ({"p99_ms": 0.001}, "percentiles of single"),
+        ({"p90_ms": 0.001}, "percentiles of single"),
+        ({"queries": 31}, "can't be read"),
+        ({"block": 7}, "can't be read"),
+    ],
+)
+def test_a_timing_is_held_to_its_raw_times(folder: Path, figures: dict[str, float], said: str) -> None:
+    path = next((folder / "timings").rglob("1-4.seed0.json"))
+    raw = json.loads(path.read_text(encoding="utf-8"))
+    raw["latency"][0] |= figures
+    path.write_text(json.dumps(raw), encoding="utf-8")
+    assert said in next(each.fix for each in check(folder) if each.check == "timed")
+
+
+def test_an_invented_commit_is_found_where_git_has_all_of_its_history(folder: Path) -> None:
+    def git(*words: str, at: Path = folder) -> str:
+        who = ("-c", "user.name=x", "-c", "user.email=x@example.org")
+        return subprocess.run(["git", *who, *words], cwd=at, check=True, capture_output=True, text=True).stdout.strip()
+
+    git("init", "--quiet")
+    git("commit", "--quiet", "--allow-empty", "--message", "code")
+    git("commit", "--quiet", "--allow-empty", "--message", "more code")
+    known = git("rev-parse", "HEAD")
+    for path in [*folder.rglob("records/**/*.json"), *folder.rglob("timings/**/*.json")]:
+        edit(path, "provenance", commit=known)
+    assert {each.check for each in check(folder)} <= {"tables-generated"}
+    edit(record(folder), "provenance", commit="0" * 39 + "1")
+    found = [each for each in check(folder) if each.check == "known-commit"]
+    assert [each.file for each in found] == ["records/ml-100k/mf/uniform/1-4.seed0.json"]
+    git("clone", "--quiet", "--depth=1", f"file://{folder}", "part")
+    assert shallow(folder / "part")
+    assert unknown(folder / "part", ["0" * 39 + "1"]) == set()

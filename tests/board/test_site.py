@@ -53,6 +53,17 @@ HOSTILE = {
     "name that climbs": (changed(identity__dataset="../../etc"), "is not a name"),
     "endless setting": (changed(identity__setting="b" * 4000), "its setting has 4000"),
     "somebody else's place": (changed(identity__seed=7), "belongs at"),
+    "a count of 400 digits": (
+        json.dumps(changed()).replace('"nominal_parameters": ', '"nominal_parameters": 1' + 400 * "0"),
+        "too large a number",
+    ),
+    "a setting of 400 digits": (json.dumps(changed(identity__params={"x": 10**400})), "too large a number"),
+    "more than a float holds": (
+        json.dumps(changed(identity__params={"x": 1.5})).replace("1.5", "1e999"),
+        "too large a number",
+    ),
+    "metrics of 1e308": (json.dumps(changed()).replace('"ndcg@20": ', '"ndcg@20": 1e308, "x": '), "less than or equal"),
+    "an energy of 1e308": (changed(energy=[changed()["energy"][0] | {"high": 1e308}]), "less than or equal"),
     "deep": ("[" * 100_000, ""),
     "machine that climbs": (
         changed(schema_version=2, provenance__machine="../../etc", latency=EMBEDDED, identity__code="c" * 64),
@@ -186,7 +197,6 @@ def test_text_of_records_is_escaped_everywhere(tmp_path: Path) -> None:
         identity__setting=evil.replace("/", "-"),
         identity__params={evil: evil},
         provenance__command=evil,
-        provenance__commit=evil,
         provenance__started=evil,
     )
     name = raw["identity"]["setting"]

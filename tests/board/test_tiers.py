@@ -49,7 +49,7 @@ def slower(run: Run, noisy: bool = False) -> dict[str, Ratio]:
 
 
 def test_a_record_alone_is_what_its_checks_make_it(folder: Path) -> None:
-    assert tier(folder) == "checked in CI"
+    assert tier(folder) == "checked"
     next((folder / "machines").glob("0*.json")).unlink()
     assert tier(folder) == "self-reported"
     synthetic.put(folder, repeated(first(folder)))
@@ -81,7 +81,7 @@ def test_a_repetition_that_differs_lifts_nothing_and_says_in_what(folder: Path) 
     ):
         synthetic.put(folder, repeated(run, **update))
         standing = standings(collect(folder))[run.id]
-        assert standing.tier == "checked in CI"
+        assert standing.tier == "checked"
         assert any(said in each for each in standing.repetitions[0].differs), said
     for latency in (slower(run, noisy=True), {}):
         synthetic.put(folder, repeated(run, latency=latency))
@@ -94,7 +94,7 @@ def test_an_attestation_of_what_a_record_was_counts_for_nothing(folder: Path) ->
     assert tier(folder) == "re-run"
     path = folder / run.file
     path.write_text(path.read_text(encoding="utf-8") + "\n", encoding="utf-8")
-    assert tier(folder) == "checked in CI"
+    assert tier(folder) == "checked"
 
 
 def test_broken_attestations_are_refused_by_name(folder: Path) -> None:
@@ -110,7 +110,7 @@ def test_broken_attestations_are_refused_by_name(folder: Path) -> None:
     for bad in ("{", "[]", json.dumps(json.loads(good) | {"tier": "re-run"}), good.replace("rerun", "rescored", 1)):
         path.write_text(bad, encoding="utf-8")
         assert findings() == {(file, "readable")}
-        assert tier(folder) == "checked in CI"
+        assert tier(folder) == "checked"
     path.unlink()
     stranger = synthetic.put(folder, repeated(run, machine="unknown"))
     assert findings() == {(stranger.relative_to(folder).as_posix(), "attested")}
@@ -124,7 +124,7 @@ def test_a_row_has_the_tier_of_its_least_repeated_seed(folder: Path) -> None:
     found = collect(folder)
     tiers = standings(found)
     rows = aggregate(frame(found.runs, (tiers[run.id].tier for run in found.runs)))
-    assert rows["tier"].tolist() == ["checked in CI"]
+    assert rows["tier"].tolist() == ["checked"]
     one = [run for run in found.runs if tiers[run.id].tier == "re-run"]
     assert aggregate(frame(one, ["re-run"]))["tier"].tolist() == ["re-run"]
 
@@ -145,6 +145,9 @@ def test_a_timing_must_be_of_its_raw_times_and_of_a_run(folder: Path) -> None:
     assert timing
     single, *others = timing.latency
     wrong = timing.model_copy(update={"latency": (single.model_copy(update={"p50_ms": 0.9 * single.p50_ms}), *others)})
-    for each, said in ((wrong, "medians of single"), (timing.model_copy(update={"signature": "0" * 64}), "no run has")):
+    for each, said in (
+        (wrong, "percentiles of single"),
+        (timing.model_copy(update={"signature": "0" * 64}), "no run has"),
+    ):
         synthetic.write_folder(folder, [], [each])
         assert any(said in finding.fix for finding in check(folder) if finding.check == "timed")

@@ -1,6 +1,7 @@
 """An artefact written without this project is measured like one of its own (benchmark/docs/artefact-format.md)."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -68,4 +69,16 @@ def test_what_does_not_fit_is_refused(brought: Path) -> None:
     (brought / "mine" / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
     done = recpress(brought, "score", "mine", "--name", "x", *CELL)
     assert (done.returncode, "not an artefact of format 1" in done.stderr) == (2, True)
+    assert not (brought / "results").exists()
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "artefact.safetensors"])
+def test_a_pipe_or_a_link_in_the_folder_is_one_sentence(brought: Path, name: str) -> None:
+    path = brought / "mine" / name
+    path.unlink()
+    os.mkfifo(path)
+    done = recpress(brought, "score", "mine", "--name", "my-codes", *CELL, "--timing-seconds", "0")
+    assert done.returncode == 2
+    assert done.stderr.strip().splitlines()[-1].startswith("recpress: ")
+    assert "not a regular file" in done.stderr
     assert not (brought / "results").exists()

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from recpress.measure.latency import FEWEST_BLOCKS, batches, interleave
+from recpress.measure.ratio import paired_ratio
 from recpress.measure.threads import Pin, ThreadCountChanged
 from recpress.schema.samples import TICK_NS, unpack
 
@@ -66,7 +67,7 @@ def test_figures_are_those_of_the_samples_kept() -> None:
         spin(0.0002)
 
     result = interleave(slow, fast, USERS, batch_size=1, scenario="single", seconds=0.2, min_queries=50)
-    candidate, reference = unpack(result.samples)
+    candidate, reference = unpack(result.samples, result.queries)
     assert candidate.size == reference.size == result.queries >= 50
     assert result.p50_ms == pytest.approx(np.percentile(candidate, 50) / 1e6, abs=TICK_NS / 2e6)
     assert result.p99_ms == pytest.approx(np.percentile(candidate, 99) / 1e6, abs=TICK_NS / 2e6)
@@ -133,3 +134,13 @@ def test_a_pin_sets_and_restores_every_pool() -> None:
 def test_without_users_nothing_is_timed() -> None:
     with pytest.raises(ValueError, match="no users"):
         interleave(nothing, nothing, np.array([], np.int64), batch_size=1, scenario="single")
+
+
+@pytest.mark.parametrize("blocks", [2, 17, 400])
+def test_an_interval_is_that_of_a_thousand_resamples_drawn_one_by_one(blocks: int) -> None:
+    sides = np.random.default_rng(1).integers(10**5, 10**6, (2, blocks, 3))
+    ratios = np.median(sides[0], axis=1) / np.median(sides[1], axis=1)
+    rng = np.random.default_rng(5)
+    medians = [np.median(rng.choice(ratios, blocks)) for _ in range(1000)]
+    found = paired_ratio(*sides, seed=5)
+    assert (found.low, found.high) == tuple(np.quantile(medians, (0.025, 0.975)))

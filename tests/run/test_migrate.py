@@ -133,7 +133,7 @@ def test_a_record_of_version_1_is_migrated_too(tmp_path: Path) -> None:
     told = migrate(tmp_path)
     assert (told.timings, len(told.old)) == (1, 1)
     (made,) = collect(tmp_path).timings[raw["provenance"]["machine"]].all
-    assert made.latency[0].samples == repack(raw["latency"][0]["samples"])
+    assert made.latency[0].samples == repack(raw["latency"][0]["samples"], raw["latency"][0]["queries"])
 
 
 def test_the_verb_prints_both_counts_and_refuses_what_is_no_folder(tmp_path: Path) -> None:

@@ -96,11 +96,11 @@ def test_drawn_cells_run_again_and_what_differs_is_said(checkout, results) -> No
     raw["quality"]["metrics"]["ndcg@20"] += 1e-12
     raw["bytes"]["file"] += 1
     path.write_text(json.dumps(raw))
-    assert standing_of(results, path).tier == "checked in CI"
+    assert standing_of(results, path).tier == "checked"
     said = checkout.recpress(*words, "--reuse-backbones", code=1)
     assert "ndcg@20" in said
     assert "0 of 1 agree" in said
-    assert standing_of(results, path).tier == "checked in CI"
+    assert standing_of(results, path).tier == "checked"
     path.write_text(right)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import tracemalloc
 import zlib
 from pathlib import Path
 
@@ -25,7 +26,7 @@ PAIRS = st.lists(st.tuples(*[st.integers(0, 2**48)] * 2), min_size=1, max_size=4
 
 @given(PAIRS)
 def test_times_come_back_to_half_a_tick(times: np.ndarray) -> None:
-    back = unpack(pack(*times))
+    back = unpack(pack(*times), times.shape[1])
     assert back.shape == times.shape
     assert np.abs(back - times).max() <= TICK_NS / 2
     assert pack(*back) == pack(*times)
@@ -34,7 +35,7 @@ def test_times_come_back_to_half_a_tick(times: np.ndarray) -> None:
 @given(PAIRS)
 def test_version_1_is_repacked(times: np.ndarray) -> None:
     first = base64.b64encode(zlib.compress(times.astype("<i8").tobytes(), 9)).decode()
-    assert repack(first) == pack(*times)
+    assert repack(first, times.shape[1]) == pack(*times)
 
 
 def test_a_record_of_version_1_keeps_its_medians() -> None:
@@ -42,7 +43,7 @@ def test_a_record_of_version_1_keeps_its_medians() -> None:
     now = Timing.model_validate(embedded_timing(json.loads(FIRST.read_text())) | NAMED).latency
     assert len(then) == len(now) > 0
     for timed in now:
-        medians = np.median(unpack(timed.samples), axis=1) / 1e6
+        medians = np.median(unpack(timed.samples, timed.queries), axis=1) / 1e6
         assert medians == pytest.approx((timed.p50_ms, timed.reference_p50_ms), abs=TICK_NS / 2e6)
 
 
@@ -50,7 +51,18 @@ def test_a_record_of_version_1_keeps_its_medians() -> None:
 @pytest.mark.parametrize("read", [unpack, repack])
 def test_what_is_no_packing_is_a_value_error(read, text: str) -> None:
     with pytest.raises(ValueError):
-        read(text)
+        read(text, 1)
+
+
+@pytest.mark.parametrize("read", [unpack, repack])
+def test_times_unpack_to_no_more_than_their_number_takes(read) -> None:
+    """A hundred kilobytes that would unfold to a hundred megabytes."""
+    bomb = base64.b64encode(zlib.compress(bytes(10**8), 9)).decode()
+    tracemalloc.start()
+    with pytest.raises(ValueError, match="at most"):
+        read(bomb, 1000)
+    assert tracemalloc.get_traced_memory()[1] < 10**6
+    tracemalloc.stop()
 
 
 @pytest.mark.parametrize("latency", [5, [5], [{"samples": 5}], [{"samples": "="}], [{}]])

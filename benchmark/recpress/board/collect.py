@@ -5,11 +5,12 @@ A board shows what it can and names what it can't: one bad file never hides the 
 
 from __future__ import annotations
 
-import json
 import re
+import stat
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, TypeVar, get_args
 
@@ -19,9 +20,10 @@ from recpress.cards import validation_message
 from recpress.errors import UserError, unknown
 from recpress.hashing import sha256_file
 from recpress.measure.energy import break_even_queries
-from recpress.record import SCHEMA_VERSION, Energy, Grade, Latency, Record, relative_path
+from recpress.record import SCHEMA_VERSION, Energy, Grade, Identity, Latency, Quality, Record, relative_path
 from recpress.run import attest
 from recpress.run.attest import Attestation
+from recpress.schema.json_ import parse
 from recpress.schema.upgrade import embedded_timing, upgraded
 from recpress.timing import FOLDER, Timing, Timings, run_id
 from recpress.timing import place as place_of_timing
@@ -97,6 +99,11 @@ class Run:
         return None
 
 
+def checkpoint_of(who: Identity) -> tuple[str, ...]:
+    """Return what two runs of one frozen backbone have the same."""
+    return who.dataset, who.split, who.backbone, str(who.seed), who.checkpoint or ""
+
+
 @dataclass(frozen=True)
 class Refusal:
     """A file that is not shown, and why, in one sentence."""
@@ -130,6 +137,15 @@ class Collection:
     timings: Mapping[str, Timings] = field(default_factory=dict)
     machine: str | None = None
 
+    @cached_property
+    def uncompressed(self) -> dict[tuple[str, ...], Quality]:
+        """Quality of the runs ``none``: of a backbone's own fp32 tables, by what `checkpoint_of` returns."""
+        return {
+            checkpoint_of(run.record.identity): run.record.quality
+            for run in self.runs
+            if run.record.identity.method == "none" and run.record.quality
+        }
+
     def on(self, machine: str | None = None) -> Collection:
         """Return the same with the timings of a machine; by default of the newest among the most complete.
 
@@ -153,23 +169,15 @@ class Collection:
         return max(able, key=lambda name: (self.timings[name].newest, name), default=None)
 
 
-def _reject_constant(token: str) -> float:
-    raise ValueError(f"it holds {token}, which JSON has no word for")
-
-
 def _read_json(path: Path) -> dict[str, Any]:
     """Read one file; ValueError says what is wrong with it."""
-    size = path.stat().st_size
+    state = path.lstat()
+    if not stat.S_ISREG(state.st_mode):
+        raise ValueError("it is a link or no file at all")
+    size = state.st_size
     if size > MAX_BYTES:
         raise ValueError(f"it has {size} bytes; a record has at most {MAX_BYTES}")
-    text = path.read_bytes()
-    try:
-        raw = json.loads(text, parse_constant=_reject_constant)
-    except json.JSONDecodeError as error:
-        raise ValueError(f"it is not JSON: {error}") from error
-    if not isinstance(raw, dict):
-        raise ValueError("it is not a JSON object")
-    return raw
+    return parse(path.read_bytes())
 
 
 def _read_run(results: Path, path: Path, timings: list[Timing]) -> Run:
@@ -230,7 +238,7 @@ def collect(results: Path, machine: str | None = None) -> Collection:
                 found[path] = reader(path)
             except ValidationError as error:
                 refused.append(Refusal(path.relative_to(results).as_posix(), validation_message(error)[:500]))
-            except (ValueError, RecursionError, OSError, UserError) as error:
+            except (ValueError, ArithmeticError, RecursionError, OSError, UserError) as error:
                 refused.append(Refusal(path.relative_to(results).as_posix(), str(error)[:500]))
         return found
 

@@ -76,8 +76,8 @@ def significant_places(value: float, digits: int) -> int:
 # From the weakest to the strongest.
 TIERS: Final = {
     "self-reported": "A record by itself; a check of the results folder finds something wrong with it.",
-    "checked in CI": "The checks that CI makes find nothing: its place, split, machine and code are known, and its "
-    "bytes are the sum of its own ledger.",
+    "checked": "Nothing was run again. Its place, split and machine are known, it agrees with its method's card, and "
+    "its figures with each other: bytes with their ledger, energy with the bytes that are read, retention with fp32.",
     "re-scored": "Every metric was computed again from the lists that were served, and is the same.",
     "re-run": "Run again by the maintainers on the same machine: quality and bytes are the same to the last digit, and "
     "the intervals of the ratios to fp32 meet, widened by what lies between two runs there.",
@@ -107,7 +107,7 @@ TEXT = (
     Column(
         "tier",
         "Tier",
-        "How far it was repeated: self-reported, checked in CI, re-scored from stored lists, re-run by maintainers, "
+        "How far it was repeated: self-reported, checked, re-scored from stored lists, re-run by maintainers, "
         "re-run elsewhere; of several seeds, the least.",
         headline=False,
     ),

@@ -6,25 +6,27 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from itertools import groupby
+from itertools import chain, groupby
 from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
-import numpy as np
-
-from recpress.board.collect import Collection, Run, collect
+from recpress import registry
+from recpress.board import commits, figures
+from recpress.board.collect import Collection, Run, checkpoint_of, collect
 from recpress.board.tables import aggregate, frame, render
+from recpress.cards import MethodCard
 from recpress.data.card import DatasetCard, dataset_card
 from recpress.errors import UserError
 from recpress.record import Identity
 from recpress.run import attest, masks
 from recpress.run.masks import Store
-from recpress.schema.samples import TICK_NS, unpack
 from recpress.timing import Timing, place
 
 CHANGES: Final = "CHANGES.md"
 TABLES: Final = "tables"
+# The family of what `recpress score` measured.
+EXTERNAL: Final = "external"
 FILL: Final = "`python tools/per_user.py`"
 # fp32 takes up to 3.4 times as long beside a candidate that empties the caches or whose calls are long apart.
 SLOWED: Final = 5.0
@@ -100,12 +102,40 @@ def _card(dataset: str) -> DatasetCard | None:
         return None
 
 
+def _named(run: Run, found: Collection) -> str | None:
+    """Hold what a record says of its method to the method's card; an artefact that was brought has none."""
+    who, entry = run.record.identity, registry.methods().get(run.record.identity.method)
+    if who.family == EXTERNAL:
+        taken = entry is not None or who.division == "reference"
+        return "what somebody brought has a name of its own, and is closed or open." if taken else None
+    if entry is None:
+        return f"register the method {who.method} with a card."
+    told, card = (who.family, who.division, who.serve_form), _method_card(who.method)
+    due = (entry.family, card.division, card.serve_form)
+    return None if told == due else f"by its card it is {', '.join(due)}, not {', '.join(told)}: run it again."
+
+
+@cache
+def _method_card(method: str) -> MethodCard:
+    return registry.method(method).card
+
+
 def _adds_up(run: Run, found: Collection) -> str | None:
     """Compute again what a record's own figures decide."""
-    size = run.record.bytes
-    if size and sum(size.ledger.values()) != size.file:
-        return "the kinds of its byte ledger don't add up to the file's bytes: run it again."
-    return None
+    whole = found.uncompressed.get(checkpoint_of(run.record.identity))
+    told = chain(figures.of_bytes(run.record), figures.of_energy(run.record), figures.of_quality(run.record, whole))
+    wrong = next(told, None)
+    return f"{wrong}: run it again." if wrong else None
+
+
+def _commits(folder: Folder) -> Iterator[Finding]:
+    """Look for the commits that records and timings name in the history around the folder."""
+    named = [(run.file, run.record.provenance.commit) for run in folder.found.runs]
+    named += [(file, timing.provenance.commit) for file, timing in _timings(folder)]
+    invented = commits.unknown(folder.path, (commit for _, commit in named if commit))
+    for file, commit in named:
+        if commit in invented:
+            yield Finding(file, "known-commit", f"git knows no commit {commit[:12]}: run it with committed code.")
 
 
 def _timings(folder: Folder) -> Iterator[tuple[str, Timing]]:
@@ -123,21 +153,8 @@ def _timed(folder: Folder) -> Iterator[Finding]:
             yield Finding(file, "timed", f"add machines/{timing.machine}.json, which the verb wrote.")
         if timing.signature not in signatures:
             yield Finding(file, "timed", "no run has its serving signature: remove it.")
-        if wrong := _not_of_its_samples(timing):
+        if wrong := next(figures.of_timing(timing), None):
             yield Finding(file, "timed", f"{wrong}: time it again.")
-
-
-def _not_of_its_samples(timing: Timing) -> str | None:
-    for timed in timing.latency:
-        try:
-            raw = unpack(timed.samples)
-        except ValueError:
-            return f"the raw times of {timed.scenario} can't be read"
-        told = (timed.p50_ms, timed.reference_p50_ms)
-        # Each raw time is up to half a tick off.
-        if not np.allclose(np.median(raw, axis=1) / 1e6, told, rtol=1e-9, atol=TICK_NS / 2e6):
-            return f"the medians of {timed.scenario} aren't those of its raw times"
-    return None
 
 
 def _attested(folder: Folder) -> Iterator[Finding]:
@@ -234,10 +251,12 @@ OF_A_RECORD: Mapping[str, Callable[[Run, Collection], str | None]] = {
     "machine-described": _machine,
     "committed-code": _committed_code,
     "split-pinned": _split,
+    "named-right": _named,
     "adds-up": _adds_up,
 }
 OF_THE_FOLDER: Mapping[str, Callable[[Folder], Iterator[Finding]]] = {
     "readable": _readable,
+    "known-commit": _commits,
     "timed": _timed,
     "attested": _attested,
     "reference-as-usual": _usual,

@@ -9,9 +9,10 @@ from pathlib import Path
 import pandas as pd
 from tabulate import tabulate
 
-from recpress.board.tables import SETTING, UNCOMPRESSED, Format, texts
+from recpress.board.tables import SETTING, UNCOMPRESSED, Format, csv, texts
 from recpress.errors import UserError
 from recpress.evaluate import Comparison, adjust, compare
+from recpress.printable import markdown, printable
 from recpress.record import Record
 from recpress.run.pairing import Setting, pair, refuse_nothing, setting_name
 
@@ -91,12 +92,13 @@ def render(rows: pd.DataFrame, told: Sequence[Comparison | None], form: Format) 
     """Print rows with their comparisons; ``csv`` and ``json`` carry every column unrounded."""
     if form in ("csv", "json"):
         wide = rows.assign(**{name: [_figure(each, name) for each in told] for name in _FIGURES})
-        return wide.to_csv(index=False) if form == "csv" else wide.to_json(orient="records", indent=1)
+        return csv(wide) if form == "csv" else wide.to_json(orient="records", indent=1)
     if form != "table":
         return _tabulate(rows, told, {"markdown": "github", "latex": "latex_booktabs"}[form], TEXT)
     numbered = rows.assign(place=range(len(rows)))
     blocks = [
-        f"{dataset} · {backbone}\n\n{_tabulate(block, [told[at] for at in block['place']], 'simple', TEXT[2:])}"
+        f"{printable(f'{dataset} · {backbone}')}\n\n"
+        f"{_tabulate(block, [told[at] for at in block['place']], 'simple', TEXT[2:])}"
         for (dataset, backbone), block in numbered.groupby(["dataset", "backbone"], sort=False)
     ]
     return "\n\n".join(blocks)
@@ -124,6 +126,8 @@ def _tabulate(rows: pd.DataFrame, told: Sequence[Comparison | None], style: str,
     headings[place:place] = HEADINGS
     for line, one in zip(cells, told, strict=True):
         line[place:place] = _cells(one)
+    if style == "github":
+        cells = [[markdown(cell) for cell in line] for line in cells]
     align = ["left" if at < len(text) or name == "Reason" else "right" for at, name in enumerate(headings)]
     return tabulate(cells, headers=headings, tablefmt=style, disable_numparse=True, colalign=align if cells else None)
 

@@ -19,6 +19,7 @@ from tabulate import tabulate
 
 from recpress.board.collect import Collection, Run
 from recpress.measure.repeats import Spread, between_runs, interval
+from recpress.printable import markdown, printable
 from recpress.record import WENT_WRONG, Latency
 
 Verdict = Literal["worse", "better", "same", "can't tell"]
@@ -197,15 +198,16 @@ def missing(base: Iterable[Run], head: Iterable[Run]) -> list[Setting]:
 def render(found: Sequence[Finding], style: str) -> str:
     """Print findings as a table in one of tabulate's styles."""
     headings = ("Dataset", "Backbone", "Method", "Setting", "Figure", "Base", "Head", "Change", "Verdict", "")
+    safe = markdown if style == "github" else printable
     lines = [
         (
-            *each.setting,
+            *map(safe, each.setting),
             each.figure,
             f"{each.base:.5g}",
             f"{each.head:.5g}",
             "–" if math.isnan(each.change) else f"{100 * each.change:+.2f} %",
             each.verdict,
-            each.why,
+            safe(each.why),
         )
         for each in found
     ]

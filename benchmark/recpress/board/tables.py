@@ -16,6 +16,7 @@ from recpress.board.collect import Run
 from recpress.board.columns import COLUMNS, INTERVALS, NOISY, NUMBERS, SELF_REPORTED, TEXT, TIERS, Column
 from recpress.errors import unknown
 from recpress.measure.repeats import Spread, between_runs, interval
+from recpress.printable import markdown, printable
 from recpress.record import Latency
 
 # The method that leaves the backbone's tables as they are.
@@ -247,16 +248,26 @@ def texts(
     needed = [*text, *figures, *(f"{key}_sd" for key in figures), *ends, *NOISY, "developed", "seeds", "reason"]
     for row in rows[needed].to_dict("records"):
         marked = {"method": f"{row['method']} †"} if row["developed"] and "method" in text else {}
-        line = [marked.get(key, str(row[key])) for key in text] + [_cell(column, row) for column in numbers]
-        cells.append([*line, str(row["seeds"]), str(row["reason"])[:80]][: len(headings)])
+        words = (printable(marked.get(key, str(row[key]))) for key in text)
+        line = [*words, *(_cell(column, row) for column in numbers)]
+        cells.append([*line, str(row["seeds"]), printable(str(row["reason"])[:80])][: len(headings)])
     return headings, cells
 
 
 def _tabulate(rows: pd.DataFrame, style: str, text: Sequence[str] = HEADLINE_TEXT) -> str:
     headings, cells = texts(rows, text)
+    if style == "github":
+        cells = [[markdown(cell) for cell in line] for line in cells]
     left = len(text)
     align = ["left" if place < left or name == "Reason" else "right" for place, name in enumerate(headings)]
     return tabulate(cells, headers=headings, tablefmt=style, disable_numparse=True, colalign=align if cells else None)
+
+
+def csv(rows: pd.DataFrame) -> str:
+    """Print rows as csv, their texts without what a terminal would obey."""
+    text = rows.select_dtypes(include=["object", "string"])
+    shown = {str(name): text[name].map(printable, na_action="ignore") for name in text}
+    return rows.assign(**shown).to_csv(index=False)
 
 
 def render(rows: pd.DataFrame, form: Format) -> str:
@@ -266,7 +277,7 @@ def render(rows: pd.DataFrame, form: Format) -> str:
     one table for each data set and backbone, which would only repeat themselves as columns.
     """
     if form == "csv":
-        return rows.to_csv(index=False)
+        return csv(rows)
     if form == "json":
         return rows.to_json(orient="records", indent=1)
     if form == "markdown":
@@ -274,7 +285,7 @@ def render(rows: pd.DataFrame, form: Format) -> str:
     if form == "latex":
         return _tabulate(rows, "latex_booktabs")
     blocks = [
-        f"{dataset} · {backbone}\n\n{_tabulate(block, 'simple', HEADLINE_TEXT[2:])}"
+        f"{printable(f'{dataset} · {backbone}')}\n\n{_tabulate(block, 'simple', HEADLINE_TEXT[2:])}"
         for (dataset, backbone), block in rows.groupby(["dataset", "backbone"], sort=False)
     ]
     return "\n\n".join(blocks)

@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
+from typing import Any, NoReturn
 
 import click
 
 from recpress import __version__
 from recpress.errors import UserError, unknown
 from recpress.paths import PLUGINS
+from recpress.printable import printable
 
 # Work that is stopped by these ends as Ctrl-C ends it: nothing half written, no process or scratch folder left.
 STOPPING = (signal.SIGTERM, signal.SIGHUP)
+# What a disk, a folder or a name refuses: the user's to mend, and no fault of the program.
+PLAIN = frozenset(
+    (
+        errno.EACCES, errno.EDQUOT, errno.EEXIST, errno.EFBIG, errno.EIO, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG,
+        errno.ENOSPC, errno.ENOTDIR, errno.EPERM, errno.EROFS,
+    )
+)  # fmt: skip
 # Verb: (module, one line of help). The line stands here so that `recpress --help` imports no verb.
 VERBS = {
     "demo": ("demo", "The whole path on real data: fetch, quick suite, table, site."),
@@ -51,6 +62,13 @@ VERBS = {
 
 class Verbs(click.Group):
     """A group that imports a verb's module when the verb is called."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the verb; click would end the program with 1, as if something had been found, where nobody reads on."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            _end(None)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the verbs in the order of the table."""
@@ -106,16 +124,36 @@ def main() -> None:
         if signal.getsignal(each) is not signal.SIG_IGN:  # As nohup has it.
             signal.signal(each, _stop)
     try:
-        sys.exit(cli(standalone_mode=False))
+        ended = cli(standalone_mode=False)
+        if sys.stdout is not None:
+            sys.stdout.flush()  # Here, where a full disk can still be told.
+        sys.exit(ended)
     except UserError as error:
-        click.echo(f"recpress: {error}", err=True)
-        sys.exit(2)
+        _end(str(error))
+    except BrokenPipeError:
+        _end(None)  # Whoever read has seen enough.
+    except OSError as error:
+        if error.errno not in PLAIN:
+            raise
+        where = error.filename2 or error.filename or "standard output"
+        _end(f"{os.fsdecode(where) if not isinstance(where, int) else where} can't be used: {error.strerror}.")
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, click.Abort):
         click.echo("recpress: stopped; finished work is kept, the same command goes on from here.", err=True)
         sys.exit(130)
+
+
+def _end(sentence: str | None) -> NoReturn:
+    """End with exit code 2 and a sentence, whatever has become of standard output."""
+    with suppress(OSError):
+        if sentence is not None:
+            click.echo(f"recpress: {printable(sentence)}", err=True)
+    with suppress(OSError, ValueError):
+        # What is still to be written there would fail once more when Python ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    sys.exit(2)
 
 
 def _stop(number: int, frame: FrameType | None) -> None:

@@ -14,6 +14,7 @@ from rich.console import Console
 from recpress import registry
 from recpress.cli.cells import Asked, cell_options, stage_printer
 from recpress.errors import UserError, unknown
+from recpress.printable import printable
 
 if TYPE_CHECKING:
     from recpress.run.verdict import Verdict
@@ -152,15 +153,18 @@ def _escaped(text: str, also: str = "") -> str:
 
 
 def _results(results: Path, base: str | None, form: str) -> None:
+    from recpress.board.commits import shallow
     from recpress.board.folder import check
     from recpress.cli.revision import results_of
 
     earlier = {f"records/{run.id}.json": run.raw for run in results_of(base, results).runs} if base else {}
     found = check(results, earlier)
+    if shallow(results):
+        click.echo("recpress: a shallow clone can't tell whether commits are known: that isn't checked.", err=True)
     if form == "json":
         click.echo(json.dumps([asdict(each) for each in found], indent=1))
     else:
-        lines: Iterable[str] = (f"{each.file}: {each.check}: {each.fix}" for each in found)
+        lines: Iterable[str] = (printable(f"{each.file}: {each.check}: {each.fix}") for each in found)
         if form == "github":
             lines = (_annotation(str(results / each.file), None, each.check, each.fix) for each in found)
         for line in lines:

@@ -9,6 +9,7 @@ import click
 from recpress.board import regress
 from recpress.cli.revision import results_of
 from recpress.errors import UserError
+from recpress.printable import printable
 
 
 @click.command("regress")
@@ -35,7 +36,7 @@ def command(base: str, head: str, results: Path, everything: bool, form: str) ->
     if shown:
         click.echo(regress.render(shown, "github" if form == "markdown" else "simple") + "\n")
     for setting in regress.missing(before, after):
-        click.echo(f"only in {base}: {' '.join(setting)}")
+        click.echo(f"only in {base}: {printable(' '.join(setting))}")
     counts = regress.summary(found)
     click.echo(", ".join(f"{count} {verdict}" for verdict, count in counts.items()) + ".")
     if counts["worse"]:

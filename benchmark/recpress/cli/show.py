@@ -13,6 +13,7 @@ from recpress.board.folder import TABLES, tables
 from recpress.board.tables import Format, aggregate, choose, frame, render, sort
 from recpress.board.tiers import standings
 from recpress.measure.machine import named
+from recpress.printable import printable
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -57,7 +58,7 @@ def command(
         return
     found = collect(results, machine)
     for refusal in found.refused:
-        click.echo(f"recpress: {refusal.path} is left out: {refusal.reason}.", err=True)
+        click.echo(f"recpress: {printable(f'{refusal.path} is left out: {refusal.reason}')}.", err=True)
     tiers = standings(found)
     rows = aggregate(frame(found.runs, (tiers[run.id].tier for run in found.runs)))
     rows = choose(rows, dataset=dataset, backbone=backbone, method=method)
@@ -86,4 +87,4 @@ def _show_paired(rows: DataFrame, found: Collection, results: Path, form: Format
     if reasons:
         notes.append(f"{len(reasons)} rows could not be, the first of them because: {reasons[0].rstrip('.')}")
     for note in notes:
-        click.echo(f"recpress: {note}.", err=True)
+        click.echo(f"recpress: {printable(note)}.", err=True)

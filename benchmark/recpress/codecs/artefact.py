@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from torch import Tensor
 from recpress.codecs import Codec, restore, restore_network
 from recpress.codecs.base import part, prefixed
 from recpress.errors import UserError
+from recpress.schema.json_ import parse
 
 if TYPE_CHECKING:
     from recpress.codecs import Network
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 FORMAT = 1
 TENSORS = "artefact.safetensors"
 MANIFEST = "manifest.json"
+FORMS = ("table", "graph", "function")
 
 
 @dataclass(frozen=True)
@@ -110,9 +113,13 @@ class Artefact:
             When a file is missing or is not what this format says.
         """
         try:
-            manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+            for name in (MANIFEST, TENSORS):
+                _regular(folder / name)
+            manifest = parse((folder / MANIFEST).read_bytes())
             if manifest["format"] != FORMAT:
                 raise ValueError(f"format {manifest['format']!r} is not {FORMAT}")
+            if manifest["serve_form"] not in FORMS or ("network" in manifest) != (manifest["serve_form"] == "graph"):
+                raise ValueError("its serve form is one of table, graph and function, and graph alone has a network")
             tensors = load_file(folder / TENSORS)
             users, items = (restore(manifest[side], part(side, tensors)) for side in ("users", "items"))
             if manifest["serve_form"] == "graph":
@@ -125,8 +132,11 @@ class Artefact:
             raise UserError(
                 f"{folder} is not an artefact of format {FORMAT}: {error} is missing or unknown."
             ) from error
-        except (ValueError, TypeError, SafetensorError) as error:
-            raise UserError(f"{folder} is not an artefact of format {FORMAT}: {error}.") from error
+        except RecursionError as error:
+            raise UserError(f"{folder} is not an artefact of format {FORMAT}: it is nested too deeply.") from error
+        except (ValueError, TypeError, AttributeError, ArithmeticError, IndexError, SafetensorError) as error:
+            told = " ".join(str(error).split())[:300]
+            raise UserError(f"{folder} is not an artefact of format {FORMAT}: {told}.") from error
 
     def ledger(self) -> Counter[str]:
         """Return the tensors' bytes by kind; the folder's other bytes are metadata (see `folder_ledger`)."""
@@ -140,6 +150,12 @@ class Artefact:
     def nonzero(self) -> int:
         """Return how many of them are not zero."""
         return self.users.nonzero() + self.items.nonzero() + (self.network.nonzero() if self.network else 0)
+
+
+def _regular(file: Path) -> None:
+    """Refuse what isn't a file of the folder's own: a pipe would wait for ever, a link may lead anywhere."""
+    if not stat.S_ISREG(file.lstat().st_mode):
+        raise ValueError(f"{file.name} is not a regular file")
 
 
 def kinds_of(spec: Any) -> Iterator[str]:

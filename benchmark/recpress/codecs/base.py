@@ -139,6 +139,11 @@ class Codec(ABC):
         return sum(int(torch.count_nonzero(self.decode(rows))) for rows in blocks(self.shape[0]))
 
 
+def no_floats(*tensors: Tensor | None) -> bool:
+    """Tell whether one of the tensors that are there, scales or offsets, holds other than floating-point numbers."""
+    return any(each is not None and not each.is_floating_point() for each in tensors)
+
+
 def nbytes(tensor: Tensor) -> int:
     """Return the bytes of a tensor's values."""
     return tensor.numel() * tensor.element_size()

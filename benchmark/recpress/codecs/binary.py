@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from recpress.codecs.base import ALL, Codec, Rows, Scorer, nbytes
+from recpress.codecs.base import ALL, Codec, Rows, Scorer, nbytes, no_floats
 from recpress.codecs.exponent import exponent, lost, ranker, restored, shift, stored
 from recpress.codecs.kernels.scorers import CodeScorer
 from recpress.codecs.packing import pack, row_bytes, unpack
@@ -99,7 +99,7 @@ class Binary(Codec):
             )
         if tuple(scale.shape) not in ((codes.shape[0], 1), (1, 1)):
             raise ValueError(f"a scale per row or per table was expected, not {tuple(scale.shape)}")
-        if not torch.isfinite(2 * scale).all() or (scale < 0).any():
+        if no_floats(scale) or not torch.isfinite(2 * scale).all() or (scale < 0).any():
             raise ValueError("a scale is negative or not finite")
         return cls(codes, scale, columns, restored(options))
 

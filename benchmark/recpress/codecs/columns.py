@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from recpress.codecs.base import ALL, Codec, Items, Rows, Scorer, Scores, blocks, nbytes
+from recpress.codecs.base import ALL, Codec, Items, Rows, Scorer, Scores, blocks, nbytes, no_floats
 from recpress.codecs.exponent import exponent, lost, restored, shift, stored
 from recpress.codecs.kernels.scorers import CodeScorer
 from recpress.codecs.lowrank import FoldedRanker
@@ -175,7 +175,9 @@ class ColumnUniform(Codec):
             raise ValueError("the bits of columns must be a uint8 matrix")
         if codec.codes.shape[1] != row_bytes(codec.total, 1):
             raise ValueError(f"{codec.total} bits don't take {codec.codes.shape[1]} bytes a row")
-        if any(tuple(each.shape) != (len(codec.bits),) for each in (codec.scale, codec.offset)):
+        if no_floats(codec.scale, codec.offset) or any(
+            tuple(each.shape) != (len(codec.bits),) for each in (codec.scale, codec.offset)
+        ):
             raise ValueError("a scale and an offset per column were expected")
         lengths = codec.lengths
         if lengths is not None and (

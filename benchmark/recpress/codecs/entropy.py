@@ -85,6 +85,8 @@ class Entropy(Codec):
         """See `Codec.restore`."""
         coded = {name: tensors[name] for name in (STREAM, RANGES, FREQUENCIES)}
         grid, rows = options["grid"], int(options["rows"])
+        if not 1 <= int(grid["bits"]) <= 8 or not 0 <= rows < 2**31:
+            raise ValueError(f"an entropy-coded table has codes of 1 to 8 bits and at least no rows, not {rows}")
         codes = torch.from_numpy(uncode(coded, rows))
         rest = {name: tensor for name, tensor in tensors.items() if name not in coded}
         packed = pack(codes, int(grid["bits"]))
@@ -122,6 +124,8 @@ def uncode(coded: dict[str, Tensor], rows: int) -> NDArray[np.uint8]:
     ValueError
         When the parts don't fit together.
     """
+    if [coded[name].dtype for name in (STREAM, RANGES, FREQUENCIES)] != [torch.uint8, torch.uint8, torch.uint16]:
+        raise ValueError("the parts of an entropy-coded table have other types")
     stream, (low, high), frequencies = (coded[name].numpy() for name in (STREAM, RANGES, FREQUENCIES))
     varied = np.flatnonzero(high > low)
     lengths = (high - low)[varied].astype(np.int64) + 1

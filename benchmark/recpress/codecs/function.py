@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from recpress.codecs.base import ALL, Codec, Rows, nbytes
+from recpress.codecs.base import ALL, Codec, Rows, nbytes, no_floats
 from recpress.codecs.exponent import exponent, lost, restored, shift, stored
 from recpress.codecs.hashed import uniforms
 from recpress.codecs.work import Work
@@ -102,7 +102,9 @@ class HashedNetwork(Codec):
     def restore(cls, options: dict[str, Any], tensors: dict[str, Tensor]) -> HashedNetwork:
         """See `Codec.restore`."""
         widths, weights = tuple(int(width) for width in options["widths"]), tensors["weights"]
-        if len(widths) < 2 or tuple(weights.shape) != (parameters(widths),):
+        if not 0 <= int(options["rows"]) < 2**31 or any(width < 1 for width in widths):
+            raise ValueError("a network makes at least no rows, of layers of at least one unit")
+        if no_floats(weights) or len(widths) < 2 or tuple(weights.shape) != (parameters(widths),):
             raise ValueError(f"layers of {widths} units don't have {tuple(weights.shape)} weights")
         return cls(weights, widths, int(options["rows"]), restored(options))
 

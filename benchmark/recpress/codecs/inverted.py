@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from recpress.codecs.base import ALL, Codec, Items, Ranker, Rows, Scorer, Scores, nbytes, part, prefixed
+from recpress.codecs.base import ALL, Codec, Items, Ranker, Rows, Scorer, Scores, nbytes, no_floats, part, prefixed
 from recpress.codecs.exponent import exponent, lost, shift
 from recpress.codecs.fastscan import faiss_threads
 from recpress.codecs.product import configure
@@ -113,7 +113,12 @@ class Inverted(Codec):
 
         table = restore(options["table"], part("table", tensors))
         centres, lists, probes = tensors["centres"], tensors["lists"], int(options["probes"])
-        if centres.dim() != 2 or centres.shape[1] != table.shape[1] or not torch.isfinite(centres).all():
+        if (
+            no_floats(centres)
+            or centres.dim() != 2
+            or centres.shape[1] != table.shape[1]
+            or not torch.isfinite(centres).all()
+        ):
             raise ValueError(f"centres of {tuple(centres.shape)} aren't rows of a table of {table.shape[1]} columns")
         if tuple(lists.shape) != (table.shape[0],) or not 1 <= probes <= len(centres):
             raise ValueError(f"{probes} of {len(centres)} lists can't be visited for {table.shape[0]} rows")

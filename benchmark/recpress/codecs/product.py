@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from recpress.codecs.base import ALL, Codec, Rows, Scorer, nbytes
+from recpress.codecs.base import ALL, Codec, Rows, Scorer, nbytes, no_floats
 from recpress.codecs.exponent import exponent, lost, restored, shift, stored
 from recpress.codecs.fastscan import BITS, FastScanRanker, faiss_threads
 from recpress.codecs.lookup import LookupScorer, add_up, lay_out, wide
@@ -30,6 +30,8 @@ ROUNDS = 12
 LEAST_SCANNED = 8192
 # Candidates that residual quantization keeps from level to level.
 BEAM = 5
+# A place in a codebook is a byte at most.
+MOST_CODE_BITS = 8
 
 
 @dataclass(frozen=True)
@@ -113,7 +115,9 @@ class Codebooks(Codec):
         """See `Codec.restore`."""
         bits, columns = int(options["code_bits"]), int(options["columns"])
         codes, words = tensors["codes"], tensors["words"]
-        if codes.dtype != torch.uint8 or words.dim() != 3 or words.shape[1] != 2**bits:
+        if not 1 <= bits <= MOST_CODE_BITS:
+            raise ValueError(f"codes have 1 to {MOST_CODE_BITS} bits, not {bits}")
+        if no_floats(words) or codes.dtype != torch.uint8 or words.dim() != 3 or words.shape[1] != 2**bits:
             raise ValueError(f"codes of {bits} bits need codebooks of {2**bits} words, not {tuple(words.shape)}")
         if not words.numel():
             raise ValueError(f"there are no codebooks among words of shape {tuple(words.shape)}")

@@ -117,7 +117,7 @@ class RerankedScorer(Ranker):
     def top(self, queries: Tensor, seen: UserItems, users: NDArray[np.int64], k: int) -> tuple[Items, Scores]:
         """See `Ranker.top`: the candidates by fine score, then, where k is larger, the next ones by coarse score."""
         count = self.codec.count
-        found, scores = self.coarse.top(queries, seen, users, max(count, k))
+        found, scores = self.coarse.top(queries, seen, users, max(min(count, seen.n_items), k))
         if not self.codec.shape[0]:
             return found[:, :k], scores[:, :k]
         first, missing = found[:, :count], found[:, :count] < 0

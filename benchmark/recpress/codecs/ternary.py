@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from recpress.codecs.base import ALL, Codec, Rows, Scorer, nbytes
+from recpress.codecs.base import ALL, Codec, Rows, Scorer, nbytes, no_floats
 from recpress.codecs.exponent import exponent, lost, ranker, restored, shift, stored
 from recpress.codecs.kernels.scorers import CodeScorer
 from recpress.codecs.packing import pack
@@ -110,7 +110,7 @@ class Ternary(Codec):
             )
         if tuple(scale.shape) != (codes.shape[0], 1):
             raise ValueError(f"a scale per row was expected, not {tuple(scale.shape)}")
-        if not torch.isfinite(scale).all() or (scale < 0).any():
+        if no_floats(scale) or not torch.isfinite(scale).all() or (scale < 0).any():
             raise ValueError("a scale is negative or not finite")
         return cls(codes, scale, columns, restored(options))
 

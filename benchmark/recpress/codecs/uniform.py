@@ -9,7 +9,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from recpress.codecs.base import ALL, Codec, Rows, Scorer, nbytes
+from recpress.codecs.base import ALL, Codec, Rows, Scorer, nbytes, no_floats
 from recpress.codecs.exponent import exponent, lost, ranker, restored, shift, stored
 from recpress.codecs.kernels.scorers import CodeScorer
 from recpress.codecs.packing import pack, row_bytes, unpack
@@ -134,7 +134,7 @@ class Uniform(Codec):
         for each in (scale, *(() if offset is None else (offset,))):
             if tuple(each.shape) not in ((codes.shape[0], 1), (1, 1)):
                 raise ValueError(f"a scale per row or per table was expected, not {tuple(each.shape)}")
-            if not torch.isfinite(each).all():
+            if no_floats(each) or not torch.isfinite(each).all():
                 raise ValueError("a scale or an offset is not finite")
         if (scale < 0).any():
             raise ValueError("a scale is negative")

@@ -22,6 +22,9 @@ TYPES = {
     for each in (torch.uint8, torch.uint16, torch.uint32, torch.float16, torch.bfloat16, torch.float32)
 }
 STREAM = "stream"
+# Next to nothing is left of tables that are almost all zeros; more than this much less never.
+MOST_TIMES = 1000
+SPARE = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -89,6 +92,9 @@ class Zstd(Codec):
         sizes = [math.prod(shape) * kind.itemsize for _, kind, shape in described]
         if any(side < 0 for _, _, shape in described for side in shape):
             raise ValueError("a tensor of a zstd stream has a negative size")
+        # Before anything is allocated: a few bytes may claim to be terabytes.
+        if sum(sizes) > SPARE + MOST_TIMES * len(stream):
+            raise ValueError(f"a zstd stream of {len(stream)} bytes can't hold {sum(sizes)}")
         try:
             found = pyarrow.Codec("zstd").decompress(stream.numpy().tobytes(), sum(sizes), asbytes=True)
         except OSError as error:

@@ -60,6 +60,12 @@ class EnergyTable:
 
 
 @cache
+def versions() -> frozenset[str]:
+    """Return the versions that there is a packaged energy table of."""
+    return frozenset(file.name.split(".")[1] for file in Path(__file__).parent.glob("energy.*.toml"))
+
+
+@cache
 def table(version: str = "v1") -> EnergyTable:
     """Return the packaged energy table of a version."""
     return EnergyTable.read(Path(__file__).with_name(f"energy.{version}.toml"))

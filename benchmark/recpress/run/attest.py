@@ -20,7 +20,7 @@ from recpress.cards import Sha256, validation_message
 from recpress.errors import UserError
 from recpress.hashing import sha256_file
 from recpress.measure.repeats import Spread, interval, widened
-from recpress.record import Finite, Latency, Part, Record, Scenario, Status, relative_path
+from recpress.record import Count, Kept, Latency, Part, Positive, Record, Scenario, Share, Status, relative_path
 from recpress.timing import Timing
 
 FOLDER = "attestations"
@@ -33,9 +33,9 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,79}$")]
 class Ratio(Part):
     """A latency as a ratio to fp32, timed again, with its 95 % interval."""
 
-    ratio: Finite
-    low: Finite
-    high: Finite
+    ratio: Positive
+    low: Positive
+    high: Positive
     noisy: bool = Field(description="Others used too much of the machine: not compared.")
 
 
@@ -52,9 +52,9 @@ class Attestation(Part):
     command: str
     trained: bool = Field(False, description="The backbone was trained anew, too.")
     status: Status
-    metrics: dict[str, Finite] = Field({}, description="As in the record's quality.")
-    retention: dict[str, Finite | None] = Field({}, description="As in the record's quality.")
-    bytes: int | None = Field(None, ge=0, description="Of the artefact that was made again.")
+    metrics: dict[str, Share] = Field({}, description="As in the record's quality.")
+    retention: dict[str, Kept | None] = Field({}, description="As in the record's quality.")
+    bytes: Count | None = Field(None, description="Of the artefact that was made again.")
     latency: dict[Scenario, Ratio] = Field({}, description="Of a rerun.")
 
 

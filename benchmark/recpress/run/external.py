@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from recpress.codecs.artefact import Artefact
+from recpress.codecs import stranger
 from recpress.data import load
 from recpress.errors import UserError
 from recpress.hashing import sha256_folder, sha256_json
 from recpress.measure.provenance import Stopwatch
 from recpress.record import Identity, Record
 from recpress.run import cell as cells
-from recpress.run import trained
+from recpress.run import trained, worker
 from recpress.run.cell import Ended, Progress
 from recpress.run.identity import Planned
-from recpress.run.isolate import Allowance, WorkFailed
+from recpress.run.isolate import Allowance, WorkFailed, call
 from recpress.run.locks import Cores
 from recpress.run.quality import assess, score
 
 FAMILY = "external"
 SETTING = "as-is"
+# Bytes that its processes may hold, beyond what they start with: in all, and for each user and item.
+MEMORY = 4 << 30
+ROW_MEMORY = 1 << 13
+# Seconds to load it and decode it once.
+EXAMINE_TIMEOUT = 600.0
 
 
 @dataclass(frozen=True)
@@ -65,23 +69,24 @@ def measure(brought: Brought, planned: Planned, progress: Progress) -> Ended:
     """
     watch = Stopwatch()
     cell, dataset = planned.cell, load(planned.cell.dataset)
-    artefact = Artefact.load(brought.folder)
-    sizes = (artefact.users.shape[0], artefact.items.shape[0])
-    if sizes != (dataset.split.n_users, dataset.split.n_items):
-        raise UserError(
-            f"{brought.folder} has {sizes[0]} users and {sizes[1]} items, {cell.dataset} has {dataset.split.n_users} "
-            f"and {dataset.split.n_items}: rows must be those of `recpress info {cell.dataset}`, all of them."
-        )
+    sizes = dataset.split.n_users, dataset.split.n_items
     with tempfile.TemporaryDirectory(prefix="recpress-score-") as scratch:
         folder, lists = Path(scratch) / "artefact", Path(scratch) / "lists"
-        shutil.copytree(brought.folder, folder)
+        held = stranger.copy(brought.folder, folder, stranger.most_bytes(sum(sizes)))
+        allowance = Allowance(memory=MEMORY + 4 * held + ROW_MEMORY * sum(sizes))
         try:
+            examined = call(worker.examine, folder, *sizes, timeout=EXAMINE_TIMEOUT, allowance=allowance)
+            if isinstance(examined, str):
+                raise UserError(
+                    f"{brought.folder} is refused: {examined.rstrip('.')}. Rows must be those of "
+                    f"`recpress info {cell.dataset}`, all of them."
+                )
             model = trained.obtain(planned, dataset, lambda share: progress("train", share))
-            served, topk = cells.serve(dataset, model, folder, lists, progress, Allowance(), Cores())
+            served, topk = cells.serve(dataset, model, folder, lists, progress, allowance, Cores())
             scored = score(topk, dataset)
             timed = None
             if cell.timing_seconds:
-                timed = cells.time_serving(planned, dataset, model, folder, progress, Allowance(), Cores())
+                timed = cells.time_serving(planned, dataset, model, folder, progress, allowance, Cores())
         except WorkFailed as failure:
             raise UserError(f"{brought.folder} can't be served: {failure}.") from failure
         content = sha256_folder(folder)
@@ -98,7 +103,7 @@ def measure(brought: Brought, planned: Planned, progress: Progress) -> Ended:
             family=FAMILY,
             method=brought.name,
             division=brought.division,
-            serve_form=artefact.serve_form,
+            serve_form=examined.serve_form,
             setting=SETTING,
             budget=None,
             params={},

@@ -30,6 +30,7 @@ from recpress.run import attest
 from recpress.run.kept import per_user_path
 from recpress.run.plan import make
 from recpress.run.suite import cell_of_command
+from recpress.schema.json_ import parse
 from recpress.schema.upgrade import embedded_timing, upgraded
 from recpress.timing import Timing, run_id
 
@@ -95,12 +96,9 @@ def migrate(results: Path, artefacts: Path | None = None) -> Migrated:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        raw = json.loads(path.read_bytes())
-    except (ValueError, RecursionError) as error:
+        return parse(path.read_bytes())
+    except ValueError as error:
         raise UserError(f"{path} is not a record: {error}.") from error
-    if not isinstance(raw, dict):
-        raise UserError(f"{path} is not a record: it is not a JSON object.")
-    return raw
 
 
 def _migrated(raw: dict[str, Any], artefacts: Path | None, told: Migrated) -> tuple[Record, Timing | None]:

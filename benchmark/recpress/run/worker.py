@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,12 +21,13 @@ from recpress.backbones.base import Backbone, Session
 from recpress.backbones.catalogue import backbone
 from recpress.backbones.recipe import Recipe
 from recpress.cards import Sha256, validation_message
-from recpress.codecs import Dense
+from recpress.codecs import Dense, stranger
 from recpress.codecs.artefact import Artefact, folder_ledger
 from recpress.codecs.signature import serving as serving_of
 from recpress.codecs.work import Work
 from recpress.data.graph import Graph
 from recpress.data.interactions import UserItems
+from recpress.errors import UserError
 from recpress.hashing import sha256_folder
 from recpress.measure import energy, memory, refresh, serving, sizes
 from recpress.measure.meters import Meters, open_meters
@@ -171,6 +172,21 @@ def wrong_params(asked: list[tuple[str, dict[str, Any]]], report: Report) -> lis
 def rank_all(folder: Path, seen: UserItems, report: Report) -> NDArray[np.int32]:
     """Load an artefact and answer for every user, int32 of shape (n_users, DEPTH)."""
     return Recommender(Artefact.load(folder), seen).recommend_all(DEPTH)
+
+
+@dataclass(frozen=True)
+class Examined:
+    """What is known of an artefact that somebody brought, once it has decoded."""
+
+    serve_form: Literal["table", "graph", "function"]
+
+
+def examine(folder: Path, n_users: int, n_items: int, *, report: Report) -> Examined | str:
+    """Load an artefact that somebody brought and decode all of it; return a sentence where it is refused."""
+    try:
+        return Examined(stranger.examine(folder, n_users, n_items).serve_form)  # type: ignore[arg-type]  # It was checked.
+    except UserError as error:
+        return str(error)
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from recpress.errors import UserError
+from recpress.schema import MOST_QUERIES
 
 Json = dict[str, Any]
 # Of the bytes in a record of version 2: what belongs to the machine.
@@ -23,13 +24,18 @@ def _ticks(raw: Json) -> Json:
     timed = raw.get("latency")
     if not isinstance(timed, list):
         return raw
-    texts = [each.get("samples") if isinstance(each, dict) else None for each in timed]
     return raw | {
         "latency": [
-            each | {"samples": repack(text)} if isinstance(text, str) else each
-            for each, text in zip(timed, texts, strict=True)
+            each | {"samples": repack(text, min(queries, MOST_QUERIES))}
+            if isinstance(text, str) and isinstance(queries, int)
+            else each
+            for each, text, queries in ((each, *_named(each, "samples", "queries")) for each in timed)
         ]
     }
+
+
+def _named(raw: Any, *names: str) -> list[Any]:
+    return [raw.get(name) if isinstance(raw, dict) else None for name in names]
 
 
 def _without_timing(raw: Json) -> Json:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ import pandas as pd
 from markupsafe import Markup, escape
 
 from recpress import __version__
+from recpress.atomic import swapping
 from recpress.board.collect import Collection, collect
 from recpress.board.columns import TIERS
 from recpress.board.perf import Series
@@ -70,13 +70,10 @@ class _Site:
         self.write(path, filled)
 
 
-def _clear(out: Path) -> None:
-    """Make the folder empty, if it is one that we wrote."""
-    if out.is_dir() and any(out.iterdir()) and not (out / MARKER).is_file():
+def _refuse_others(out: Path) -> None:
+    """Refuse a folder that holds what we didn't write."""
+    if (out.exists() and not out.is_dir()) or (out.is_dir() and any(out.iterdir()) and not (out / MARKER).is_file()):
         raise UserError(f"{out} holds something that isn't a site of ours: name an empty or new folder with --out.")
-    shutil.rmtree(out, ignore_errors=True)
-    out.mkdir(parents=True)
-    (out / MARKER).write_text("Written by `recpress site`, which may delete this folder.\n", encoding="utf-8")
 
 
 def build(results: Path, out: Path, *, earlier: Earlier | None = None, speeds: Sequence[Series] = ()) -> Built:
@@ -87,7 +84,8 @@ def build(results: Path, out: Path, *, earlier: Earlier | None = None, speeds: S
     results : Path
         Folder with ``records/``, ``timings/`` and ``machines/``; a ``findings.md`` in it becomes a page.
     out : Path
-        Folder to write; an earlier site in it is replaced, anything else is left alone with an error.
+        Folder to write; an earlier site in it is replaced, whole or not at all. Anything else is left alone with an
+        error.
     earlier : Earlier, optional
         A state of the results that the history page compares with.
     speeds : sequence of Series
@@ -102,7 +100,15 @@ def build(results: Path, out: Path, *, earlier: Earlier | None = None, speeds: S
     found = collect(results)
     if not found.runs:
         raise UserError(f"There are no records in {results} yet: `recpress demo` makes the first ones.")
-    _clear(out)
+    _refuse_others(out)
+    with swapping(out) as folder:
+        (folder / MARKER).write_text("Written by `recpress site`, which may delete this folder.\n", encoding="utf-8")
+        rows = _write(results, found, folder, earlier, speeds)
+    return Built(out / "index.html", rows, len(found.runs), len(found.refused))
+
+
+def _write(results: Path, found: Collection, out: Path, earlier: Earlier | None, speeds: Sequence[Series]) -> int:
+    """Write all of the site into an empty folder; return how many rows it has."""
     standing = standings(found)
     rows = _rows(found, standing)
     # The same rows, in the same order, with the times of each machine.
@@ -138,7 +144,7 @@ def build(results: Path, out: Path, *, earlier: Earlier | None = None, speeds: S
     _write_history(site, found, earlier, speeds)
     if written:
         site.page("findings.html", "findings.html", {})
-    return Built(out / "index.html", len(rows), len(found.runs), len(found.refused))
+    return len(rows)
 
 
 def _rows(found: Collection, standing: dict[str, Standing]) -> pd.DataFrame:
