@@ -55,7 +55,6 @@ def record(seed: int, setting: str = "1/4", quality: Quality | None = None) -> R
         setting=setting,
         budget=None,
         params={},
-        code=SHA,
         seed=seed,
     )
     made = Provenance(

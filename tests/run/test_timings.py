@@ -72,7 +72,12 @@ def test_repetitions_meet_unless_they_lie_further_apart_than_two_runs_do() -> No
 
     def slower(by: float) -> Timing:
         scaled = {name: getattr(own.latency[0], name) * by for name in ("ratio", "ratio_low", "ratio_high")}
-        return own.model_copy(update={"latency": (own.latency[0].model_copy(update=scaled),), "run": f"ml-100k/{by}"})
+        return own.model_copy(
+            update={
+                "latency": (own.latency[0].model_copy(update=scaled),),
+                "run": f"ml-100k/lightgcn/uniform/1-8.seed{by}",
+            }
+        )
 
     # Without repeats two runs lie 4 % apart: the widened intervals of equal ratios reach 1.96 × 4 % each way.
     (near,), (far,) = (repeated(own, slower(by), [own]) for by in (1.1, 1.3))
