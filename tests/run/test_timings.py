@@ -140,9 +140,11 @@ def test_without_the_kept_artefact_it_is_made_again(checkout, results) -> None:
 def test_a_stopped_timing_leaves_whole_records_and_goes_on(checkout, results) -> None:
     folder = checkout.root / "stopped"
     shutil.copytree(results / "records", folder / "records")
-    more = ("--dataset", "synthetic-tiny", "--backbone", "mf", "--method", "uniform")
-    for bits in ("2", "3", "5"):
-        checkout.recpress("run", *more, "--param", f"bits={bits}", "--results", str(folder))
+    (checkout.root / "bits.toml").write_text(
+        'title = "Bits"\ndatasets = ["synthetic-tiny"]\nbackbones = ["mf"]\n'
+        '[[methods]]\nname = "uniform"\nparams = [{ bits = 2 }, { bits = 3 }, { bits = 5 }]\n'
+    )
+    assert "3 ok" in checkout.recpress("run", "--suite", "bits.toml", "--results", str(folder))
     words = ("time", "--results", str(folder), "--timing-seconds", "0.5")
     process = checkout.start(*words)
     deadline = time.monotonic() + 120
