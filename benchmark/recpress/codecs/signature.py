@@ -7,8 +7,8 @@ from typing import Any
 
 from torch import Tensor
 
-from recpress.codecs import KINDS
-from recpress.codecs.artefact import Artefact
+from recpress.codecs import KINDS, Codec
+from recpress.codecs.artefact import Artefact, kinds_of
 from recpress.record import Serving
 
 # Time follows size: two tables whose stored values differ in number by less than this many digits show take as long.
@@ -59,16 +59,9 @@ def _sizes(tensor: Tensor) -> list[int]:
     return [_rounded(side) for side in tensor.shape]
 
 
-def _codecs(spec: Any) -> Iterator[Any]:
-    """Yield the codec classes that a spec names, however deep."""
-    if isinstance(spec, dict):
-        if spec.get("kind") in KINDS:
-            yield KINDS[spec["kind"]]
-        for value in spec.values():
-            yield from _codecs(value)
-    elif isinstance(spec, list):
-        for value in spec:
-            yield from _codecs(value)
+def _codecs(spec: Any) -> Iterator[type[Codec]]:
+    """Yield the codec classes that a spec names, however deep; networks aren't codecs."""
+    return (KINDS[kind] for kind in kinds_of(spec) if kind in KINDS)
 
 
 def _rounded(value: Any) -> Any:
