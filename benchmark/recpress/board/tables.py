@@ -53,7 +53,7 @@ def _row(run: Run, tier: str, spread: Spread) -> dict[str, object]:
         "status": record.status,
         "reason": record.reason or "",
         "tier": tier,
-        "developed": "yes" if who.dataset in _developed_on(who.method) else "",
+        "developed": "yes" if who.dataset in _developed_on().get(who.method, ()) else "",
         "machine": timing.machine if timing else "",
         "budget": math.nan if who.budget is None else who.budget,
         "seed": who.seed,
@@ -84,10 +84,9 @@ def _row(run: Run, tier: str, spread: Spread) -> dict[str, object]:
 
 
 @cache
-def _developed_on(method: str) -> tuple[str, ...]:
-    """Return the sets that a method was developed on; of one that isn't registered here nothing is known."""
-    known = registry.methods()
-    return known[method].card.developed_on if method in known else ()
+def _developed_on() -> dict[str, tuple[str, ...]]:
+    """Return the sets that each registered method was developed on; of others nothing is known."""
+    return {name: entry.card.developed_on for name, entry in registry.methods().items()}
 
 
 _ABOUT = ["reason", "tier", "developed", "machine", "seed", "started"]

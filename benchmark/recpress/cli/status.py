@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 from tabulate import tabulate
 
 from recpress.errors import UserError
-from recpress.record import WENT_WRONG, Record, read_all
+from recpress.record import WENT_WRONG, Record, read_all, relative_path
 
 
 @click.command("status")
@@ -23,11 +24,11 @@ def command(results: Path, suite: str | None) -> None:
       recpress status
       recpress status --suite quick
     """
+    records = read_all(results)
     if suite:
-        _of_suite(suite, results)
+        _of_suite(suite, results, records)
     if not (results / "records").is_dir():
         raise UserError(f"There are no records in {results}: `recpress run --results {results}` makes some.")
-    records = read_all(results)
     counts = Counter((each.identity.dataset, each.identity.backbone, each.status) for each in records)
     statuses = sorted({status for *_, status in counts})
     rows = [
@@ -42,15 +43,16 @@ def command(results: Path, suite: str | None) -> None:
         click.echo(f"`recpress retry --failed --results {results}` runs them again.")
 
 
-def _of_suite(suite: str, results: Path) -> None:
-    from recpress.run.plan import make, record_of, timed_here, unfinished
+def _of_suite(suite: str, results: Path, records: Sequence[Record]) -> None:
+    from recpress.run.plan import make, place_of, timed_here, unfinished
     from recpress.run.suite import expand, read_suite
 
     planned = make([cell.model_copy(update={"timing_seconds": 0.0}) for cell in expand(read_suite(suite))])
     todo = unfinished(planned, results)
     click.echo(f"{suite}: {len(planned)} cells, {len(planned) - len(todo)} done, {len(todo)} to run.")
-    records = [made for each in planned if (made := record_of(each, results)) and made.status == "ok"]
-    signatures, timings = {made.signature for made in records}, timed_here(results)
+    places, timings = {place_of(each) for each in planned}, timed_here(results)
+    ended_well = (each for each in records if each.status == "ok")
+    signatures = {each.signature for each in ended_well if relative_path(each.identity) in places}
     timed = sum(signature in timings for signature in signatures)
     click.echo(f"On this machine: {timed} of their {len(signatures)} serving signatures timed.\n")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cache
 from pathlib import Path
 
 from recpress import record, timing
@@ -50,16 +49,30 @@ def unfinished(planned: Sequence[Planned], results: Path, retry_failed: bool = F
     UserError
         When a record at the place of one is unreadable.
     """
-    return [each for each in planned if not is_done(each, results, retry_failed)]
+    wanted = any(each.cell.timing_seconds > 0 for each in planned)
+    timings = timed_here(results) if wanted else Timings()
+    return [each for each in planned if not is_done(each, results, retry_failed, timings)]
 
 
-def is_done(planned: Planned, results: Path, retry_failed: bool = False) -> bool:
-    """Return whether a cell has its record: of the same identity, and timed on this machine if timing is asked for."""
+def is_done(planned: Planned, results: Path, retry_failed: bool = False, timings: Timings | None = None) -> bool:
+    """Return whether a cell has its record: of the same identity, and timed on this machine if timing is asked for.
+
+    Parameters
+    ----------
+    planned : Planned
+    results : Path
+    retry_failed : bool
+        A record of what went wrong doesn't make it done.
+    timings : Timings, optional
+        Of this machine, for who asks of many cells; by default they are read if they are needed.
+    """
     earlier = record_of(planned, results)
     if earlier is None or earlier.identity.cell != planned.id:
         return False
-    if earlier.status == "ok" and planned.cell.timing_seconds > 0 and earlier.signature not in timed_here(results):
-        return False
+    if earlier.status == "ok" and planned.cell.timing_seconds > 0:
+        timings = timed_here(results) if timings is None else timings
+        if earlier.signature not in timings:
+            return False
     return not (retry_failed and earlier.status in record.WENT_WRONG)
 
 
@@ -67,15 +80,7 @@ def timed_here(results: Path) -> Timings:
     """Return this machine's timings in a results folder."""
     from recpress.measure.machine import fingerprint
 
-    machine = fingerprint().fingerprint
-    # Each is written once, atomically: a folder with as many files as before holds what it held.
-    count = sum(1 for _ in (results / timing.FOLDER / machine).rglob("*.json"))
-    return _timed_here(results.resolve(), machine, count)
-
-
-@cache
-def _timed_here(results: Path, machine: str, count: int) -> Timings:
-    return Timings(timing.read_all(results, machine))
+    return Timings(timing.read_all(results, fingerprint().fingerprint))
 
 
 def place_of(planned: Planned) -> Path:
