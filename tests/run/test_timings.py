@@ -80,7 +80,7 @@ def test_repetitions_meet_unless_they_lie_further_apart_than_two_runs_do() -> No
         )
 
     # Without repeats two runs lie 4 % apart: the widened intervals of equal ratios reach 1.96 × 4 % each way.
-    (near,), (far,) = (repeated(own, slower(by), [own]) for by in (1.1, 1.3))
+    (near,), (far,) = (repeated(own, slower(by), [own]).values() for by in (1.1, 1.3))
     assert (near.meet, far.meet) == (True, False)
     spread = between_runs([own, slower(1.05)])
     assert spread.of(own.machine, "single", "ml-100k") == pytest.approx(0.0345, abs=1e-3)  # ln 1.05 / √2

@@ -10,10 +10,10 @@ from recpress.board.collect import collect
 from recpress.board.tiers import standings
 from recpress.documents import generated, rewrite
 from recpress.errors import UserError
-from recpress.measure.repeats import between_runs
+from recpress.measure.repeats import Retimed, between_runs
 from recpress.paths import checkout_root
 from recpress.record import Scenario
-from recpress.run.attest import Retimed, brief, retimed
+from recpress.run.attest import brief, retimed
 
 DOCUMENT = Path("benchmark") / "docs" / "latency.md"
 SCENARIOS: tuple[Scenario, ...] = ("single", "batch")

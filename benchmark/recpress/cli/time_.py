@@ -161,13 +161,13 @@ def _repeat(drawn: list[Job], results: Path) -> None:
         before = timings.of(job.record)
         if isinstance(found, WorkFailed) or before is None:
             raise UserError(f"{job.planned.cell.label} can't be timed again: {found}.")
-        for each in timer.repeated(before, found, timings.all):
+        for scenario, each in timer.repeated(before, found, timings.all).items():
             meet += each.meet
             told = (
                 f"{ratio:.2f} ({low:.2f}–{high:.2f})"
                 for ratio, (low, high) in ((each.before, each.within), (each.after, each.again))
             )
-            lines.append((job.planned.cell.label, each.scenario, *told, "yes" if each.meet else "no"))
+            lines.append((job.planned.cell.label, scenario, *told, "yes" if each.meet else "no"))
     headings = ("Run", "Scenario", "Before [x fp32]", "Again", "Meet")
     click.echo(tabulate(lines, headings, disable_numparse=True))
     click.echo(f"{meet} of {len(lines)} ratios have intervals that meet, with what lies between two runs.")

@@ -55,6 +55,21 @@ class Spread:
         return there.get(dataset, max(there.values(), default=usual))
 
 
+@dataclass(frozen=True)
+class Retimed:
+    """A ratio to fp32 and its repetition, each with its 95 % interval, which holds what lies between two runs."""
+
+    before: float
+    within: tuple[float, float]
+    after: float
+    again: tuple[float, float]
+
+    @property
+    def meet(self) -> bool:
+        """Whether the two intervals do."""
+        return max(self.within[0], self.again[0]) <= min(self.within[1], self.again[1])
+
+
 def repeats(timings: Iterable[Timing], *, shared: bool = False) -> dict[Key, list[list[Latency]]]:
     """Return the undisturbed latencies of what one machine has timed several times.
 

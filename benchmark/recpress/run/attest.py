@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Literal
@@ -19,7 +18,7 @@ from recpress.atomic import write_atomic
 from recpress.cards import Sha256, validation_message
 from recpress.errors import UserError
 from recpress.hashing import sha256_file
-from recpress.measure.repeats import Spread, interval, widened
+from recpress.measure.repeats import Retimed, Spread, interval, widened
 from recpress.record import Count, Kept, Latency, Part, Positive, Record, Scenario, Share, Status, relative_path
 from recpress.timing import Timing
 
@@ -203,21 +202,6 @@ def brief(differs: Sequence[str]) -> str:
     told = [each for each in differs if each.startswith(HEADLINE) and " kept " not in each] or list(differs[:1])
     rest = len(differs) - len(told)
     return "; ".join([*told, *([f"and {rest} more"] if rest else [])])
-
-
-@dataclass(frozen=True)
-class Retimed:
-    """A ratio to fp32 and its repetition, each with its 95 % interval, which holds what lies between two runs."""
-
-    before: float
-    within: tuple[float, float]
-    after: float
-    again: tuple[float, float]
-
-    @property
-    def meet(self) -> bool:
-        """Whether the two intervals do."""
-        return max(self.within[0], self.again[0]) <= min(self.within[1], self.again[1])
 
 
 def retimed(timing: Timing, timed: Latency, attestation: Attestation, spread: Spread) -> Retimed | None:

@@ -12,7 +12,7 @@ from recpress import timing
 from recpress.data import load
 from recpress.data.dataset import Dataset
 from recpress.errors import UserError
-from recpress.measure.repeats import Spread, between_runs, interval
+from recpress.measure.repeats import Retimed, between_runs, interval
 from recpress.record import Record, Scenario
 from recpress.run import cell as cells
 from recpress.run import isolate, trained
@@ -160,24 +160,8 @@ def _timed(
     return found
 
 
-@dataclass(frozen=True)
-class Repeated:
-    """A ratio to fp32, timed twice, with the intervals that hold what lies between two runs."""
-
-    scenario: Scenario
-    before: float
-    within: tuple[float, float]
-    after: float
-    again: tuple[float, float]
-
-    @property
-    def meet(self) -> bool:
-        """Whether the intervals do."""
-        return max(self.within[0], self.again[0]) <= min(self.within[1], self.again[1])
-
-
-def repeated(before: Timing, after: Timing, timings: Iterable[Timing]) -> list[Repeated]:
-    """Set the ratios of a signature's timing beside those of its repetition.
+def repeated(before: Timing, after: Timing, timings: Iterable[Timing]) -> dict[Scenario, Retimed]:
+    """Set the ratios of a signature's timing beside those of its repetition, by scenario.
 
     Parameters
     ----------
@@ -185,11 +169,10 @@ def repeated(before: Timing, after: Timing, timings: Iterable[Timing]) -> list[R
     timings : iterable of Timing
         All of the machine: they show how far two runs lie apart.
     """
-    spread: Spread = between_runs(timings)
-    pairs = []
-    for one in before.latency:
-        for other in after.latency:
-            if one.scenario == other.scenario and one.scenario in COMPARED:
-                ends = [interval(each, of, spread) for each, of in ((one, before), (other, after))]
-                pairs.append(Repeated(one.scenario, one.ratio, ends[0], other.ratio, ends[1]))
-    return pairs
+    spread = between_runs(timings)
+    again = {each.scenario: each for each in after.latency}
+    return {
+        one.scenario: Retimed(one.ratio, interval(one, before, spread), other.ratio, interval(other, after, spread))
+        for one in before.latency
+        if one.scenario in COMPARED and (other := again.get(one.scenario))
+    }
