@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -47,6 +48,9 @@ class Part(BaseModel):
     """Base of the record's parts: unknown fields forbidden, no NaN."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+PartT = TypeVar("PartT", bound=Part)
 
 
 class Identity(Part):
@@ -293,12 +297,35 @@ def read(path: Path) -> Record:
     UserError
         When it isn't JSON or doesn't match the schema; the message names the file and the fields.
     """
+    return read_as(Record, path, "record", lambda raw: upgraded(raw, SCHEMA_VERSION))
+
+
+def read_as(
+    model: type[PartT], path: Path, what: str, upgrade: Callable[[dict[str, Any]], dict[str, Any]] = lambda raw: raw
+) -> PartT:
+    """Read one file of JSON as a model that states its schema's version.
+
+    Parameters
+    ----------
+    model : type
+    path : Path
+    what : str
+        As a user calls it: "record", "timing".
+    upgrade : callable
+        Makes of what was read what the present version would have written.
+
+    Raises
+    ------
+    UserError
+        When it isn't JSON or doesn't match; the message names the file and the fields.
+    """
     try:
-        return Record.model_validate(upgraded(parse(path.read_bytes()), SCHEMA_VERSION))
+        return model.model_validate(upgrade(parse(path.read_bytes())))
     except ValidationError as error:
-        raise UserError(f"{path} is not a record of schema {SCHEMA_VERSION}: {validation_message(error)}.") from error
+        version = model.model_fields["schema_version"].default
+        raise UserError(f"{path} is not a {what} of schema {version}: {validation_message(error)}.") from error
     except (ValueError, RecursionError, UserError) as error:
-        raise UserError(f"{path} is not a record: {error}.") from error
+        raise UserError(f"{path} is not a {what}: {error}.") from error
 
 
 def read_all(results: Path) -> list[Record]:

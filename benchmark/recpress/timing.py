@@ -12,13 +12,24 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final, Literal, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from recpress.atomic import write_atomic
-from recpress.cards import Sha256, validation_message
-from recpress.errors import UserError
+from recpress.cards import Sha256
 from recpress.paths import PACKAGE
-from recpress.record import Count, Energy, Identity, Latency, Part, Provenance, Record, relative_path, schema_of, text
+from recpress.record import (
+    Count,
+    Energy,
+    Identity,
+    Latency,
+    Part,
+    Provenance,
+    Record,
+    read_as,
+    relative_path,
+    schema_of,
+    text,
+)
 
 SCHEMA_VERSION: Final = 1
 SCHEMA_FILE: Final = PACKAGE / "schema" / f"timing.v{SCHEMA_VERSION}.json"
@@ -91,12 +102,7 @@ def read(path: Path) -> Timing:
     UserError
         When it isn't JSON or doesn't match the schema; the message names the file and the fields.
     """
-    try:
-        return Timing.model_validate_json(path.read_bytes())
-    except ValidationError as error:
-        raise UserError(f"{path} is not a timing of schema {SCHEMA_VERSION}: {validation_message(error)}.") from error
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"{path} is not a timing: {error}.") from error
+    return read_as(Timing, path, "timing")
 
 
 def own(results: Path, record: Record) -> Timing | None:
