@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from pathlib import Path
 
 
 class UserError(Exception):
     """Something the user can mend. The CLI prints the message alone and exits with 2."""
+
+
+def unwritable(error: OSError, place: Path) -> UserError:
+    """Return what a user is told where a file can't be written; the place, where the system names no file."""
+    return UserError(f"{error.filename or place} can't be written: {error.strerror}.")
 
 
 def unknown(kind: str, name: str, known: Iterable[str], hint: str = "") -> UserError:

@@ -115,18 +115,24 @@ def watcher(todo: Sequence[Planned], results: Path, done: int, *, as_json: bool 
         )
 
 
+def bars(console: Console, *, hidden: bool = False) -> Progress:
+    """Return bars with a description, how many of how many, and the times gone and left."""
+    return Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        disable=hidden,
+    )
+
+
 class _Live:
     """The whole run in one bar, and a line for each cell that is being worked on."""
 
     def __init__(self, total: int, console: Console) -> None:
-        self._bars = Progress(
-            TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=24),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
-            console=console,
-        )
+        self._bars = bars(console)
         self._whole = self._bars.add_task("cells", total=total)
         self._cells: dict[str, TaskID] = {}
         self._stages: dict[str, str] = {}

@@ -100,35 +100,20 @@ def _refuse_unknown(names: tuple[str, ...], key: str, planned: list[Planned]) ->
 
 def _time(todo: list[Job], results: Path) -> int:
     from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
 
+    from recpress.cli.progress import bars
     from recpress.run import timer
     from recpress.run.isolate import WorkFailed
 
     console, failed = Console(), 0
-    with Progress(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(bar_width=24),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        disable=not console.is_terminal,
-    ) as bars:
-        bar = bars.add_task("timing", total=len(todo))
+    with bars(console, hidden=not console.is_terminal) as shown:
+        bar = shown.add_task("timing", total=len(todo))
 
         def show(job: Job, stage: str) -> None:
-            bars.update(bar, description=f"{job.planned.cell.label}: {stage}")
+            shown.update(bar, description=f"{job.planned.cell.label}: {stage}")
 
         for count, (job, found) in enumerate(timer.run(todo, results, show), 1):
-            bars.advance(bar)
+            shown.advance(bar)
             failed += isinstance(found, WorkFailed)
             if isinstance(found, WorkFailed) or not console.is_terminal:
                 click.echo(f"[{count}/{len(todo)}] {job.planned.cell.label}: {_outcome(found)}")

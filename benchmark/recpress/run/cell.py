@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import traceback
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -28,7 +28,7 @@ from recpress.run import worker
 from recpress.run.identity import Planned
 from recpress.run.isolate import Allowance, Stopped, WorkFailed, call, in_a_line
 from recpress.run.kept import artefact_path
-from recpress.run.locks import Cores
+from recpress.run.locks import Cores, Slot
 from recpress.run.quality import assess, score
 from recpress.run.suite import parse_budget
 from recpress.run.trained import Trained
@@ -144,16 +144,8 @@ def _compress_and_serve(
     cell = planned.cell
     artefact, lists = scratch / "artefact", scratch / "lists"
     # From LONG_SECONDS on, compressing is metered and timed too.
-    metered = cell.timing_seconds >= LONG_SECONDS
-    with cores.alone() if metered else cores.shared() as slot:
-        compressed = compress(
-            planned,
-            dataset,
-            trained,
-            artefact,
-            lambda share: progress("compress", share),
-            replace(allowance, cores=slot),
-        )
+    turn = cores.alone() if cell.timing_seconds >= LONG_SECONDS else cores.shared()
+    compressed = _compressed_in(turn, planned, dataset, trained, artefact, progress, allowance)
     if isinstance(compressed, str):
         outcome.fail("over-budget", compressed)
         return
@@ -179,6 +171,21 @@ def _compress_and_serve(
         )
     elif cell.timing_seconds > 0:
         outcome.timed = time_serving(planned, dataset, trained, artefact, progress, allowance, cores)
+
+
+def _compressed_in(
+    turn: AbstractContextManager[Slot],
+    planned: Planned,
+    dataset: Dataset,
+    trained: Trained,
+    folder: Path,
+    progress: Progress,
+    allowance: Allowance,
+) -> worker.Compressed | str:
+    """Compress as `compress` does, while it is a run's turn on some cores."""
+    with turn as slot:
+        cores = replace(allowance, cores=slot)
+        return compress(planned, dataset, trained, folder, lambda share: progress("compress", share), cores)
 
 
 def keep_artefact(artefact: Path, signature: str) -> None:
@@ -282,15 +289,7 @@ def retime(
         artefact = artefact_path(made.signature)
         if not artefact.is_dir():
             artefact = Path(scratch) / "artefact"
-            with cores.shared() as slot:
-                compressed = compress(
-                    planned,
-                    dataset,
-                    trained,
-                    artefact,
-                    lambda share: progress("compress", share),
-                    replace(allowance, cores=slot),
-                )
+            compressed = _compressed_in(cores.shared(), planned, dataset, trained, artefact, progress, allowance)
             if isinstance(compressed, str):
                 raise WorkFailed("failed", f"its budget can't be reached any more: {compressed}")
             keep_artefact(artefact, made.signature)

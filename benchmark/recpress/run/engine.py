@@ -21,7 +21,7 @@ from recpress.atomic import write_atomic
 from recpress.data import load
 from recpress.data.dataset import Dataset
 from recpress.data.interactions import UserItems
-from recpress.errors import UserError
+from recpress.errors import UserError, unwritable
 from recpress.evaluate import store
 from recpress.measure.machine import Machine, fingerprint
 from recpress.measure.serving import LONG_SECONDS
@@ -301,7 +301,7 @@ def keep(results: Path, planned: Planned, ended: Ended, test: UserItems) -> None
         masks.keep(results, ended.record, ended.scored, test)
         record.write(results, ended.record)
     except OSError as error:
-        raise UserError(f"{error.filename or results} can't be written: {error.strerror}.") from error
+        raise unwritable(error, results) from error
 
 
 def write_machine(results: Path, machine: Machine | None = None) -> None:

@@ -22,7 +22,7 @@ from recpress.atomic import write_atomic
 from recpress.cards import validation_message
 from recpress.codecs.artefact import Artefact, folder_ledger
 from recpress.codecs.signature import serving
-from recpress.errors import UserError
+from recpress.errors import UserError, unwritable
 from recpress.hashing import sha256_file, sha256_folder
 from recpress.paths import PACKAGE
 from recpress.record import Record, Serving, relative_path
@@ -88,7 +88,7 @@ def migrate(results: Path, artefacts: Path | None = None) -> Migrated:
         except ValidationError as error:
             raise UserError(f"{path} can't be migrated: {validation_message(error)}.") from error
         except OSError as error:
-            raise UserError(f"{error.filename or path} can't be written: {error.strerror}.") from error
+            raise unwritable(error, path) from error
         told.timings += timed is not None
         told.after[new.status] += 1
     return told

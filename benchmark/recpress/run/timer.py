@@ -11,7 +11,7 @@ from pathlib import Path
 from recpress import timing
 from recpress.data import load
 from recpress.data.dataset import Dataset
-from recpress.errors import UserError
+from recpress.errors import UserError, unwritable
 from recpress.measure.repeats import Retimed, between_runs, interval
 from recpress.record import Record, Scenario
 from recpress.run import cell as cells
@@ -156,7 +156,7 @@ def _timed(
         try:
             timing.write(results, found)
         except OSError as error:
-            raise UserError(f"{error.filename or results} can't be written: {error.strerror}.") from error
+            raise unwritable(error, results) from error
     return found
 
 
