@@ -75,7 +75,7 @@ TABLES: dict[str, Callable[[Tensor], Codec]] = {
     "codebook": lambda x: Codebook.encode(_uniform(x[:9]), _places(len(x), 9), _uniform(torch.rand(len(x), 3))),
     "hash": lambda x: Codebook(Dense.encode(x[:9]), "hash", None, None, len(x), 2),
     "columns": lambda x: ColumnUniform.encode(x, [8, 7, 6, 4, 2, 1, 1, 0]),
-    "compositional": lambda x: Compositional(Dense.encode(x[:9]), Dense.encode(x[9:16]), len(x)),
+    "compositional": lambda x: Compositional(Dense.encode(x[:9]), Dense.encode(x[9 : 9 - (-len(x) // 9)]), len(x)),
     "constant": lambda x: Constant.encode(torch.full_like(x, 0.5)),
     "dense": Dense.encode,
     "half": lambda x: Dense.encode(x, "fp16"),
@@ -102,14 +102,14 @@ TABLES: dict[str, Callable[[Tensor], Codec]] = {
 }
 
 
-def sound(folder: Path) -> list[Path]:
+def sound(folder: Path, users: int = USERS, items: int = ITEMS) -> list[Path]:
     """Write an artefact of each codec and network, and return their folders."""
     for name, encode in TABLES.items():
         # Codecs that search are of items.
         of_users = Dense.encode if name in ("inverted", "navigable", "reranked") else encode
-        users = of_users(_table(USERS, 0))
-        Artefact(users, encode(_table(ITEMS, 1)), "function" if name == "function" else "table").save(folder / name)
-    made = generate(Synthetic(users=USERS, items=ITEMS, interactions=400, seed=2))
+        form = "function" if name == "function" else "table"
+        Artefact(of_users(_table(users, 0)), encode(_table(items, 1)), form).save(folder / name)
+    made = generate(Synthetic(users=users, items=items, interactions=10 * users, seed=2))
     graph = Graph(UserItems.from_pairs(made.users, made.items, made.n_users, made.n_items))
     for name in ("lightgcn", "sage", "ngcf"):
         trained = fit_model(name, entry(name).build, graph, Recipe(dim=COLUMNS, layers=2, epochs=1), 0)

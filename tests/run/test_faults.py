@@ -11,7 +11,7 @@ import pytest
 
 from recpress import record
 from recpress.record import Record
-from recpress.run.sandbox import landlock_version
+from recpress.run.landlock import version as landlock_version
 
 kernel_holds = pytest.mark.skipif(not landlock_version(), reason="the kernel has no Landlock")
 FAULTS = {

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from recpress.jit import in_threads, summing_kernel
+from recpress.jit import ahead, in_threads, summing_kernel
 
 
 def pair_scores(users: Tensor, items: Tensor, drawn: Tensor) -> Tensor:
@@ -31,6 +31,7 @@ def pair_scores(users: Tensor, items: Tensor, drawn: Tensor) -> Tensor:
     return scores
 
 
+@ahead("float32[:, ::1], float32[:, ::1], int64[:, ::1], float32[:, ::1], int64, int64")
 @summing_kernel
 def _multiply(
     users: NDArray[np.float32],

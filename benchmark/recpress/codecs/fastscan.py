@@ -16,7 +16,7 @@ from torch import Tensor
 from recpress.codecs.base import BlockScorer, Items, Ranker, Scores
 from recpress.codecs.kernels import shortlist
 from recpress.data.interactions import UserItems
-from recpress.jit import kernel
+from recpress.jit import ahead, kernel
 
 if TYPE_CHECKING:
     from recpress.codecs.product import Product
@@ -128,6 +128,7 @@ class FastScanRanker(Ranker):
         return items, best, np.flatnonzero(best[:, -1] <= rough[:, -1] + slack)
 
 
+@ahead("float32[:, ::1]")
 @kernel
 def _not_finite(queries: NDArray[np.float32]) -> int:
     """Return the first query with a value that is NaN or infinite, or -1."""
@@ -138,6 +139,10 @@ def _not_finite(queries: NDArray[np.float32]) -> int:
     return -1
 
 
+@ahead(
+    "int64[:, ::1], uint8[:, ::1], float32[:, :, ::1], float32[:, ::1], int64[::1], int32[::1], "
+    "int64[::1], int64[:, ::1], int64[::1], float32[::1]",
+)
 @kernel
 def _refine(
     found: NDArray[np.int64],

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from recpress.codecs.base import BlockScorer, Scorer, blocks
-from recpress.jit import kernel
+from recpress.jit import ahead, kernel
 
 if TYPE_CHECKING:
     from recpress.codecs.product import Codebooks
@@ -47,6 +47,7 @@ class LookupScorer(Scorer):
 # No views of rows are made in the loops below: numba counts the references of each.
 
 
+@ahead("uint8[:, ::1], float32[:, :, ::1], float32[:, ::1]")
 @kernel
 def add_products(codes: NDArray[np.uint8], products: NDArray[np.float32], out: NDArray[np.float32]) -> None:
     """Write into `out`, of shape (B, n), the sums of the products, of shape (B, M, C), that codes of (n, M) name."""
@@ -58,6 +59,11 @@ def add_products(codes: NDArray[np.uint8], products: NDArray[np.float32], out: N
             out[query, row] = total
 
 
+@ahead(
+    "uint8[:, ::1], float32[:, :, ::1], float32[:, ::1]",
+    "uint8[:, ::1], float64[:, :, ::1], float64[:, ::1]",
+    "uint8[:, ::1], complex128[:, :, ::1], complex128[:, ::1]",
+)
 @kernel
 def lay_out(codes: NDArray[np.uint8], words: NDArray[Any], out: NDArray[Any]) -> None:
     """Write the words, of shape (M, C, w), that codes of shape (n, M) name side by side into `out`, of (n, M · w)."""
@@ -69,6 +75,7 @@ def lay_out(codes: NDArray[np.uint8], words: NDArray[Any], out: NDArray[Any]) ->
                 out[row, place * width + column] = words[place, code, column]
 
 
+@ahead("uint8[:, ::1], float32[:, :, ::1], float32[:, ::1]")
 @kernel
 def add_up(codes: NDArray[np.uint8], words: NDArray[np.float32], out: NDArray[np.float32]) -> None:
     """Write the sums of the words, of shape (M, C, d), that codes of shape (n, M) name into `out`, of shape (n, d)."""

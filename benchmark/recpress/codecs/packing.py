@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from recpress.jit import kernel
+from recpress.jit import ahead, kernel
 
 
 def row_bytes(columns: int, bits: int) -> int:
@@ -49,6 +49,7 @@ def unpack(packed: Tensor, columns: int, bits: int) -> Tensor:
     return codes
 
 
+@ahead("uint8[:, ::1], int64, uint8[:, ::1]")
 @kernel
 def _put_into_bytes(packed: NDArray[np.uint8], bits: int, out: NDArray[np.uint8]) -> None:
     """Write the codes of packed rows into `out`, of shape (n, columns)."""

@@ -19,7 +19,7 @@ from recpress.codecs.base import ALL, Codec, Encoder, Rows, Scorer, nbytes, part
 from recpress.codecs.dense import Dense
 from recpress.codecs.packing import pack, row_bytes, unpack
 from recpress.codecs.work import Work
-from recpress.jit import kernel
+from recpress.jit import ahead, kernel
 
 Layout = Literal["csr", "bitmap", "elias-fano"]
 LAYOUTS: tuple[Layout, ...] = ("csr", "bitmap", "elias-fano")
@@ -232,6 +232,7 @@ class WideSparseScorer(Scorer):
         return out
 
 
+@ahead("float32[:, ::1], int32[::1], int32[::1], float32[::1], float32[:, ::1]")
 @kernel
 def add_columns(
     queries: NDArray[np.float32],

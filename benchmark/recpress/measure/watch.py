@@ -70,16 +70,13 @@ def _outside(files: set[Path], folders: Iterable[Path]) -> list[Path]:
 
 _active: list[Watch] = []
 _installed = False
+_refusing = False
 
 
 @contextmanager
 def watch() -> Iterator[Watch]:
     """Watch inside a ``with`` block."""
-    global _installed
-    if not _installed:
-        # A hook can't be removed again: there is one, and it does nothing while nobody watches.
-        sys.addaudithook(_hook)
-        _installed = True
+    _install()
     seen, mapped = Watch(), _mapped_files()
     _active.append(seen)
     try:
@@ -87,6 +84,21 @@ def watch() -> Iterator[Watch]:
     finally:
         _active.remove(seen)
         seen.files |= _mapped_files() - mapped
+
+
+def refuse_data() -> None:
+    """Have every data set that is loaded or made in this process be refused, from now on, with a PermissionError."""
+    global _refusing
+    _install()
+    _refusing = True
+
+
+def _install() -> None:
+    global _installed
+    if not _installed:
+        # A hook can't be removed again: there is one, and it does nothing while nobody watches.
+        sys.addaudithook(_hook)
+        _installed = True
 
 
 @contextmanager
@@ -111,8 +123,6 @@ def _set_environment(variables: Mapping[str, str]) -> None:
 
 
 def _hook(event: str, arguments: tuple[object, ...]) -> None:
-    if not _active:
-        return
     for seen in _active:
         if event == "open":
             path = arguments[0]
@@ -131,6 +141,8 @@ def _hook(event: str, arguments: tuple[object, ...]) -> None:
             seen.network.add(str(arguments[0] if event == "socket.getaddrinfo" else arguments[1]))
         elif event in PROCESS_EVENTS and arguments[0] not in TELLS:
             seen.processes.add(str(arguments[0]))
+    if _refusing and event == DATA_EVENT:
+        raise PermissionError("a stage has no data but what it is given: load none")
 
 
 def _mapped_files() -> set[Path]:

@@ -8,7 +8,7 @@ import signal
 import threading
 from collections.abc import Iterable
 from contextlib import suppress
-from multiprocessing import forkserver
+from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Any
@@ -79,3 +79,7 @@ def let_server_go() -> None:
     held: Any = forkserver._forkserver  # The standard library has no other way, and its stubs none.
     os.close(held._forkserver_alive_fd)
     held._forkserver_alive_fd = None
+    # And of the pipe to the run's resource tracker, which removes whatever it is told to.
+    tracker: Any = resource_tracker._resource_tracker
+    os.close(tracker._fd)
+    tracker._fd = None

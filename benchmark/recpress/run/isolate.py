@@ -11,6 +11,7 @@ import json
 import multiprocessing
 import os
 import signal
+import stat
 import sys
 import tempfile
 import threading
@@ -41,6 +42,7 @@ PRELOADED = ["recpress.run.preload"]
 LARGEST_ANSWER = 64 << 20
 LARGEST_REASON = 400
 LARGEST_LOG = 100_000
+MOST_LEFT = 10_000
 # How often a process is looked at, in seconds.
 TICK = 0.5
 # What multiprocessing gives as exit code of a process whose server is gone.
@@ -160,8 +162,8 @@ def start() -> None:
 
 def _child(pipe: Connection, bounds: Bounds, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
     try:
-        sandbox.enter(bounds)
         ending.let_server_go()
+        sandbox.enter(bounds, pipe.fileno())
         result = function(*arguments, report=Reporter(pipe))
         if isinstance(result, np.ndarray):
             np.save(bounds.scratch / ARRAY, result, allow_pickle=False)
@@ -203,8 +205,8 @@ def call(
     """Run ``function(*arguments, report=report)`` in a fresh process and return what it returns.
 
     The process may write in a scratch folder of its own, which is removed afterwards, and in `writable`. It may read
-    there and in the folders among its arguments, but nowhere else in the cache or where raw data lies. Whatever it
-    starts ends with it.
+    there, what its arguments name, programs and code. It has no network, no other process, no data set, and no file of
+    ours that is open. Whatever it starts ends with it. See `recpress.run.sandbox.isolation` for where that holds.
 
     Parameters
     ----------
@@ -242,9 +244,45 @@ def call(
         limit = timeout if allowance.seconds is None else min(timeout, allowance.seconds)
         try:
             answer = _run(function, arguments, bounds, limit, progress, notes, allowance)
+            for folder in (Path(scratch), *writable):
+                _plain(folder)
             return _checked(function, answer, Path(scratch))
+        except WorkFailed as failure:
+            failure.details += _printed(Path(scratch))
+            raise
         except (OSError, ValueError) as error:
             raise WorkFailed("failed", f"its process answered nonsense: {_said(error)}") from None
+
+
+def _plain(folder: Path) -> None:
+    """Refuse what a stage left that isn't a file or a folder: a link leads elsewhere, and a pipe waits for ever.
+
+    Raises
+    ------
+    WorkFailed
+    """
+    left = 0
+    for place, folders, files in os.walk(folder):
+        left += len(folders) + len(files)
+        if left > MOST_LEFT:
+            raise WorkFailed("failed", f"its process left more than {MOST_LEFT} files")
+        for name in (*folders, *files):
+            mode = (Path(place) / name).lstat().st_mode
+            if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+                raise WorkFailed("failed", f"its process left {name!r}, which is no regular file")
+
+
+def _printed(scratch: Path) -> str:
+    """Return the end of what a stage printed, for the log of its failure."""
+    try:
+        with os.fdopen(os.open(scratch / sandbox.PRINTED, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                return ""
+            file.seek(max(0, os.fstat(file.fileno()).st_size - LARGEST_LOG))
+            said = file.read(LARGEST_LOG).decode("utf-8", "replace")
+    except OSError:
+        return ""
+    return f"\nIt printed:\n{said}" if said else ""
 
 
 def _run(
@@ -318,9 +356,9 @@ def _paths(arguments: Iterable[Any]) -> Iterator[Path]:
 
 
 def _hidden() -> tuple[Path, ...]:
-    """Return where raw data, splits and other cells' results lie: no stage reads there."""
+    """Return where raw data, splits and other cells' results lie: no stage reads there, though code lie around it."""
     data = os.environ.get("RECPRESS_DATA")
-    return (cache_dir(), *([Path(data)] if data else []))
+    return (cache_dir(), *sandbox.private(), *([Path(data)] if data else []))
 
 
 def _listen(

@@ -1,36 +1,46 @@
-"""What a stage's process may do: where it may write and read, how much memory, on which cores.
+"""What a stage's process may do: where it may read and write, how much memory, on which cores, and with whom.
 
-The kernel holds a process to its folders (Landlock, Linux 5.13 and later, no privileges needed); where it can't, only
-the scrubbed environment keeps a method from knowing where other files lie.
+The kernel holds it: Landlock to its files, and away from other processes and their sockets; a filter of system calls
+(seccomp) away from the network and from what Landlock knows nothing of. Where the kernel can't, runs say so.
 """
 
 from __future__ import annotations
 
 import ctypes
 import os
+import platform
 import resource
 import signal
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
+from multiprocessing import process
 from pathlib import Path
 
+from recpress.measure import watch
 from recpress.measure.checkup import Advice
-from recpress.measure.watch import scrubbed
-from recpress.paths import PACKAGE, resources
+from recpress.paths import PACKAGE, checkout_root, resources
+from recpress.registry import method_sources
+from recpress.run import landlock, seccomp
+from recpress.run.landlock import LINUX
 
-LINUX = sys.platform == "linux"
-# From linux/prctl.h and linux/landlock.h; the numbers of system calls added since 2019 are the same on every machine.
+# From linux/prctl.h and linux/capability.h.
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 1, 36, 38
-LANDLOCK_CREATE, LANDLOCK_ADD, LANDLOCK_RESTRICT = 444, 445, 446
-LANDLOCK_VERSION_FLAG, LANDLOCK_PATH_BENEATH = 1, 1
-EXECUTE, WRITE_FILE, READ_FILE, READ_DIR = 1 << 0, 1 << 1, 1 << 2, 1 << 3
-CHANGES = sum(1 << bit for bit in range(4, 13))  # remove, make: directories, files, links, sockets, devices
-REFER, TRUNCATE = 1 << 13, 1 << 14  # since versions 2 and 3
-READING = EXECUTE | READ_FILE | READ_DIR
-# Devices and switches of the process itself, and shared memory, which libraries make their semaphores in.
-ALSO_WRITABLE = ("/dev/null", "/dev/zero", "/dev/shm", "/proc/self")
+CAPABILITIES_VERSION, CAP_DAC_READ_SEARCH = 0x2008_0522, 2
+# Programs and libraries, and what they look up of this machine and of the process itself.
+SYSTEM = (
+    "/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/nix/store", "/gnu/store",
+    "/etc/ld.so.cache", "/etc/localtime", "/dev/random", "/dev/urandom",
+    "/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/proc/loadavg", "/proc/uptime", "/proc/version", "/proc/sys",
+    "/sys/devices/system", "/sys/fs/cgroup", "/sys/kernel/mm", "/sys/class/powercap", "/sys/devices/virtual/powercap",
+)  # fmt: skip
+# Devices that keep nothing, and switches of the process itself.
+SINKS = ("/dev/null", "/dev/zero", "/dev/full", "/proc/self")
+# What CUDA asks of the system, where there is a device for it.
+ACCELERATED = ("/sys", "/proc/driver", "/proc/devices", "/proc/modules")
+# Where what a stage prints goes, in its scratch folder.
+PRINTED = "printed.txt"
 
 
 @dataclass(frozen=True)
@@ -40,13 +50,13 @@ class Bounds:
     Attributes
     ----------
     scratch : Path
-        Its working folder and the place of its temporary files.
+        Its working folder, its home and the place of its temporary files.
     writable : tuple of Path
         Other folders that it may write in.
     hidden : tuple of Path
-        Folders that it may not read, whatever is writable or readable in them excepted.
+        Folders that it may not read though code lies around them, whatever is writable or readable in them excepted.
     readable : tuple of Path
-        Folders inside hidden ones that it may read all the same.
+        Files and folders that it may read, besides programs, libraries and the code of methods.
     memory : int or None
         Bytes that it may hold, beyond what it has from the start.
     cores : tuple of int or None
@@ -61,8 +71,21 @@ class Bounds:
     cores: tuple[int, ...] | None = None
 
 
-def enter(bounds: Bounds) -> None:
-    """Hold the calling process, and all that it starts, to its bounds. There is no way back."""
+def enter(bounds: Bounds, descriptor: int | None = None) -> None:
+    """Hold the calling process, and all that it starts, to its bounds. There is no way back.
+
+    Parameters
+    ----------
+    bounds : Bounds
+    descriptor : int, optional
+        The only open file that it keeps: its output goes to `PRINTED`, and its input is empty. Default: it keeps all.
+
+    Raises
+    ------
+    OSError
+        When the kernel, which could, doesn't hold it.
+    """
+    home = Path.home()
     os.setsid()  # Its group is ended with it.
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     if LINUX:
@@ -71,20 +94,43 @@ def enter(bounds: Bounds) -> None:
         adopt_orphans()
         if bounds.cores:
             os.sched_setaffinity(0, bounds.cores)
-    kept = scrubbed(os.environ)
-    os.environ.clear()
-    # Compiled kernels that a method brings may be kept in the scratch.
-    os.environ.update(kept, TMPDIR=str(bounds.scratch), XDG_CACHE_HOME=str(bounds.scratch))
-    tempfile.tempdir = None
+    _scrub_environment(bounds.scratch)
+    if descriptor is not None:
+        _close_others(descriptor, bounds.scratch / PRINTED)
     os.chdir(bounds.scratch)
+    _keep_nothing_compiled()
+    watch.refuse_data()
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if bounds.memory is not None and LINUX:
         # RLIMIT_DATA counts memory that can be written; RLIMIT_AS would count the tens of gigabytes that libraries
         # reserve and never touch.
         most = _data_bytes() + bounds.memory
         resource.setrlimit(resource.RLIMIT_DATA, (most, most))
-    if landlock_version():
-        _restrict(bounds)
+    if LINUX:
+        _wall(bounds, home)
+
+
+def isolation() -> str | None:
+    """Return what this system lacks to hold a method's process, as a phrase; None where it lacks nothing."""
+    if not LINUX:
+        return f"{platform.system()} can't hold a process to its files"
+    version = landlock.version()
+    if version == 0:
+        return "the kernel has no Landlock: any file can be read"
+    if version < landlock.WHOLE:
+        return f"the kernel has Landlock {version}, and {landlock.WHOLE} is needed: other processes can be signalled"
+    if not seccomp.available():
+        return "system calls can't be refused (seccomp): the network is open"
+    return None
+
+
+def advice() -> Advice:
+    """Return what `recpress doctor` says of the walls around a method's code."""
+    lacking = isolation()
+    if lacking is None:
+        held = f"Landlock {landlock.version()} and seccomp"
+        return Advice("isolation", "ok", f"the kernel holds methods to their files, without network ({held})")
+    return Advice("isolation", "note", f"{lacking}; run only code that you trust: records will say “not isolated”")
 
 
 def adopt_orphans() -> None:
@@ -93,73 +139,97 @@ def adopt_orphans() -> None:
         _prctl(PR_SET_CHILD_SUBREAPER, 1)
 
 
-def landlock_version() -> int:
-    """Return the version of Landlock that the kernel has; 0 without it."""
-    if not LINUX:
-        return 0
-    return max(0, int(_syscall(LANDLOCK_CREATE, None, ctypes.c_size_t(0), LANDLOCK_VERSION_FLAG)))
+def _scrub_environment(scratch: Path) -> None:
+    kept = watch.scrubbed(os.environ)
+    os.environ.clear()
+    # Libraries keep settings and caches at home: this one is thrown away.
+    os.environ.update(kept, HOME=str(scratch), TMPDIR=str(scratch), XDG_CACHE_HOME=str(scratch))
+    tempfile.tempdir = None
 
 
-def advice() -> Advice:
-    """Return what `recpress doctor` says of the walls around a method's code."""
-    if landlock_version():
-        return Advice("isolation", "ok", f"the kernel holds methods to their folders (Landlock {landlock_version()})")
-    return Advice(
-        "isolation", "note", "no Landlock: a method's files are checked by audit alone; run only code that you trust"
-    )
+def _close_others(descriptor: int, printed: Path) -> None:
+    """Close all open files but one: sockets, pipes and terminals of whoever started us are none of ours."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    output = os.open(printed, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    highest = os.sysconf("SC_OPEN_MAX")
+    os.closerange(3, descriptor)
+    os.closerange(descriptor + 1, highest)
 
 
-def _restrict(bounds: Bounds) -> None:
-    version = landlock_version()
-    writing = WRITE_FILE | CHANGES | (REFER if version >= 2 else 0) | (TRUNCATE if version >= 3 else 0)
-    handled = ctypes.c_uint64(READING | writing)
-    ruleset = _syscall(LANDLOCK_CREATE, ctypes.byref(handled), ctypes.c_size_t(8), 0)
-    # Python and numba keep what they compiled beside the source.
-    caches = (folder for root in (PACKAGE, resources("methods")) for folder in root.rglob("__pycache__"))
-    accelerators = Path("/dev").glob("nvidia*")
-    for path in (bounds.scratch, *bounds.writable, *map(Path, ALSO_WRITABLE), *accelerators, *caches):
-        _allow(ruleset, path, READING | writing)
-    for path in (*bounds.readable, *visible(bounds.hidden)):
-        _allow(ruleset, path, READING)
+def _keep_nothing_compiled() -> None:
+    """What Python and numba compile here stays here: others would execute it."""
+    sys.dont_write_bytecode = True
+    from recpress import jit  # numba takes a while to import, and `doctor` needs none of it.
+
+    jit.keep_nothing()
+
+
+def _wall(bounds: Bounds, home: Path) -> None:
+    """Give up privileges, and have the kernel refuse what isn't granted, as far as it can."""
     _prctl(PR_SET_NO_NEW_PRIVS, 1)
-    if _syscall(LANDLOCK_RESTRICT, ruleset, 0) != 0:
-        raise OSError("the process can't be held to its folders (Landlock)")
-    os.close(ruleset)
-
-
-def visible(hidden: Iterable[Path]) -> Iterator[Path]:
-    """Yield paths that together hold every file there is now, except those in hidden folders."""
-    closed = {path.resolve() for path in hidden}
-    ancestors = {parent for path in closed for parent in path.parents}
-    if not closed:
-        yield Path("/")
-    for folder in ancestors:
-        try:
-            entries = list(os.scandir(folder))
-        except OSError:  # May not be listed: then it isn't ours to read.
-            continue
-        yield from (
-            Path(entry) for entry in entries if Path(entry) not in ancestors | closed and not entry.is_symlink()
+    _drop_capabilities()
+    if landlock.version():
+        accelerators = [*Path("/dev").glob("nvidia*")]
+        code = (each for root in _code(home) for each in visible(root, bounds.hidden))
+        asked = ACCELERATED if accelerators else ()
+        landlock.restrict(
+            (*map(Path, (*SYSTEM, *asked)), *code, *bounds.readable),
+            (bounds.scratch, *bounds.writable, *map(Path, SINKS), *accelerators),
         )
+    if seccomp.available():
+        seccomp.restrict()
 
 
-class _PathBeneath(ctypes.Structure):
-    _pack_ = 1
-    _fields_ = (("allowed", ctypes.c_uint64), ("parent", ctypes.c_int32))
+def _code(home: Path) -> Iterator[Path]:
+    """Yield where code lies: the interpreter, what is imported from, methods, and libraries that are named."""
+    yield from map(Path, (sys.prefix, sys.base_prefix, sys.exec_prefix))
+    yield from (PACKAGE, resources("methods"), *(source.folder for source in method_sources()))
+    yield from map(Path, filter(None, os.environ.get("LD_LIBRARY_PATH", "").split(os.pathsep)))
+    # Where the user stands or the program lies, results may lie too; and a whole home is never code.
+    started_in = process.ORIGINAL_DIR  # type: ignore[attr-defined]  # It isn't in the stubs.
+    stands = (Path(started_in or "/"), Path(sys.argv[0]).absolute().parent)
+    for path in map(Path, filter(None, sys.path)):
+        if path.is_absolute() and path not in stands and not home.is_relative_to(path):
+            yield path
 
 
-def _allow(ruleset: int, path: Path, access: int) -> None:
-    try:
-        descriptor = os.open(path, os.O_PATH | os.O_CLOEXEC)
-    except OSError:  # What isn't there needs no leave.
+def visible(root: Path, hidden: tuple[Path, ...]) -> Iterator[Path]:
+    """Yield paths that together hold every file there is now beneath a root, except those in hidden folders."""
+    root = root.resolve()
+    closed = {path.resolve() for path in hidden}
+    if any(root.is_relative_to(path) for path in closed):
+        return
+    inside = {path for path in closed if path.is_relative_to(root)}
+    if not inside:
+        yield root
         return
     try:
-        if not path.is_dir():
-            access &= EXECUTE | WRITE_FILE | READ_FILE | TRUNCATE
-        rule = _PathBeneath(access, descriptor)
-        _syscall(LANDLOCK_ADD, ruleset, LANDLOCK_PATH_BENEATH, ctypes.byref(rule), 0)
-    finally:
-        os.close(descriptor)
+        entries = [Path(entry) for entry in os.scandir(root)]
+    except OSError:  # May not be listed: then it isn't ours to read.
+        return
+    for entry in entries:
+        if not entry.is_symlink():
+            yield from visible(entry, tuple(inside))
+
+
+def private() -> tuple[Path, ...]:
+    """Return the folders of this checkout and machine that no stage reads, though code may lie around them."""
+    root = checkout_root()
+    return (root / "results", root / "build", root / ".git") if root else ()
+
+
+def _drop_capabilities() -> None:
+    """Give up what root may do to others. Reading where a folder belongs to someone else stays: code may lie there."""
+    kept = 1 << CAP_DAC_READ_SEARCH
+    # Effective, permitted and inheritable: of capabilities 0 to 31, then of the others.
+    header, own = (ctypes.c_uint32 * 2)(CAPABILITIES_VERSION, 0), (ctypes.c_uint32 * 6)()
+    libc = ctypes.CDLL(None)
+    libc.capget(header, own)
+    libc.capset(header, (ctypes.c_uint32 * 6)(own[0] & kept, own[1] & kept, 0, 0, 0, 0))
 
 
 def _data_bytes() -> int:
@@ -172,7 +242,3 @@ def _data_bytes() -> int:
 
 def _prctl(option: int, value: int) -> None:
     ctypes.CDLL(None).prctl(option, ctypes.c_ulong(value), 0, 0, 0)
-
-
-def _syscall(number: int, *arguments: object) -> int:
-    return int(ctypes.CDLL(None).syscall(ctypes.c_long(number), *arguments))

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recpress.codecs.kernels import shortlist, simd
-from recpress.jit import kernel
+from recpress.jit import ahead, kernel
 
 GROUP = 32
 """Items per group: more make the maxima fewer, and each group that is looked into dearer."""
@@ -23,6 +23,10 @@ _HALVINGS = 12
 _AHEAD = 8  # Times k: items that are put on a list before they are scored.
 
 
+@ahead(
+    "float32[:, ::1], int64[::1], int32[::1], int64[::1], float64",
+    "int32[:, ::1], int64[::1], int32[::1], int64[::1], int64",
+)
 @kernel
 def mask_rows(
     scores: NDArray[np.float32] | NDArray[np.int32],
@@ -109,6 +113,7 @@ def _floor(maxima: NDArray[np.float32], k: int) -> np.float32:
     return low
 
 
+@ahead("float32[:, ::1], int32[:, ::1], float32[:, ::1], int64, int64")
 @kernel
 def select_rows(
     scores: NDArray[np.float32],
@@ -193,6 +198,7 @@ def select_near(
     return bad
 
 
+@ahead("int32[:, ::1], float64[::1], float32[:, ::1], float32[:, ::1], int64, int64[:, ::1], int64[::1]")
 @kernel
 def _score_near(
     products: NDArray[np.int32],

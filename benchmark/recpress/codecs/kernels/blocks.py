@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from recpress.codecs.kernels import simd
 from recpress.codecs.kernels.simd import LANES, QUERIES
-from recpress.jit import kernel
+from recpress.jit import ahead, kernel
 
 
 @kernel
@@ -103,6 +103,10 @@ def _score_block(
                 out[first_query + row, item] = scores[row, item - first]
 
 
+@ahead(
+    "uint32[:, :, ::1], int64[:, ::1], int64, float64, uint16[:, ::1], uint16[:, ::1], float32[:, ::1], "
+    "float32[:, ::1], int64, int64",
+)
 @kernel
 def score_codes(
     codes: NDArray[np.uint32],
@@ -125,6 +129,7 @@ def score_codes(
         _score_block(values, block * LANES, queries, scores, out, start, stop)
 
 
+@ahead("uint16[:, :, ::1], bool, float32[:, ::1], float32[:, ::1], int64, int64")
 @kernel
 def score_halves(
     halves: NDArray[np.uint16],

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from recpress.codecs.kernels.simd import LANES
 from recpress.codecs.packing import row_bytes
-from recpress.jit import kernel
+from recpress.jit import ahead, kernel
 
 # Widths of the planes that codes are cut into, so that no code lies across two bytes.
 PLANES = {8: (8,), 7: (4, 2, 1), 6: (4, 2), 5: (4, 1), 4: (4,), 3: (2, 1), 2: (2,), 1: (1,)}
@@ -50,6 +50,7 @@ def lay_codes(packed: NDArray[np.uint8], columns: int, bits: int) -> CodeLanes:
     return CodeLanes(codes, described, int((described[:, 3] * (8 // described[:, 0])).max()))
 
 
+@ahead("uint8[:, ::1], int64, int64, int64[:, ::1], uint32[:, :, ::1]")
 @kernel
 def _lay(
     packed: NDArray[np.uint8], columns: int, bits: int, planes: NDArray[np.int64], codes: NDArray[np.uint32]

@@ -14,7 +14,7 @@ from recpress.codecs.kernels import simd
 from recpress.codecs.kernels.blocks import decode, multiply, spread, widen
 from recpress.codecs.kernels.shortlist import offer, thin, worst_score
 from recpress.codecs.kernels.simd import LANES, QUERIES
-from recpress.jit import kernel
+from recpress.jit import ahead, kernel
 
 SAMPLE = 64
 """One block of so many is visited before the others."""
@@ -57,6 +57,7 @@ def _take(
     return count < 0
 
 
+@ahead("float32[:, ::1], int64, int64, float64, float64, int8[:, ::1], float32[:, ::1]")
 @kernel
 def bound(
     queries: NDArray[np.float32],
@@ -100,6 +101,12 @@ def bound(
         bounds[row, 3] = rounding * largest_offset
 
 
+@ahead(
+    "uint32[:, :, ::1], int64[:, ::1], int64, float64, uint16[:, ::1], uint16[:, ::1], int32[:, ::1], "
+    "float32[:, ::1], int64, float32[:, ::1], int64[::1], int32[::1], int64[::1], int64, int64[:, ::1], "
+    "int64[::1], float32[::1], int64, int64",
+    where=simd.has_vnni,
+)
 @kernel
 def rank_codes_vnni(
     codes: NDArray[np.uint32],
@@ -223,6 +230,11 @@ def _next_reaching(
     return block
 
 
+@ahead(
+    "uint32[:, :, ::1], int64[:, ::1], int64, float64, uint16[:, ::1], uint16[:, ::1], int32[:, ::1], "
+    "float32[:, ::1], int64, float32[:, ::1], int64[::1], int32[::1], int64[::1], int64, int64[:, ::1], "
+    "int64[::1], float32[::1], int64",
+)
 @kernel
 def rank_codes_alone(
     codes: NDArray[np.uint32],
@@ -295,6 +307,11 @@ def _rank_block(
     return -1
 
 
+@ahead(
+    "uint32[:, :, ::1], int64[:, ::1], int64, float64, uint16[:, ::1], uint16[:, ::1], int64, "
+    "float32[:, ::1], int64[::1], int32[::1], int64[::1], int64, int64[:, ::1], int64[::1], float32[::1], "
+    "int64, int64",
+)
 @kernel
 def rank_codes(
     codes: NDArray[np.uint32],
@@ -331,6 +348,10 @@ def rank_codes(
     return -1
 
 
+@ahead(
+    "uint16[:, :, ::1], bool, int64, float32[:, ::1], int64[::1], int32[::1], int64[::1], int64, "
+    "int64[:, ::1], int64[::1], float32[::1], int64, int64",
+)
 @kernel
 def rank_halves(
     halves: NDArray[np.uint16],

@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 
 from recpress.codecs.kernels import simd
 from recpress.codecs.kernels.simd import LANES
-from recpress.jit import kernel
+from recpress.jit import ahead, kernel
 
 _ROWS = 0x7FFFFFFF
 _NONE = -(2**63)
 
 
+@ahead("int64[::1], int64[::1]")
 @kernel
 def longest_history(indptr: NDArray[np.int64], users: NDArray[np.int64]) -> int:
     """Return the most items that one of the users has seen, 0 of no user, or -1 where an id is out of range.
@@ -123,6 +124,7 @@ def finish(
     _write(np.sort(keys[:, : _blank(keys, counts)], axis=1), counts, items, best)
 
 
+@ahead("int64[:, ::1], int64[::1]")
 @kernel
 def _blank(keys: NDArray[np.int64], counts: NDArray[np.int64]) -> int:
     """Make what is beyond the end of each list come before all entries, and return the length of the longest."""
@@ -133,6 +135,7 @@ def _blank(keys: NDArray[np.int64], counts: NDArray[np.int64]) -> int:
     return longest
 
 
+@ahead("int64[:, ::1], int64[::1], int32[:, ::1], float32[:, ::1]")
 @kernel
 def _write(
     ascending: NDArray[np.int64], counts: NDArray[np.int64], items: NDArray[np.int32], best: NDArray[np.float32]
