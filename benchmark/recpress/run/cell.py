@@ -149,7 +149,7 @@ def _compress_and_serve(
     if isinstance(compressed, str):
         outcome.fail("over-budget", compressed)
         return
-    outcome.params = compressed.params
+    outcome.params = _as_asked(compressed.params, cell.params)
     outcome.energy = compressed.energy + trained.energy
     outcome.refresh = compressed.refresh
     outcome.cost = Cost(
@@ -171,6 +171,15 @@ def _compress_and_serve(
         )
     elif cell.timing_seconds > 0:
         outcome.timed = time_serving(planned, dataset, trained, artefact, progress, allowance, cores)
+
+
+def _as_asked(told: dict[str, Any], asked: dict[str, Any]) -> dict[str, Any]:
+    """Return the parameters that a method's process says it used, which must be those that were asked for."""
+    if other := [name for name, value in asked.items() if told.get(name) != value]:
+        raise WorkFailed(
+            "failed", f"its process answered nonsense: other parameters than asked for ({', '.join(other)})"
+        )
+    return told
 
 
 def _compressed_in(

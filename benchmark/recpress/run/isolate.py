@@ -11,9 +11,7 @@ import json
 import multiprocessing
 import os
 import signal
-import stat
 import sys
-import tempfile
 import threading
 import time
 import traceback
@@ -35,14 +33,14 @@ from pydantic_core import to_json
 from recpress.measure.watch import scrubbed_environment
 from recpress.paths import cache_dir
 from recpress.record import Status
-from recpress.run import ending, sandbox
+from recpress.run import ending, leftovers, sandbox
 from recpress.run.sandbox import Bounds
 
 PRELOADED = ["recpress.run.preload"]
 LARGEST_ANSWER = 64 << 20
 LARGEST_REASON = 400
 LARGEST_LOG = 100_000
-MOST_LEFT = 10_000
+CHUNK = 1 << 16
 # How often a process is looked at, in seconds.
 TICK = 0.5
 # What multiprocessing gives as exit code of a process whose server is gone.
@@ -124,18 +122,57 @@ class Allowance:
 
 
 class Reporter:
-    """A child's way to tell the finished share of its work, and what it sees on the way."""
+    """A child's way to tell the finished share of its work, and what it sees on the way: a line of JSON each."""
 
     def __init__(self, pipe: Connection) -> None:
         self._pipe = pipe
 
     def send(self, share: float, /) -> None:
         """Tell a share in [0, 1]."""
-        self._pipe.send_bytes(to_json({"share": float(share)}))
+        self.tell(to_json({"share": float(share)}))
 
     def note(self, text: str, /) -> None:
         """Tell a line for whoever watches."""
-        self._pipe.send_bytes(to_json({"note": text}))
+        self.tell(to_json({"note": text}))
+
+    def tell(self, message: bytes, /) -> None:
+        """Tell a message as `_listen` takes it."""
+        left = memoryview(message + b"\n")
+        while left:
+            left = left[os.write(self._pipe.fileno(), left) :]
+
+
+class Messages:
+    """The parent's end: whole lines of what may come in pieces, or never end."""
+
+    def __init__(self, pipe: Connection) -> None:
+        self._pipe = pipe
+        self._read = bytearray()
+
+    def next(self, seconds: float) -> bytes | None:
+        """Return the next line, or None where it isn't there after so many seconds.
+
+        Raises
+        ------
+        EOFError
+        ValueError
+            When a line is longer than `LARGEST_ANSWER`.
+        """
+        if b"\n" not in self._read:
+            if not self._pipe.poll(max(0.0, seconds)):
+                return None
+            # It has something to read, so this doesn't wait.
+            piece = os.read(self._pipe.fileno(), CHUNK)
+            if not piece:
+                raise EOFError
+            self._read += piece
+        line, newline, rest = self._read.partition(b"\n")
+        if len(line) > LARGEST_ANSWER:
+            raise ValueError("its answer has no end")
+        if not newline:
+            return None
+        self._read = rest
+        return bytes(line)
 
 
 def start() -> None:
@@ -176,7 +213,7 @@ def _child(pipe: Connection, bounds: Bounds, function: Callable[..., Any], argum
         said = _said(error)
         message = _failure("out-of-memory" if short else "failed", f"{type(error).__name__}: {said}")
     with suppress(OSError):  # The parent has stopped listening: it is about to end us.
-        pipe.send_bytes(message)
+        Reporter(pipe).tell(message)
     # Wait for the parent, which first ends whatever we have started: orphans are ours as long as we live.
     pipe.poll(None)
 
@@ -232,9 +269,9 @@ def call(
     for folder in writable:
         folder.mkdir(parents=True, exist_ok=True)
     start()
-    with tempfile.TemporaryDirectory(prefix="stage-", dir=allowance.scratch, ignore_cleanup_errors=True) as scratch:
+    with leftovers.folder("stage-", allowance.scratch) as scratch:
         bounds = Bounds(
-            Path(scratch),
+            scratch,
             writable,
             _hidden(),
             tuple(_paths(arguments)),
@@ -243,46 +280,18 @@ def call(
         )
         limit = timeout if allowance.seconds is None else min(timeout, allowance.seconds)
         try:
-            answer = _run(function, arguments, bounds, limit, progress, notes, allowance)
-            for folder in (Path(scratch), *writable):
-                _plain(folder)
-            return _checked(function, answer, Path(scratch))
+            try:
+                answer = _run(function, arguments, bounds, limit, progress, notes, allowance)
+            finally:
+                for folder in (scratch, *writable):
+                    leftovers.check(folder)
+            return _checked(function, answer, scratch)
         except WorkFailed as failure:
-            failure.details += _printed(Path(scratch))
+            if said := leftovers.tail(scratch / sandbox.PRINTED, LARGEST_LOG):
+                failure.details += f"\nIt printed:\n{said}"
             raise
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise WorkFailed("failed", f"its process answered nonsense: {_said(error)}") from None
-
-
-def _plain(folder: Path) -> None:
-    """Refuse what a stage left that isn't a file or a folder: a link leads elsewhere, and a pipe waits for ever.
-
-    Raises
-    ------
-    WorkFailed
-    """
-    left = 0
-    for place, folders, files in os.walk(folder):
-        left += len(folders) + len(files)
-        if left > MOST_LEFT:
-            raise WorkFailed("failed", f"its process left more than {MOST_LEFT} files")
-        for name in (*folders, *files):
-            mode = (Path(place) / name).lstat().st_mode
-            if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-                raise WorkFailed("failed", f"its process left {name!r}, which is no regular file")
-
-
-def _printed(scratch: Path) -> str:
-    """Return the end of what a stage printed, for the log of its failure."""
-    try:
-        with os.fdopen(os.open(scratch / sandbox.PRINTED, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                return ""
-            file.seek(max(0, os.fstat(file.fileno()).st_size - LARGEST_LOG))
-            said = file.read(LARGEST_LOG).decode("utf-8", "replace")
-    except OSError:
-        return ""
-    return f"\nIt printed:\n{said}" if said else ""
 
 
 def _run(
@@ -372,6 +381,7 @@ def _listen(
     deadline = time.monotonic() + limit
     look = time.monotonic() + TICK
     seen: psutil.Process | None = None
+    messages = Messages(pipe)
     while True:
         now = time.monotonic()
         allowance.check()
@@ -380,10 +390,10 @@ def _listen(
         if now >= look:
             seen = _look(pid, seen, allowance)
             look = now + TICK
-        if not pipe.poll(min(deadline, look) - now):
+        line = messages.next(min(deadline, look) - now)
+        if line is None:
             continue
-        message = json.loads(pipe.recv_bytes(LARGEST_ANSWER))
-        match message:
+        match json.loads(line):
             case {"share": float(share)}:
                 if progress:
                     progress(min(max(share, 0.0), 1.0))

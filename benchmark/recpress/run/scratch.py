@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import psutil
 
+from recpress.run import leftovers
 from recpress.run.locks import place
 
 PREFIX = "run-"
@@ -29,7 +29,7 @@ def scratch() -> Iterator[Path]:
         yield folder
     finally:
         os.close(descriptor)
-        shutil.rmtree(folder, ignore_errors=True)
+        leftovers.remove(folder)
 
 
 def sweep() -> None:
@@ -41,7 +41,7 @@ def sweep() -> None:
                 if any(Path(process.cwd()).is_relative_to(folder) for folder in dead):
                     process.kill()
         for folder in dead:
-            shutil.rmtree(folder, ignore_errors=True)
+            leftovers.remove(folder)
 
 
 def _held(folder: Path) -> bool:

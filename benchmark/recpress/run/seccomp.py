@@ -21,9 +21,11 @@ _REFUSED: Final[dict[str, tuple[int | None, int | None]]] = {
     "ptrace": (101, 117), "process_vm_readv": (310, 270), "process_vm_writev": (311, 271), "kcmp": (312, 272),
     "pidfd_getfd": (438, 438), "process_madvise": (440, 440), "userfaultfd": (323, 282), "perf_event_open": (298, 241),
     "move_pages": (279, 239), "migrate_pages": (256, 238),
-    # Other processes' turns on the processor.
+    # Other processes' turns on the processor, and its own cores.
     "sched_setparam": (142, 118), "sched_setscheduler": (144, 119), "sched_setattr": (314, 274),
-    "ioprio_set": (251, 30),
+    "sched_setaffinity": (203, 122), "ioprio_set": (251, 30),
+    # What becomes of others' files, which their paths tell.
+    "inotify_add_watch": (254, 27), "fanotify_init": (300, 262),
     # What outlives a process, in memory.
     "shmget": (29, 194), "semget": (64, 190), "msgget": (68, 186), "mq_open": (240, 180),
     "add_key": (248, 217), "request_key": (249, 218), "keyctl": (250, 219),
@@ -42,9 +44,11 @@ _REFUSED: Final[dict[str, tuple[int | None, int | None]]] = {
 }  # fmt: skip
 # Calls that concern the caller when one argument is 0, and may concern others when it isn't: number, position.
 _OWN_ALONE: Final[dict[str, tuple[int, int, int]]] = {
-    "prlimit64": (302, 261, 0), "setpriority": (141, 140, 1), "sched_setaffinity": (203, 122, 0),
+    "prlimit64": (302, 261, 0), "setpriority": (141, 140, 1),
 }  # fmt: skip
-_CLONE, _CLONE3 = (56, 220), (435, 435)
+_CLONE, _CLONE3, _IOCTL = (56, 220), (435, 435), (16, 29)
+# Typing into a terminal, and the flags of a file that can be read (FS_IOC_SETFLAGS, FS_IOC_FSSETXATTR).
+_REQUESTS: Final = (0x5412, 0x4008_6602, 0x401C_5820)
 NAMESPACES: Final = 0x7E02_0000  # CLONE_NEW*
 # From linux/audit.h, by the name that the kernel gives the machine.
 _MACHINES: Final = {"x86_64": (0, 0xC000_003E), "aarch64": (1, 0xC000_00B7)}
@@ -66,7 +70,7 @@ def numbers(machine: str) -> dict[str, int]:
     column = _MACHINES[machine][0]
     plain = {name: by_machine[column] for name, by_machine in _REFUSED.items()}
     own = {name: by_machine[column] for name, by_machine in _OWN_ALONE.items()}
-    others = {"clone": _CLONE[column], "clone3": _CLONE3[column]}
+    others = {"clone": _CLONE[column], "clone3": _CLONE3[column], "ioctl": _IOCTL[column]}
     return {name: number for name, number in (plain | own | others).items() if number is not None}
 
 
@@ -110,6 +114,11 @@ def _filter(machine: str) -> list[bytes]:
         argument = _instruction(_LOAD, _ARGUMENTS_AT + 8 * position)
         made += [_instruction(_IF_EQUAL, number[name], 0, 4), argument]
         made += [_instruction(_IF_EQUAL, 0, 0, 1), allow, refuse]
+    request = _instruction(_LOAD, _ARGUMENTS_AT + 8)
+    made += [_instruction(_IF_EQUAL, number["ioctl"], 0, 2 + 2 * len(_REQUESTS)), request]
+    for each in _REQUESTS:
+        made += [_instruction(_IF_EQUAL, each, 0, 1), refuse]
+    made += [allow]
     flags = _instruction(_LOAD, _ARGUMENTS_AT)
     made += [
         _instruction(_IF_EQUAL, number["clone"], 0, 4),
