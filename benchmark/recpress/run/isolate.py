@@ -280,11 +280,8 @@ def call(
         )
         limit = timeout if allowance.seconds is None else min(timeout, allowance.seconds)
         try:
-            try:
+            with leftovers.checked(scratch, *writable):
                 answer = _run(function, arguments, bounds, limit, progress, notes, allowance)
-            finally:
-                for folder in (scratch, *writable):
-                    leftovers.check(folder)
             return _checked(function, answer, scratch)
         except WorkFailed as failure:
             if said := leftovers.tail(scratch / sandbox.PRINTED, LARGEST_LOG):

@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -35,25 +36,39 @@ def remove(folder: Path) -> None:
         subprocess.run(["rm", "-rf", "--", str(folder)], check=False, capture_output=True)
 
 
-def check(folder: Path) -> None:
+@contextmanager
+def checked(*folders: Path) -> Iterator[None]:
     """Refuse what isn't regular files in a few folders: a link leads elsewhere, and a pipe waits for ever.
 
-    What is refused is removed, so that whoever owns the folder can remove the rest.
+    They are looked at when the ``with`` block ends. What is refused is removed, so that whoever owns the folders can
+    remove the rest. An exception in the block stays what it is.
 
     Raises
     ------
     ValueError
-        With what was found, as a phrase.
+        With what was found.
     """
+    try:
+        yield
+    except BaseException:
+        for folder in folders:
+            _emptied_if_odd(folder)
+        raise
+    for folder in folders:
+        if found := _emptied_if_odd(folder):
+            raise ValueError(found)
+
+
+def _emptied_if_odd(folder: Path) -> str | None:
     found = _odd(folder)
     if found:
-        for entry in os.scandir(folder):
-            path = Path(entry)
-            if entry.is_dir(follow_symlinks=False):
-                remove(path)
-            else:
-                path.unlink(missing_ok=True)
-        raise ValueError(found)
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    remove(Path(entry))
+                else:
+                    Path(entry).unlink(missing_ok=True)
+    return found
 
 
 def _odd(folder: Path) -> str | None:
@@ -62,15 +77,19 @@ def _odd(folder: Path) -> str | None:
         place, depth = left.pop()
         if depth > DEEPEST:
             return f"it left folders more than {DEEPEST} deep"
-        with os.scandir(place) as entries:
-            for entry in entries:
-                count += 1
-                if count > MOST_FILES:
-                    return f"it left more than {MOST_FILES:,} files"
-                if entry.is_dir(follow_symlinks=False):
-                    left.append((Path(entry), depth + 1))
-                elif not entry.is_file(follow_symlinks=False):
-                    return f"it left {entry.name!r}, which is no regular file"
+        try:
+            with os.scandir(place) as found:
+                entries = list(islice(found, MOST_FILES + 1))
+        except OSError as error:
+            return f"it left a folder that can't be read: {error.strerror}"
+        count += len(entries)
+        if count > MOST_FILES:
+            return f"it left more than {MOST_FILES:,} files"
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                left.append((Path(entry), depth + 1))
+            elif not entry.is_file(follow_symlinks=False):
+                return f"it left {entry.name!r}, which is no regular file"
     return None
 
 

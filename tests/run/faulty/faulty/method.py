@@ -1,5 +1,6 @@
 import ctypes
 import os
+import pickle
 import subprocess
 import sys
 import time
@@ -99,14 +100,14 @@ class Faulty(Method[FaultyParams]):
         from multiprocessing.connection import Connection
 
         for pipe in [each for each in gc.get_objects() if isinstance(each, Connection)]:
-            pipe.send(Exploit(where))
+            os.write(pipe.fileno(), pickle.dumps(Exploit(where)) + b"\n")
 
     def _claims_another_result(self, where: str) -> None:
         import gc
         from multiprocessing.connection import Connection
 
         for pipe in [each for each in gc.get_objects() if isinstance(each, Connection)]:
-            pipe.send_bytes(b'{"result": {"params": {"x": 1e999}, "seconds": "NaN", "peak_bytes": -1}}')
+            os.write(pipe.fileno(), b'{"result": {"params": {"x": 1e999}, "seconds": "NaN", "peak_bytes": -1}}\n')
         time.sleep(1000)
 
 
