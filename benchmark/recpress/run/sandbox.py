@@ -100,6 +100,12 @@ def landlock_version() -> int:
     return max(0, int(_syscall(LANDLOCK_CREATE, None, ctypes.c_size_t(0), LANDLOCK_VERSION_FLAG)))
 
 
+def isolation() -> str | None:
+    """Return what is missing of the walls around a method's process; None where every one stands."""
+    version = landlock_version()
+    return None if version >= 6 else f"Landlock {version}, and 6 is needed"
+
+
 def advice() -> Advice:
     """Return what `recpress doctor` says of the walls around a method's code."""
     if landlock_version():
