@@ -24,7 +24,8 @@ coverage: .venv/.installed
 slow: .venv/.installed
 	$(BIN)/python -m pytest -m slow
 
-# What has changed in methods/ and datasets/ since BASE, held to all that is asked of it; the findings are in SUMMARY, too.
+# What has changed in methods/ and datasets/ since BASE, held to all that is asked of it, and what a person is to look at
+# in the records that have; the findings are in SUMMARY, too.
 BASE ?= origin/main
 FORMAT ?= text
 SUMMARY ?= build/submission.md

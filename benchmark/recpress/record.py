@@ -105,6 +105,11 @@ class Quality(Part):
     user_deciles: tuple[Kept | None, ...] = Field(
         (), description="Retention of ndcg@20 in each tenth of the users, least active first."
     )
+    doubtful: tuple[str, ...] | None = Field(
+        None,
+        description="Metrics of which a closed method retains more than is plausible: for a person to look at; null: "
+        "not judged, as in records made before.",
+    )
 
     def kept(self, metric: str) -> float:
         """Return the retention of a metric; NaN where there is nothing to retain."""
@@ -238,6 +243,11 @@ class Provenance(Part):
     load_average: Amount | None = Field(description="One-minute load average when timing began.")
     environment: dict[str, str] = Field({}, description="Variables that set thread counts or choose kernels.")
     code: Sha256 | None = Field(None, description="Hash of the method's own source. It decides nothing: versions do.")
+    isolated: bool | None = Field(
+        None,
+        description="Whether the operating system held the run's processes to what they were given; null: not known, "
+        "as in records made before and in timings.",
+    )
 
 
 class Record(Part):

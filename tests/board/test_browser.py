@@ -596,6 +596,30 @@ def test_without_javascript_the_tables_are_there(browser: Any, site: Path, made:
             assert page.locator("tbody tr:visible").count() > 0
 
 
+def test_rows_and_runs_say_what_a_person_is_to_look_at(page: Any, tmp_path: Path) -> None:
+    calm, leaked, loose = (
+        synthetic.make("synthetic-small", "mf", "low_rank", "svd", setting, 0) for setting in ("1/8", "1/4", "1/2")
+    )
+    assert leaked.quality
+    keeps = leaked.quality.model_copy(update={"retention": leaked.quality.retention | {"recall@20": 2.06}})
+    leaked = leaked.model_copy(update={"quality": keeps})
+    made = loose.provenance.model_copy(update={"isolated": False})
+    loose = loose.model_copy(update={"provenance": made})
+    site = build(synthetic.write_folder(tmp_path / "results", [calm, leaked, loose]), tmp_path / "site").index.parent
+    visit(page, site, "index.html#sort=smaller.down")
+    assert [re.sub(r"^\W+| ◆", "", row[0]) for row in shown(page)] == ["svd", "svd ‡", "svdnot isolated"]
+    page.hover("#table .doubt")
+    assert "retains 206.0% of its backbone's recall@20" in page.inner_text("#tip")
+    page.hover("#table th .badge")
+    assert "nothing kept the method from reading test" in page.inner_text("#tip")
+    warnings = {"1-4": "‡ For a person to look at: it retains 206.0%", "1-2": "Not isolated.", "1-8": ""}
+    for setting, said in warnings.items():
+        visit(page, site, f"run.html#run=synthetic-small/mf/svd/{setting}")
+        assert page.locator("#run .warning").count() == bool(said)
+        assert not said or page.inner_text("#run .warning").startswith(said)
+    assert page.said == []
+
+
 def test_hostile_text_reaches_no_page_as_markup(page: Any, tmp_path: Path) -> None:
     evil = "<img src=x onerror=\"document.title='taken'\">"
     record = synthetic.make("synthetic-small", "mf", "low_rank", "svd", "1/4", 0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -17,7 +17,10 @@ from click.testing import CliRunner, Result
 from recpress import codecs, registry
 from recpress.cli import cli, revision
 from recpress.errors import UserError
+from recpress.record import read, write
 from recpress.registry import MethodEntry
+from recpress.run import smoke
+from recpress.run.cell import Ended
 
 METHOD = """
 import gc, time
@@ -319,3 +322,50 @@ def test_what_a_branch_changes_is_found(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(revision, "checkout_root", lambda: tmp_path)
     assert revision.changed_since("main") == ["my-shop", "mine"]
     assert revision.changed_since("mine") == []
+
+
+@pytest.mark.parametrize(("kept", "flagged"), [(2.06, True), (1.049, False)])
+def test_a_short_run_that_retains_too_much_is_flagged_and_fails_nothing(
+    kept: float, flagged: bool, cached: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = smoke.cells.run
+
+    def leaked(*arguments: Any) -> Ended:
+        """Run it, and let it look as a method does that was trained on test."""
+        ended = run(*arguments)
+        quality = ended.record.quality
+        assert quality
+        metrics = quality.metrics | {"ndcg@20": kept * quality.metrics["ndcg@20"] / quality.kept("ndcg@20")}
+        retention = quality.retention | {"ndcg@20": kept, "recall@20": 1.0}
+        better = quality.model_copy(update={"metrics": metrics, "retention": retention})
+        return replace(ended, record=ended.record.model_copy(update={"quality": better}))
+
+    monkeypatch.setattr(smoke.cells, "run", leaked)
+    monkeypatch.setattr(smoke, "REAL", "synthetic-tiny")
+    comment = tmp_path / "comment.md"
+    words = ("uniform", "--budget", "1/4", "--no-audit", "--smoke", "--results", str(tmp_path))
+    said = f"on synthetic-tiny, it retains {kept:.1%} of its backbone's ndcg@20"
+    done = check(*words, "--summary", str(comment))
+    assert done.exit_code == 0
+    assert ("FOR A PERSON TO LOOK AT:" in done.stdout) == flagged
+    assert (said in done.stdout.rpartition("LOOK AT:")[2]) == flagged
+    assert comment.read_text().startswith("> [!WARNING]") == flagged
+    assert (said in comment.read_text()) == flagged
+    done = check(*words, "--format", "github")
+    assert done.exit_code == 0
+    assert ("::warning file=methods/quantization/uniform/method.py,line=1" in done.stdout) == flagged
+    assert done.stdout.endswith(", 1 flagged for a person to look at.\n" if flagged else "0 fail.\n")
+
+
+def test_an_open_method_is_held_beside_the_references_of_the_folder(tmp_path: Path) -> None:
+    made = read(Path(__file__).parents[1] / "run" / "historic" / "v2-board" / "ok.json")
+    made = made.model_copy(update={"identity": made.identity.model_copy(update={"division": "open"})})
+    quality = made.quality
+    assert quality
+    who = made.identity.model_copy(update={"method": "none", "division": "reference", "setting": "default"})
+    best = quality.model_copy(update={"metrics": quality.metrics | {"ndcg@20": 0.9}})
+    write(tmp_path, made.model_copy(update={"identity": who, "quality": best}))
+    for name, beside in ((tmp_path, 0.9), (tmp_path / "none", quality.metrics["ndcg@20"] / quality.kept("ndcg@20"))):
+        assert smoke.best(made, name) == pytest.approx(beside)
+    closed = made.model_copy(update={"identity": made.identity.model_copy(update={"division": "closed"})})
+    assert smoke.best(closed, tmp_path / "none") is None

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from recpress.record import read
+from recpress.run.sandbox import isolation
 
 DOC = Path(__file__).parents[2] / "benchmark" / "docs" / "artefact-format.md"
 CELL = ("--dataset", "synthetic-tiny", "--backbone", "mf")
@@ -52,6 +53,8 @@ def test_it_gets_the_figures_of_the_method_in_the_tree(brought: Path) -> None:
     theirs = read(records / "my-int8" / "as-is.seed0.json")
     (ours,) = map(read, (records / "uniform").glob("*.json"))
     assert theirs.quality == ours.quality
+    assert theirs.quality.doubtful == ()
+    assert theirs.provenance.isolated == ours.provenance.isolated == (isolation() is None)
     assert theirs.bytes.ledger["values"] == ours.bytes.ledger["values"]
     assert abs(theirs.bytes.file - ours.bytes.file) < 100
     assert theirs.identity.checkpoint == ours.identity.checkpoint

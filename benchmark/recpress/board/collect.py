@@ -20,6 +20,7 @@ from recpress.cards import validation_message
 from recpress.errors import UserError, unknown
 from recpress.hashing import sha256_file
 from recpress.measure.energy import break_even_queries
+from recpress.plausible import UNCOMPRESSED, References
 from recpress.record import SCHEMA_VERSION, Energy, Grade, Identity, Latency, Quality, Record, relative_path
 from recpress.run import attest
 from recpress.run.attest import Attestation
@@ -143,8 +144,13 @@ class Collection:
         return {
             checkpoint_of(run.record.identity): run.record.quality
             for run in self.runs
-            if run.record.identity.method == "none" and run.record.quality
+            if run.record.identity.method == UNCOMPRESSED and run.record.quality
         }
+
+    @cached_property
+    def references(self) -> References:
+        """What the runs are held beside to tell whether they are plausible."""
+        return References(run.record for run in self.runs)
 
     def on(self, machine: str | None = None) -> Collection:
         """Return the same with the timings of a machine; by default of the newest among the most complete.

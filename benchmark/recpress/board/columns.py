@@ -85,6 +85,9 @@ TIERS: Final = {
 }
 SELF_REPORTED: Final = next(iter(TIERS))
 
+# What a record says of it, in words.
+ISOLATED: Final = {True: "yes", False: "no", None: ""}
+
 TEXT = (
     Column("dataset", "Dataset", "The data set, with one fixed split."),
     Column("backbone", "Backbone", "The uncompressed recommender that was compressed."),
@@ -122,6 +125,20 @@ TEXT = (
         "developed",
         "Developed here",
         "yes (†): the method was made while looking at this set's test scores, so its rows here confirm nothing.",
+        headline=False,
+    ),
+    Column(
+        "doubtful",
+        "For a person to look at",
+        "(‡): a closed method retains more than compressing explains, or NDCG@20 lies far above every uncompressed "
+        "model and reference of the set. It may be noise, or test items that the method has seen.",
+        headline=False,
+    ),
+    Column(
+        "isolated",
+        "Isolated",
+        "Whether the operating system held the run's processes to what they were given. Where it didn't, nothing kept "
+        "the method from reading test; of runs made before that was noted it isn't known.",
         headline=False,
     ),
     Column("status", "Status", "ok, or why there are no figures: a failed run is a row, never a gap."),

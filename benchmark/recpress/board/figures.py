@@ -11,6 +11,7 @@ import numpy as np
 
 from recpress.measure import energy
 from recpress.measure.ratio import paired_ratio
+from recpress.plausible import KEPT
 from recpress.record import Bytes, Energy, Latency, Quality, Record, Serving
 from recpress.schema.samples import TICK_NS, unpack
 from recpress.timing import Timing
@@ -96,6 +97,10 @@ def of_quality(record: Record, whole: Quality | None) -> Iterator[str]:
         yield "its users and those left out aren't all users"
     if told.paired and told.paired.low > told.paired.high:
         yield "the interval of its retention ends before it begins"
+    for name in KEPT if whole else ():
+        if whole and whole.metrics.get(name) and told.retention.get(name) is None:
+            yield f"it doesn't say what it retains of the {name} of the backbone's fp32 tables"
+            return
     for name, kept in told.retention.items() if whole else ():
         base = whole.metrics.get(name) if whole else None
         if base is not None and kept is not None and not _same(kept * base, told.metrics.get(name, math.nan)):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from itertools import chain, groupby
 from pathlib import Path
 from statistics import median
@@ -14,10 +14,12 @@ from typing import Any, Final
 from recpress import registry
 from recpress.board import commits, figures
 from recpress.board.collect import Collection, Run, checkpoint_of, collect
-from recpress.board.tables import aggregate, frame, render
+from recpress.board.tables import aggregate, doubts, frame, render
 from recpress.cards import MethodCard
 from recpress.data.card import DatasetCard, dataset_card
 from recpress.errors import UserError
+from recpress.plausible import doubtful
+from recpress.printable import markdown
 from recpress.record import Identity
 from recpress.run import attest, masks
 from recpress.run.masks import Store
@@ -60,11 +62,20 @@ class Folder:
     found: Collection
     earlier: Mapping[str, dict[str, Any]]
 
+    @cached_property
+    def runs(self) -> dict[str, Run]:
+        """Runs by their file."""
+        return {run.file: run for run in self.found.runs}
+
 
 def tables(folder: Path) -> dict[str, str]:
     """Return the generated tables of a results folder by file name: one Markdown file a data set."""
     rows = aggregate(frame(collect(folder).runs))
-    return {f"{name}.md": f"# {name}\n\n{render(mine, 'markdown')}\n" for name, mine in rows.groupby("dataset")}
+    found = {}
+    for name, mine in rows.groupby("dataset"):
+        notes = "".join(f"\n{markdown(each)}\n" for each in doubts(mine))
+        found[f"{name}.md"] = f"# {name}\n\n{render(mine, 'markdown')}\n{notes}"
+    return found
 
 
 def _readable(folder: Folder) -> Iterator[Finding]:
@@ -126,6 +137,38 @@ def _adds_up(run: Run, found: Collection) -> str | None:
     told = chain(figures.of_bytes(run.record), figures.of_energy(run.record), figures.of_quality(run.record, whole))
     wrong = next(told, None)
     return f"{wrong}: run it again." if wrong else None
+
+
+def _doubts_stated(run: Run, found: Collection) -> str | None:
+    """Judge again what a record says of its own plausibility; an older one says nothing."""
+    quality = run.record.quality
+    if quality is None or quality.doubtful is None:
+        return None
+    due = doubtful(run.record.identity.division, quality)
+    if quality.doubtful == due:
+        return None
+    return (
+        f"it says that {_named_or_nothing(quality.doubtful)} is doubtful, not {_named_or_nothing(due)}: run it again."
+    )
+
+
+def _named_or_nothing(metrics: Sequence[str]) -> str:
+    return " and ".join(metrics)[:80] or "nothing"
+
+
+def _doubts_removed(folder: Folder) -> Iterator[Finding]:
+    """Look among the records that an earlier state hasn't for those that leave out what they would have to state."""
+    for file in changed(folder.found, folder.earlier) if folder.earlier else ():
+        run = folder.runs[file]
+        quality = run.record.quality
+        if quality and quality.doubtful is None and (due := doubtful(run.record.identity.division, quality)):
+            fix = f"it doesn't say that {_named_or_nothing(due)} is doubtful: run it again."
+            yield Finding(file, "doubts-stated", fix)
+
+
+def changed(found: Collection, earlier: Mapping[str, dict[str, Any]]) -> list[str]:
+    """Return the files of the records that an earlier state has not, or has otherwise."""
+    return [run.file for run in found.runs if earlier.get(run.file) != run.raw]
 
 
 def _commits(folder: Folder) -> Iterator[Finding]:
@@ -235,14 +278,14 @@ def _tables(folder: Folder) -> Iterator[Finding]:
 
 
 def _kept(folder: Folder) -> Iterator[Finding]:
-    now = {run.file: run.raw for run in folder.found.runs}
     changes = folder.path / CHANGES
     text = changes.read_text(encoding="utf-8") if changes.is_file() else ""
     named = {word.strip("`:,;") for word in text.split()}
     for file, record in sorted(folder.earlier.items()):
         places = {file, *(f"{folder.as_posix()}/" for folder in Path(file).parents)}
-        if now.get(file) != record and not places & named:
-            what = "changed" if file in now else "removed"
+        now = folder.runs.get(file)
+        if (now is None or now.raw != record) and not places & named:
+            what = "changed" if now else "removed"
             yield Finding(file, "nothing-lost", f"it was {what}: name it, or a folder, in {CHANGES} with the reason.")
 
 
@@ -253,9 +296,11 @@ OF_A_RECORD: Mapping[str, Callable[[Run, Collection], str | None]] = {
     "split-pinned": _split,
     "named-right": _named,
     "adds-up": _adds_up,
+    "doubts-stated": _doubts_stated,
 }
 OF_THE_FOLDER: Mapping[str, Callable[[Folder], Iterator[Finding]]] = {
     "readable": _readable,
+    "doubts-stated": _doubts_removed,
     "known-commit": _commits,
     "timed": _timed,
     "attested": _attested,
@@ -276,7 +321,9 @@ def of_records(found: Collection) -> list[Finding]:
     ]
 
 
-def check(path: Path, earlier: Mapping[str, dict[str, Any]] | None = None) -> list[Finding]:
+def check(
+    path: Path, earlier: Mapping[str, dict[str, Any]] | None = None, found: Collection | None = None
+) -> list[Finding]:
     """Run every check on a results folder.
 
     Parameters
@@ -284,12 +331,14 @@ def check(path: Path, earlier: Mapping[str, dict[str, Any]] | None = None) -> li
     path : Path
     earlier : mapping of str to dict, optional
         Raw records of an earlier state by their file: what must not be lost.
+    found : Collection, optional
+        What the folder holds, where it was read already.
 
     Raises
     ------
     UserError
         When there is no such folder.
     """
-    folder = Folder(path, collect(path), earlier or {})
+    folder = Folder(path, found or collect(path), earlier or {})
     whole = [finding for rule in OF_THE_FOLDER.values() for finding in rule(folder)]
     return [*of_records(folder.found), *whole]

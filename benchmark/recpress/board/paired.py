@@ -9,9 +9,10 @@ from pathlib import Path
 import pandas as pd
 from tabulate import tabulate
 
-from recpress.board.tables import SETTING, UNCOMPRESSED, Format, csv, texts
+from recpress.board.tables import SETTING, Format, csv, texts
 from recpress.errors import UserError
 from recpress.evaluate import Comparison, adjust, compare
+from recpress.plausible import UNCOMPRESSED
 from recpress.printable import markdown, printable
 from recpress.record import Record
 from recpress.run.pairing import Setting, pair, refuse_nothing, setting_name

@@ -13,9 +13,10 @@ import pandas as pd
 
 from recpress.atomic import creating
 from recpress.board.collect import Run
-from recpress.board.tables import aggregate, frame, render
+from recpress.board.tables import aggregate, doubts, frame, render
 from recpress.errors import UserError
 from recpress.hashing import sha256_file
+from recpress.printable import markdown
 from recpress.record import relative_path
 from recpress.registry import MethodEntry
 from recpress.run.masks import rows_place, users_place
@@ -36,7 +37,7 @@ class Submission:
     runs : tuple of Run
         The method's own records.
     beside : tuple of Run
-        Records of other methods on the same data sets and backbones.
+        Records of other methods on the same data sets.
     results : Path
         The folder that all of them lie in.
     """
@@ -97,8 +98,12 @@ def text(submission: Submission) -> str:
         f"`{card.formula}`",
         *(f"- {paper.title} ({paper.year}), {paper.url}" for paper in card.papers),
     ]
-    for dataset, mine in aggregate(frame((*submission.runs, *submission.beside))).groupby("dataset"):
+    rows = aggregate(frame((*submission.runs, *submission.beside)))
+    for dataset, mine in rows.groupby("dataset"):
         parts += [f"## {dataset}", render(neighbours(mine.reset_index(drop=True), entry.name), "markdown")]
+    parts += [markdown(each) for each in doubts(rows[rows["method"] == entry.name])]
+    if loose := sum(run.record.provenance.isolated is not True for run in submission.runs):
+        parts.append(f"{loose} records were not isolated, or don't say whether they were.")
     first = submission.runs[0].record
     parts.append(
         f"{len(submission.runs)} records, made at commit {first.provenance.commit} on machine "

@@ -13,14 +13,23 @@ from tabulate import tabulate
 
 from recpress import registry
 from recpress.board.collect import Run
-from recpress.board.columns import COLUMNS, INTERVALS, NOISY, NUMBERS, SELF_REPORTED, TEXT, TIERS, Column
+from recpress.board.columns import (
+    COLUMNS,
+    INTERVALS,
+    ISOLATED,
+    NOISY,
+    NUMBERS,
+    SELF_REPORTED,
+    TEXT,
+    TIERS,
+    Column,
+)
 from recpress.errors import unknown
 from recpress.measure.repeats import Spread, between_runs, interval
+from recpress.plausible import UNCOMPRESSED, References
 from recpress.printable import markdown, printable
 from recpress.record import Latency
 
-# The method that leaves the backbone's tables as they are.
-UNCOMPRESSED = "none"
 Format = Literal["table", "csv", "json", "markdown", "latex"]
 SETTING = [
     "dataset",
@@ -45,7 +54,7 @@ def _millijoules(run: Run, grade: str) -> float:
     return next((1e3 * each.joules for each in per_query if each.grade == grade), math.nan)
 
 
-def _row(run: Run, tier: str, spread: Spread) -> dict[str, object]:
+def _row(run: Run, tier: str, spread: Spread, references: References) -> dict[str, object]:
     record, timing = run.record, run.timing
     who, quality, size = record.identity, record.quality, record.bytes
     row: dict[str, object] = {
@@ -54,6 +63,8 @@ def _row(run: Run, tier: str, spread: Spread) -> dict[str, object]:
         "reason": record.reason or "",
         "tier": tier,
         "developed": "yes" if who.dataset in _developed_on().get(who.method, ()) else "",
+        "doubtful": "; ".join(map(str, references.doubts(record))),
+        "isolated": ISOLATED[record.provenance.isolated],
         "machine": timing.machine if timing else "",
         "budget": math.nan if who.budget is None else who.budget,
         "seed": who.seed,
@@ -89,7 +100,7 @@ def _developed_on() -> dict[str, tuple[str, ...]]:
     return {name: entry.card.developed_on for name, entry in registry.methods().items()}
 
 
-_ABOUT = ["reason", "tier", "developed", "machine", "seed", "started"]
+_ABOUT = ["reason", "tier", "developed", "doubtful", "isolated", "machine", "seed", "started"]
 _FRAME = [*SETTING, *_ABOUT, "budget", *(column.key for column in NUMBERS)]
 _FRAME += [end for ends in INTERVALS.values() for end in ends]
 
@@ -99,7 +110,8 @@ def frame(runs: Iterable[Run], tiers: Iterable[str] | None = None) -> pd.DataFra
 
     Columns are those of `recpress.board.columns` (with their units) plus ``split``, ``budget``, ``seed``,
     ``started``, the ends of the intervals, and whether a timing was noisy. What a run did not reach
-    is NaN. Intervals of ratios hold what lies between two runs, as the timings of all these runs show it.
+    is NaN. Intervals of ratios hold what lies between two runs, as the timings of all these runs show it; what is
+    doubtful is told beside the references among them.
 
     Parameters
     ----------
@@ -110,8 +122,9 @@ def frame(runs: Iterable[Run], tiers: Iterable[str] | None = None) -> pd.DataFra
     """
     runs = list(runs)
     spread = between_runs({id(run.timing): run.timing for run in runs if run.timing}.values())
+    references = References(run.record for run in runs)
     paired = zip(runs, repeat(SELF_REPORTED) if tiers is None else tiers, strict=False)
-    rows = pd.DataFrame([_row(run, tier, spread) for run, tier in paired], columns=[*_FRAME, *NOISY])
+    rows = pd.DataFrame([_row(run, tier, spread, references) for run, tier in paired], columns=[*_FRAME, *NOISY])
     numbers = [key for key in _FRAME if key not in (*SETTING, *_ABOUT)]
     types = {**dict.fromkeys(numbers, "float64"), **dict.fromkeys(NOISY, "bool"), "seed": "int64"}
     return rows.astype(types)
@@ -121,7 +134,8 @@ def aggregate(rows: pd.DataFrame) -> pd.DataFrame:
     """Join the seeds of each setting: means, sample standard deviations, and how many.
 
     Seeds with another status make a row of their own, so that a failure is never averaged away. The intervals
-    become the widest over seeds, one noisy seed makes a timing noisy, and the tier is that of the least repeated seed.
+    become the widest over seeds, one noisy seed makes a timing noisy, one doubtful or not isolated seed the row, and
+    the tier is that of the least repeated seed.
 
     Parameters
     ----------
@@ -134,8 +148,10 @@ def aggregate(rows: pd.DataFrame) -> pd.DataFrame:
         One row a setting and status: each number's mean, its ``<key>_sd`` (NaN for one seed), and ``seeds``.
         Sorted by data set, backbone and method, then from the largest budget to the smallest.
     """
-    ranks = {tier: rank for rank, tier in enumerate(TIERS)}
-    groups = rows.assign(tier=rows["tier"].map(ranks)).groupby(SETTING, sort=False)
+    # Of several seeds the least is told.
+    ladders = {"tier": list(TIERS), "isolated": ["no", "", "yes"]}
+    ranked = {key: rows[key].map({word: rank for rank, word in enumerate(ladder)}) for key, ladder in ladders.items()}
+    groups = rows.assign(**ranked).groupby(SETTING, sort=False)
     means = groups[[column.key for column in NUMBERS]].mean()
     spread = groups[[column.key for column in NUMBERS]].std().add_suffix("_sd")
     ends = [groups[[low]].min() for low, _ in INTERVALS.values()]
@@ -146,9 +162,13 @@ def aggregate(rows: pd.DataFrame) -> pd.DataFrame:
         started=("started", "max"),
         tier=("tier", "min"),
         developed=("developed", "first"),
+        # A sentence comes behind none.
+        doubtful=("doubtful", "max"),
+        isolated=("isolated", "min"),
         machine=("machine", "max"),
     )
-    first["tier"] = first["tier"].map(list(TIERS).__getitem__)
+    for key, ladder in ladders.items():
+        first[key] = first[key].map(ladder.__getitem__)
     count = groups.size().rename("seeds")
     noisy = groups[list(NOISY)].any()
     joined = _of_best(pd.concat([first, count, means, spread, *ends, noisy], axis=1).reset_index())
@@ -216,6 +236,23 @@ def _cell(column: Column, row: Mapping[Hashable, Any]) -> str:
     return mark + column.text(value, float(row[f"{column.key}_sd"]))
 
 
+def marked(row: Mapping[Hashable, Any]) -> str:
+    """Return a row's method with the marks that go with it wherever it is shown (see `recpress.board.columns`)."""
+    marks = ["†"] * bool(row["developed"]) + ["‡"] * bool(row["doubtful"])
+    return " ".join([row["method"], *marks, *(["(not isolated)"] if row["isolated"] == "no" else [])])
+
+
+def doubts(rows: pd.DataFrame) -> list[str]:
+    """Return a sentence for each row that is marked ‡: what a person is to look at."""
+    keys = ["dataset", "backbone", "method", "setting", "doubtful"]
+    found = rows.loc[rows["doubtful"] != "", keys].to_dict("records")
+    return [
+        f"‡ {row['method']} {row['setting']} of {row['backbone']} on {row['dataset']} is for a person to look at: "
+        f"{row['doubtful']}."
+        for row in found
+    ]
+
+
 HEADLINE_TEXT = tuple(column.key for column in TEXT if column.headline)
 HEADLINE_NUMBERS = tuple(column.key for column in NUMBERS if column.headline)
 
@@ -244,10 +281,10 @@ def texts(
         headings.append("Reason")
     cells = []
     ends = [end for key in figures for end in INTERVALS.get(key, ())]
-    needed = [*text, *figures, *(f"{key}_sd" for key in figures), *ends, *NOISY, "developed", "seeds", "reason"]
+    needed = [*text, *figures, *(f"{key}_sd" for key in figures), *ends, *NOISY, "seeds", "reason"]
+    needed += ["developed", "doubtful", "isolated"]
     for row in rows[needed].to_dict("records"):
-        marked = {"method": f"{row['method']} †"} if row["developed"] and "method" in text else {}
-        words = (printable(marked.get(key, str(row[key]))) for key in text)
+        words = (printable(marked(row) if key == "method" else str(row[key])) for key in text)
         line = [*words, *(_cell(column, row) for column in numbers)]
         cells.append([*line, str(row["seeds"]), printable(str(row["reason"])[:80])][: len(headings)])
     return headings, cells

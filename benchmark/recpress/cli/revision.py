@@ -60,6 +60,17 @@ def changed_since(revision: str) -> list[str]:
     return list(dict.fromkeys(names))
 
 
+def records_since(revision: str, results: Path) -> list[str]:
+    """Return the record files of a results folder that differ from where git's present state left a revision's.
+
+    They are relative to the folder; a folder that isn't there, or isn't in a checkout, has none.
+    """
+    if not results.is_dir():
+        return []
+    told = _git("-C", str(results), "diff", "--name-only", "--relative", "--merge-base", revision, "--", "records")
+    return told.splitlines()
+
+
 def before_last_change(results: Path) -> str | None:
     """Return the commit before the last one that changed a folder's records; None where git knows of none with records.
 

@@ -49,6 +49,7 @@ def command(
     from recpress import record, timing
     from recpress.data import load
     from recpress.evaluate import store
+    from recpress.plausible import doubts
     from recpress.run import masks
     from recpress.run.engine import write_machine
     from recpress.run.external import Brought, measure
@@ -75,3 +76,5 @@ def command(
             f"{path}: NDCG@20 {made.quality.metrics['ndcg@20']:.4f} ({said}), {made.bytes.file:,} bytes "
             f"({made.bytes.ratio:.2f}x smaller)."
         )
+        for doubt in doubts(made.identity.division, made.quality):
+            click.echo(f"recpress: ‡ for a person to look at: {doubt}.", err=True)

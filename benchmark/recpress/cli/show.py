@@ -10,7 +10,7 @@ import click
 from recpress.atomic import write_atomic
 from recpress.board.collect import collect
 from recpress.board.folder import TABLES, tables
-from recpress.board.tables import Format, aggregate, choose, frame, render, sort
+from recpress.board.tables import Format, aggregate, choose, doubts, frame, render, sort
 from recpress.board.tiers import standings
 from recpress.measure.machine import named
 from recpress.printable import printable
@@ -69,12 +69,24 @@ def command(
         return
     if paired:
         _show_paired(rows, found, results, form)
+        _note(rows)
         return
     if len(found.timings) > 1:
         whose = named(found.machine or "none", found.machines.get(found.machine or "", {}))
         others = ", ".join(name for name in found.timings if name != found.machine)
         click.echo(f"recpress: times are those of {whose}; --machine shows {others}.", err=True)
     click.echo(render(rows, form))
+    _note(rows)
+
+
+def _note(rows: DataFrame) -> None:
+    """Say what the marks of rows mean, beside what is piped."""
+    for each in doubts(rows):
+        click.echo(f"recpress: {printable(each)}", err=True)
+    if (rows["isolated"] == "no").any():
+        click.echo(
+            "recpress: not isolated: nothing kept the method from reading test (benchmark/docs/rules.md).", err=True
+        )
 
 
 def _show_paired(rows: DataFrame, found: Collection, results: Path, form: Format) -> None:

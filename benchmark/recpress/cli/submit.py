@@ -47,12 +47,9 @@ def command(method: str, suite: str, results: Path, out: Path | None, force: boo
 
     found = collect(results).runs
     mine = tuple(run for run in found if run.record.identity.method == method)
-    places = {(run.record.identity.dataset, run.record.identity.backbone) for run in mine}
+    datasets = {run.record.identity.dataset for run in mine}
     beside = tuple(
-        run
-        for run in found
-        if run.record.identity.method != method
-        and (run.record.identity.dataset, run.record.identity.backbone) in places
+        run for run in found if run.record.identity.method != method and run.record.identity.dataset in datasets
     )
     submission = Submission(entry, mine, beside, results)
     bundle(submission, out)

@@ -28,7 +28,7 @@ class Stopwatch:
         self._start = time.perf_counter()
         self._load = load_average()
 
-    def provenance(self, command: str, code: str | None = None) -> Provenance:
+    def provenance(self, command: str, code: str | None = None, isolated: bool | None = None) -> Provenance:
         """Return the provenance of what was done since the watch was started.
 
         Parameters
@@ -37,6 +37,8 @@ class Stopwatch:
             The command line that runs the cell again.
         code : str, optional
             Hash of the method's own source.
+        isolated : bool, optional
+            Whether the operating system held the run's processes to what they were given.
         """
         commit, dirty = _state_at_start()
         return Provenance(
@@ -52,6 +54,7 @@ class Stopwatch:
             load_average=self._load,
             environment=environment(),
             code=code,
+            isolated=isolated,
         )
 
 

@@ -30,6 +30,7 @@ from recpress.run.isolate import Allowance, Stopped, WorkFailed, call, in_a_line
 from recpress.run.kept import artefact_path
 from recpress.run.locks import Cores, Slot
 from recpress.run.quality import assess, score
+from recpress.run.sandbox import isolation
 from recpress.run.suite import parse_budget
 from recpress.run.trained import Trained
 from recpress.timing import Timing, run_id
@@ -112,7 +113,7 @@ def run(
         if outcome.topk is not None:
             with cores.shared():
                 scored = score(outcome.topk, dataset)
-                outcome.quality = assess(scored, trained.scored, dataset)
+                outcome.quality = assess(scored, trained.scored, dataset, planned.cell.division)
     except WorkFailed as failure:
         outcome.fail(failure.status, str(failure), failure.details)
     except Stopped:
@@ -399,5 +400,5 @@ def _record(planned: Planned, outcome: Outcome, watch: Stopwatch) -> Record:
         serving=served.serving if served else None,
         energy=outcome.energy,
         cost=outcome.cost,
-        provenance=watch.provenance(cell.command, planned.code),
+        provenance=watch.provenance(cell.command, planned.code, isolated=isolation() is None),
     )

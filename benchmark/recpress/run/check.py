@@ -40,7 +40,15 @@ from recpress.serve.recommender import Recommender
 TIMEOUT = 1800.0
 
 
-def check(name: str, plan: Callable[[], Planned], *, audits: bool, smoked: bool, progress: Progress) -> list[Verdict]:
+def check(
+    name: str,
+    plan: Callable[[], Planned],
+    *,
+    audits: bool,
+    smoked: bool,
+    progress: Progress,
+    results: Path = Path("results"),
+) -> list[Verdict]:
     """Run the checks of a method's files and of the contract and, if asked for, the audits and a short run.
 
     Parameters
@@ -54,6 +62,8 @@ def check(name: str, plan: Callable[[], Planned], *, audits: bool, smoked: bool,
     smoked : bool
         Whether to run the cell, too, if nothing else was found (see `recpress.run.smoke`).
     progress : callable
+    results : Path
+        A folder whose references the short run is held beside.
 
     Raises
     ------
@@ -69,7 +79,7 @@ def check(name: str, plan: Callable[[], Planned], *, audits: bool, smoked: bool,
         with Cores().shared():
             verdicts += _held_to(entry, planned, audits, progress)
         if smoked and not _failed(verdicts):
-            verdicts += smoke(planned, progress)
+            verdicts += smoke(planned, results, progress)
     except WorkFailed as failure:
         raise UserError(f"{planned.cell.backbone} can't be trained: {failure}.\n{failure.details}") from failure
     return verdicts

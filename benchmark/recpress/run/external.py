@@ -20,6 +20,7 @@ from recpress.run.identity import Planned
 from recpress.run.isolate import Allowance, WorkFailed, call
 from recpress.run.locks import Cores
 from recpress.run.quality import assess, score
+from recpress.run.sandbox import isolation
 
 FAMILY = "external"
 SETTING = "as-is"
@@ -110,10 +111,10 @@ def measure(brought: Brought, planned: Planned, progress: Progress) -> Ended:
             made=made,
             seed=cell.seed,
         ),
-        quality=assess(scored, model.scored, dataset),
+        quality=assess(scored, model.scored, dataset, brought.division),
         bytes=served.bytes,
         serving=served.serving,
         energy=(served.energy,),
-        provenance=watch.provenance(brought.command),
+        provenance=watch.provenance(brought.command, isolated=isolation() is None),
     )
     return Ended(record, cells.timing_of(record, timed, None, watch) if timed else None, scored)

@@ -19,6 +19,7 @@ from recpress.evaluate import (
     recall_by_item_group,
 )
 from recpress.evaluate.store import PerUser
+from recpress.plausible import doubtful
 from recpress.record import Paired, Quality
 
 HEADLINE = "ndcg@20"
@@ -36,8 +37,8 @@ def score_lists(users: NDArray[np.int64], lists: NDArray[np.int32], dataset: Dat
     return PerUser(users, per_user(lists, users, dataset.split.test), lists)
 
 
-def assess(scored: PerUser, reference: PerUser, dataset: Dataset) -> Quality:
-    """Return means, retention and the paired comparison with the backbone's own tables.
+def assess(scored: PerUser, reference: PerUser, dataset: Dataset, division: str) -> Quality:
+    """Return means, retention, what is doubtful in it, and the paired comparison with the backbone's own tables.
 
     Parameters
     ----------
@@ -46,11 +47,13 @@ def assess(scored: PerUser, reference: PerUser, dataset: Dataset) -> Quality:
     reference : PerUser
         What the backbone's dense fp32 tables served.
     dataset : Dataset
+    division : str
+        Of the method: it decides what may be retained.
     """
     metrics, before = means(scored.metrics), means(reference.metrics)
     metrics[f"coverage@{COVERED_AT}"] = coverage(scored.topk[:, :COVERED_AT], dataset.split.n_items)
     before[f"coverage@{COVERED_AT}"] = coverage(reference.topk[:, :COVERED_AT], dataset.split.n_items)
-    return Quality(
+    quality = Quality(
         metrics=metrics,
         retention={name: value / before[name] if before[name] > 0 else None for name, value in metrics.items()},
         users=len(scored.users),
@@ -60,6 +63,7 @@ def assess(scored: PerUser, reference: PerUser, dataset: Dataset) -> Quality:
         item_deciles=_item_deciles(scored, reference, dataset),
         user_deciles=_user_deciles(scored, reference, dataset),
     )
+    return quality.model_copy(update={"doubtful": doubtful(division, quality)})
 
 
 def _paired(scored: PerUser, reference: PerUser) -> Paired | None:

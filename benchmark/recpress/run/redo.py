@@ -90,7 +90,8 @@ def _rescored(earlier: Record, planned: Planned, dataset: Dataset) -> tuple[Reco
     if not np.array_equal(kept.users, evaluable(dataset.split.test)):
         raise CannotRescore("other users are evaluated now: run it again")
     scored = score_lists(kept.users, kept.topk, dataset)
-    quality = assess(scored, score(np.load(folder / worker.TOPK, allow_pickle=False), dataset), dataset)
+    reference = score(np.load(folder / worker.TOPK, allow_pickle=False), dataset)
+    quality = assess(scored, reference, dataset, earlier.identity.division)
     if earlier.quality is None or quality.topk_sha256 != earlier.quality.topk_sha256:
         raise CannotRescore("what is in this cache is not what it served: run it again")
     store.save(lists, scored)

@@ -9,7 +9,7 @@ from typing import Literal
 
 from recpress.paths import checkout_root
 
-State = Literal["passed", "failed", "skipped"]
+State = Literal["passed", "failed", "flagged", "skipped"]
 
 
 @dataclass(frozen=True)
@@ -134,6 +134,11 @@ PROMISES: Mapping[str, Promise] = {
     "keeps-no-answers": Promise(METHOD, "no answer is kept for the next time that it is asked", "remove the cache"),
     # A short run.
     "runs": Promise(METHOD, "a short run ends with figures, or says that the budget can't be met", "mend what is told"),
+    "plausible": Promise(
+        METHOD,
+        "a short run ranks as well as compressing allows (recpress.plausible)",
+        "a person is to look at how it comes: noise on a small set, or test items that the method has seen",
+    ),
     # Data sets.
     "data-card-complete": Promise(
         CARD, "every field of the card is there, known and of its kind", "benchmark/docs/add-a-dataset.md shows one"
@@ -174,14 +179,15 @@ class Verdict:
     ----------
     check : str
         Its name, a key of `PROMISES`.
-    state : {"passed", "failed", "skipped"}
+    state : {"passed", "failed", "flagged", "skipped"}
+        Flagged: for a person to look at; no failure.
     file : str
         From where the user stands, or from the root of the checkout; where something is to be done.
     line : int or None
     expects : str
         What the check expects.
     message : str
-        What was found, and what to do; or why the check was skipped.
+        What was found, and what to do; or why the check was skipped; of what passed, what there is to tell.
     """
 
     check: str
@@ -193,7 +199,14 @@ class Verdict:
 
 
 def verdict(
-    check: str, folder: Path, found: str | None, *, file: str = "", line: int | None = None, skipped: bool = False
+    check: str,
+    folder: Path,
+    found: str | None,
+    *,
+    file: str = "",
+    line: int | None = None,
+    skipped: bool = False,
+    flagged: bool = False,
 ) -> Verdict:
     """Make the verdict of a check of something's folder.
 
@@ -203,12 +216,15 @@ def verdict(
         What isn't as expected, or why the check was skipped; None: nothing.
     file : str
         The file in the folder, where it isn't the one of the check's promise.
+    skipped : bool
+    flagged : bool
+        What is found is for a person to look at.
     """
     promise = PROMISES[check]
     shown = _shown(folder / (file or promise.file))
     if found is None or skipped:
         return Verdict(check, "skipped" if skipped else "passed", shown, None, promise.expects, found or "")
-    return Verdict(check, "failed", shown, line, promise.expects, f"{found}; {promise.fix}")
+    return Verdict(check, "flagged" if flagged else "failed", shown, line, promise.expects, f"{found}; {promise.fix}")
 
 
 def _shown(path: Path) -> str:

@@ -15,7 +15,7 @@ from recpress import registry
 from recpress.board.collect import Run
 from recpress.board.columns import COLUMNS, NUMBERS, PAGE, TEXT, TIERS
 from recpress.board.pareto import front
-from recpress.board.tables import sort, texts
+from recpress.board.tables import marked, sort, texts
 from recpress.data.card import dataset_card
 from recpress.errors import UserError
 from recpress.record import in_a_name
@@ -25,7 +25,7 @@ Context = dict[str, Any]
 # Without JavaScript a page lists this many rows; a data set's CSV has them all.
 STATIC_ROWS = 200
 SIZES = (1 / 2, 1 / 4, 1 / 8, 1 / 16, 1 / 32, 1 / 64)
-LINKED = ["dataset", "backbone", "method", "setting", "status", "tier"]
+LINKED = ["dataset", "backbone", "method", "setting", "status", "tier", "doubtful"]
 GLOSSARY = [column for column in (*TEXT, *NUMBERS) if column.key != "reason"]
 
 
@@ -58,6 +58,7 @@ def static_table(
             {
                 "status": row["status"],
                 "href": run_link(row, root),
+                "note": row["doubtful"],
                 "cells": [*line[: len(text) + len(numbers) + 1], row["tier"]],
             }
             for line, row in zip(cells, shown[LINKED].to_dict("records"), strict=True)
@@ -104,8 +105,8 @@ def best_under_each_size(rows: pd.DataFrame, dataset: str, root: str) -> Context
                 continue
             row = small.loc[small["ndcg20"].idxmax()]
             kept = "" if math.isnan(row["kept"]) else f" ({row['kept']:.1f} % kept)"
-            cells.append(f"{row['method']} {row['setting']}: {row['ndcg20']:.4f}{kept}")
-        lines.append({"status": "ok", "href": href, "cells": cells})
+            cells.append(f"{marked(row)} {row['setting']}: {row['ndcg20']:.4f}{kept}")
+        lines.append({"status": "ok", "href": href, "note": "", "cells": cells})
     labels = ["Size at most", *backbones]
     return {
         "timed": False,

@@ -46,7 +46,9 @@ def board(rows: pd.DataFrame) -> dict[str, Any]:
 
     Text is coded, numbers are rounded to six significant digits, NaN is null.
     """
-    text = [key for key in (*SETTING, "tier", "developed", "reason", "started") if key != "split"]
+    text = [
+        key for key in (*SETTING, "tier", "developed", "doubtful", "isolated", "reason", "started") if key != "split"
+    ]
     return {
         "rows": len(rows),
         "columns": [
@@ -99,7 +101,8 @@ class Shard:
     Attributes
     ----------
     runs : list of dict
-        Whole records, each with its tier, the repetitions that this rests on, and by machine the name of its timing.
+        Whole records, each with its tier, the repetitions that this rests on, what a person is to look at, and by
+        machine the name of its timing.
     timings : dict
         Whole timings by name, each once, however many runs share it.
     """
@@ -119,6 +122,7 @@ def shards(found: Collection, standing: Mapping[str, Standing]) -> dict[str, Sha
             "record": run.raw,
             "tier": standing[run.id].tier,
             "repetitions": _told(standing[run.id]),
+            "doubts": [str(doubt) for doubt in found.references.doubts(run.record)],
             "signature": run.record.signature if run.record.serving else None,
             "timings": {},
             "break_even": {},

@@ -188,14 +188,14 @@
   }
 
   function show(runs, at) {
-    const { id, record, tier, timings } = runs[at];
+    const { id, record, tier, timings, doubts } = runs[at];
     const now = machine.now(), timing = timings[now];
     shown.at = at;
     const who = record.identity;
     document.title = `${who.method} ${who.setting} on ${who.dataset} · RecPress`;
     const seeds = runs.map((each, index) => h("button", { type: "button", class: "quiet", "aria-pressed": String(index === at), onclick: () => show(runs, index) }, `seed ${each.record.identity.seed}`));
     const { quality: scored, ...others } = record;
-    const extra = scored ? Object.fromEntries(Object.entries(scored).filter(([key]) => !["metrics", "retention", "users", "users_left_out", "topk_sha256", "paired", "item_deciles", "user_deciles"].includes(key))) : {};
+    const extra = scored ? Object.fromEntries(Object.entries(scored).filter(([key]) => !["metrics", "retention", "users", "users_left_out", "topk_sha256", "paired", "item_deciles", "user_deciles", "doubtful"].includes(key))) : {};
     const known = ["schema_version", "status", "reason", "identity", "quality", "bytes", "serving", "energy", "cost", "provenance"];
     const more = Object.fromEntries(Object.entries(others).filter(([key]) => !known.includes(key)));
     const about = machine.about(now)?.about;
@@ -208,6 +208,8 @@
       h("h1", {}, RecPress.mark(who.family), `${who.method} ${who.setting}`),
       runs.length > 1 ? h("p", { class: "seeds", role: "group", "aria-label": "Seeds" }, seeds) : null,
       record.status === "ok" ? null : h("p", { class: "warning" }, h("strong", {}, `${record.status}. `), record.reason || ""),
+      doubts.length ? h("p", { class: "warning" }, h("strong", {}, "‡ For a person to look at: "), `${doubts.join("; ")}. It may be noise, or test items that the method has seen.`) : null,
+      record.provenance.isolated === false ? h("p", { class: "warning" }, h("strong", {}, "Not isolated. "), "The operating system did not hold the run’s processes to what they were given: nothing kept the method from reading test. ", h("a", { href: "rules.html#isolated" }, "What that means.")) : null,
       h("p", { class: "lead" }, `Seed ${who.seed}, ${tier}, ${record.provenance.started.slice(0, 10)}: what this one artefact of ${who.backbone} on ${who.dataset} ranks, weighs and takes.`),
       tiles(runs[at], timing),
       section("Run it again", RecPress.command(record.provenance.command)),
