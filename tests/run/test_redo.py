@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -159,3 +160,24 @@ def test_historic_records_name_their_cells() -> None:
             made.identity.method,
             made.identity.setting,
         )
+
+
+def test_of_what_a_submission_changed_a_drawn_share_runs_again(checkout, results, tmp_path) -> None:
+    folder, summary = tmp_path / "results", tmp_path / "comment.md"
+    (path,) = results.rglob("number=1*.json")
+    copy = folder / path.relative_to(results)
+    copy.parent.mkdir(parents=True)
+    shutil.copy(path, copy)
+    git = ["git", "-C", str(folder), "-c", "user.name=a", "-c", "user.email=a@example.org"]
+    for words in (["init", "-q"], ["add", "."], ["commit", "-qm", "base"]):
+        subprocess.run([*git, *words], check=True)
+    words = ("rerun", "--changed", "HEAD", "--seed", "5", "--results", str(folder), "--summary", str(summary))
+    assert "No record that can be run again differs from HEAD." in checkout.recpress(*words)
+    raw = json.loads(copy.read_text())
+    raw["quality"]["metrics"]["ndcg@20"] = 0.9
+    copy.write_text(json.dumps(raw))
+    said = checkout.recpress(*words, code=1)
+    assert "0 of 1 agree" in said
+    told = summary.read_text()
+    assert "0 of 1 records, drawn with seed 5, agree when run again." in told
+    assert "ndcg@20 0.9" in told

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ import click
 from tabulate import tabulate
 
 from recpress.cli.launch import Running, launch, running_options
+from recpress.printable import markdown
 
 if TYPE_CHECKING:
     from recpress.record import Record
@@ -21,13 +23,23 @@ if TYPE_CHECKING:
 @click.command("rerun")
 @click.option("--sample", type=click.IntRange(min=1), default=20, show_default=True, help="Cells to draw.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the draw.")
+@click.option("--changed", metavar="REVISION", help="Draw from the records alone that differ from a git revision.")
 @click.option("--results", type=click.Path(path_type=Path), default="results", show_default=True, help="Folder.")
 @click.option("--reuse-backbones", is_flag=True, help="Take trained backbones from the cache; else train them anew.")
 @click.option("--force", is_flag=True, help="Also those that this machine has run again before, by the same code.")
+@click.option("--summary", type=click.Path(path_type=Path), help="File that what is found is added to as Markdown.")
 @click.option("--dry-run", is_flag=True, help="Print the draw and run nothing.")
 @running_options
 def command(
-    sample: int, seed: int, results: Path, reuse_backbones: bool, force: bool, dry_run: bool, **running: Any
+    sample: int,
+    seed: int,
+    changed: str | None,
+    results: Path,
+    reuse_backbones: bool,
+    force: bool,
+    summary: Path | None,
+    dry_run: bool,
+    **running: Any,
 ) -> None:
     """Run randomly drawn cells again, from training on, and compare: nothing in their records changes.
 
@@ -39,12 +51,22 @@ def command(
     \b
     Examples:
       recpress rerun --sample 20 --seed 7
+      recpress rerun --sample 3 --changed origin/main
       recpress rerun --sample 3 --dry-run
     """
-    from recpress.record import read_all
+    from recpress.record import read_all, relative_path
     from recpress.run import rerun
 
     records = list(read_all(results))
+    if changed:
+        from recpress.cli.revision import records_since
+
+        files = set(records_since(changed, results))
+        records = [each for each in records if relative_path(each.identity).as_posix() in files]
+        sample = min(sample, rerun.drawable(records))
+        if not sample:
+            click.echo(f"No record that can be run again differs from {changed}.")
+            return
     drawn = rerun.draw(results, records, sample, seed)
     click.echo(f"Drawn with seed {seed}:")
     for _, cell in drawn:
@@ -89,5 +111,13 @@ def command(
     click.echo(tabulate(lines, headers=("Cell", "Run again"), disable_numparse=True))
     agree = sum(verdict == "agrees" for _, verdict in lines)
     click.echo(f"{agree} of {len(lines)} agree; {results / 'attestations'} holds what was found.")
+    if summary:
+        _add(summary, f"{agree} of {len(lines)} records, drawn with seed {seed}, agree when run again.", lines)
     if agree < len(lines):
         raise SystemExit(1)
+
+
+def _add(summary: Path, sentence: str, lines: Sequence[tuple[str, str]]) -> None:
+    table = tabulate([tuple(map(markdown, line)) for line in lines], headers=("Run", "Again"), tablefmt="github")
+    with summary.open("a", encoding="utf-8") as file:
+        file.write(f"\n## Run again\n\n{sentence}\n\n{table}\n")

@@ -53,6 +53,11 @@ def draw(results: Path, records: Sequence[Record], count: int, seed: int) -> lis
     return [able[place] for place in sorted(places)]
 
 
+def drawable(records: Sequence[Record]) -> int:
+    """Return how many of these records `draw` can draw."""
+    return sum(made.quality is not None and _with_cell(made) is not None for made in records)
+
+
 def _with_cell(made: Record) -> tuple[Record, Cell] | None:
     try:
         return made, cell_of_command(made.provenance.command)
