@@ -13,12 +13,17 @@ from hashlib import sha256
 from pathlib import Path
 
 import canaries
+import pytest
 from canaries import SECRET
 from checkouts import Checkout
 
 from recpress import record
 from recpress.record import Record
+from recpress.run.sandbox import landlock_version
 
+kernel_holds = pytest.mark.skipif(
+    landlock_version() < 6, reason=f"the kernel's Landlock is version {landlock_version()}, and they need 6"
+)
 TOKEN = "canary-of-the-tests"
 # Of System V, the first of several.
 NUMBER = 0x7265_6370
@@ -253,8 +258,25 @@ def records(checkout: Checkout, name: str) -> dict[tuple[str, str, str], Record]
     }
 
 
-def run(checkout: Checkout, name: str, cells: Sequence[dict[str, str]], timeout: str = "60") -> tuple[str, str]:
-    """Run cells of the attacker, and return what the run printed to stdout and stderr."""
+def run(
+    checkout: Checkout,
+    name: str,
+    cells: Sequence[dict[str, str]],
+    timeout: str = "60",
+    patience: float = 600,
+    code: int = 1,
+) -> tuple[str, str]:
+    """Run cells of the attacker, and return what the run printed to stdout and stderr.
+
+    Parameters
+    ----------
+    timeout : str
+        Seconds that a stage may take.
+    patience : float
+        Seconds that the run may take.
+    code : int
+        What it has to end with.
+    """
     listed = ", ".join(
         "{" + ", ".join(f"{key} = {json.dumps(value)}" for key, value in cell.items()) + "}" for cell in cells
     )
@@ -270,7 +292,7 @@ def run(checkout: Checkout, name: str, cells: Sequence[dict[str, str]], timeout:
         input="what the user types",
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=patience,
     )
-    assert done.returncode == 1, done.stdout + done.stderr
+    assert done.returncode == code, done.stdout + done.stderr
     return done.stdout, done.stderr

@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from canaries import SECRET
-from checkouts import Checkout, copied
-from placed import Done, attacked
+from checkouts import Checkout
+from placed import Done, attacked, kernel_holds
 
-from recpress.run.sandbox import landlock_version
-
-ATTACKERS = Path(__file__).parent / "attackers"
 MARK = "I was here"
 # What each way is tried on; see `placed.Placed`.
 REFUSED = [
@@ -161,17 +155,7 @@ LABELS = [
 # Here they lie beside the method's own code, where it may read.
 OPENLY = [("read", "code")]
 
-pytestmark = pytest.mark.skipif(
-    landlock_version() < 6, reason=f"an attack: the kernel's Landlock is version {landlock_version()}, and 6 is needed"
-)
-
-
-@pytest.fixture(scope="module")
-def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
-    made = copied(tmp_path_factory.mktemp("attacked"), ATTACKERS)
-    yield made
-    # Not by Python, which gives up where folders lie too deep.
-    subprocess.run(["rm", "-rf", str(made.root)], check=False)
+pytestmark = kernel_holds
 
 
 @pytest.fixture(scope="module")

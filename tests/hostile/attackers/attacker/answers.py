@@ -1,7 +1,9 @@
 """Ways to lead the run itself astray by what a stage answers and leaves: links, pipes, lies, half a message."""
 
+import fcntl
 import json
 import os
+import signal
 import socket
 import struct
 import time
@@ -14,6 +16,8 @@ from recpress.codecs import Dense
 from recpress.codecs.artefact import MANIFEST, TENSORS, Artefact
 
 from .descriptors import answers
+from .files import SET_FLAGS
+from .system import libc
 
 FORGED = "forged by an attacker"
 DEPTH = 5_000
@@ -21,23 +25,23 @@ DEPTH = 5_000
 
 def links_to_a_secret(where: str) -> None:
     """Let the artefact lead to a file that the run may read and the method may not."""
-    _when_saved(lambda folder: (folder / "note").symlink_to(where))
+    _when_saved(1, lambda folder: (folder / "note").symlink_to(where))
 
 
 def links_to_a_folder(where: str) -> None:
-    _when_saved(lambda folder: (folder / "notes").symlink_to(where, target_is_directory=True))
+    _when_saved(2, lambda folder: (folder / "notes").symlink_to(where, target_is_directory=True))
 
 
 def links_its_manifest(where: str) -> None:
-    _when_saved(lambda folder: _instead(folder / MANIFEST, lambda path: path.symlink_to(where)))
+    _when_saved(3, lambda folder: _instead(folder / MANIFEST, lambda path: path.symlink_to(where)))
 
 
 def leaves_a_pipe_beside(where: str) -> None:
-    _when_saved(lambda folder: os.mkfifo(folder / "note"))
+    _when_saved(4, lambda folder: os.mkfifo(folder / "note"))
 
 
 def leaves_a_pipe_for_tensors(where: str) -> None:
-    _when_saved(lambda folder: _instead(folder / TENSORS, os.mkfifo))
+    _when_saved(5, lambda folder: _instead(folder / TENSORS, os.mkfifo))
 
 
 def leaves_a_socket_beside(where: str) -> None:
@@ -45,17 +49,17 @@ def leaves_a_socket_beside(where: str) -> None:
         os.chdir(folder)  # The names of sockets are short.
         socket.socket(socket.AF_UNIX).bind("note")
 
-    _when_saved(bind)
+    _when_saved(6, bind)
 
 
 def nests_its_manifest(where: str) -> None:
-    _when_saved(lambda folder: (folder / MANIFEST).write_text('{"users":' * 100_000))
+    _when_saved(7, lambda folder: (folder / MANIFEST).write_text('{"users":' * 100_000))
 
 
 def claims_other_params(where: str) -> None:
     """Say that it ran with other parameters, in no time, on no memory."""
     told = {"params": {"way": FORGED}, "seconds": 0.0, "peak_bytes": 1, "energy": [], "refresh": None}
-    _when_saved(lambda folder: _send(json.dumps({"result": told}).encode()))
+    _when_saved(8, lambda folder: _send(json.dumps({"result": told}).encode()))
 
 
 def claims_a_result_too_soon(where: str) -> None:
@@ -83,6 +87,15 @@ def answers_half(where: str) -> None:
     time.sleep(1_000)
 
 
+def answers_slowly(where: str) -> None:
+    """Finish a message, a byte a second, in hours."""
+    for pipe in answers():
+        os.write(pipe.fileno(), struct.pack("!i", 10_000))
+        for _ in range(10_000):
+            os.write(pipe.fileno(), b" ")
+            time.sleep(1)
+
+
 def leaves_deep_folders(where: str) -> str:
     """Leave folders in folders, more than whoever removes them may call himself."""
     here = os.open(".", os.O_RDONLY)
@@ -95,10 +108,6 @@ def leaves_deep_folders(where: str) -> str:
 
 def leaves_what_can_t_be_removed(where: str) -> str:
     """Leave a file that not even the administrator removes, unless he knows how."""
-    import fcntl
-
-    from .files import SET_FLAGS
-
     with Path("for ever").open("wb") as file:
         fcntl.ioctl(file, SET_FLAGS, (0x10).to_bytes(8, "little"))
     return "a file that stays"
@@ -113,23 +122,22 @@ def leaves_a_closed_folder(where: str) -> str:
 
 def clears_its_death_signal(where: str) -> None:
     """Live on when the run and its server have gone."""
-    import ctypes
-    import signal
-
-    ctypes.CDLL(None).prctl(1, 0, 0, 0, 0)
+    libc.prctl(1, 0, 0, 0, 0)
+    Path("hanging").touch()
+    os.chdir("/")
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)
-    Path("hanging").touch()
     time.sleep(1_000)
 
 
-def _when_saved(then: Callable[[Path], object]) -> None:
-    """Do something in the artefact's folder once it is full."""
+def _when_saved(more: int, then: Callable[[Path], object]) -> None:
+    """Do something in the artefact's folder once it is full.
+
+    The run keeps one artefact of each form: with some more columns, which change no score, this is the first of its.
+    """
     save = Artefact.save
 
     def saving(self: Artefact, folder: Path) -> None:
-        # The run keeps one artefact of each form: with columns that change no score, this is the first of its form.
-        more = 1 + int.from_bytes(os.urandom(1), "little")
         tables = (torch.nn.functional.pad(side.decode(), (0, more)) for side in (self.users, self.items))
         save(Artefact(*map(Dense.encode, tables)), folder)
         then(folder)

@@ -55,6 +55,8 @@ class Attacker(Method[AttackerParams]):
 
 def told(way: str, what: str) -> str:
     """Return the path, the address or the process that a way is tried on, as the test has put it beside this file."""
+    if not what:
+        return ""
     found: dict[str, str] = json.loads(Path(__file__).with_name("told.json").read_text())
     return found[f"{way} {what}"]
 
