@@ -27,6 +27,8 @@ kernel_holds = pytest.mark.skipif(
 TOKEN = "canary-of-the-tests"
 # Of System V, the first of several.
 NUMBER = 0x7265_6370
+# Attacks that share a cell.
+TOGETHER = 14
 # Where somebody's files may lie.
 FOLDERS = ("home", "data", "cache", "results", "per-user", "temporary", "file", "code")
 # Loads the set once, as a run does, writes its test labels, and tells which file numba keeps a kernel's index in.
@@ -191,6 +193,10 @@ class Done:
 
     Attributes
     ----------
+    said : dict
+        How each attack went that shared a cell with others.
+    records : dict
+        By way, by way to labels, and by what that was tried on.
     harmed : dict
         What has come to harm, as it was and as it is.
     reached : list of str
@@ -198,6 +204,7 @@ class Done:
     """
 
     checkout: Checkout
+    said: dict[Attack, str]
     records: dict[tuple[str, str, str], Record]
     harmed: dict[Attack, tuple[object, object]]
     reached: list[str]
@@ -205,7 +212,7 @@ class Done:
     stderr: str
 
     def of(self, way: str, what: str) -> Record:
-        """Return the record of an attack."""
+        """Return the record of an attack that had a cell of its own."""
         return self.records[way, "", what]
 
     def knowing(self, way: str, what: str) -> Record:
@@ -236,16 +243,38 @@ def placed(checkout: Checkout) -> Iterator[Placed]:
         yield Placed(checkout, servers, labels.read_bytes(), index, stack)
 
 
-def attacked(checkout: Checkout, attacks: Sequence[Attack], labels: Sequence[Attack]) -> Done:
-    """Try all attacks and all ways to labels in one run, two at a time."""
+def attacked(checkout: Checkout, brief: Sequence[Attack], attacks: Sequence[Attack], labels: Sequence[Attack]) -> Done:
+    """Try all attacks and all ways to labels in one run, two at a time.
+
+    Parameters
+    ----------
+    brief : sequence of Attack
+        Those that are over when they were tried: several of them share a cell.
+    """
     with placed(checkout) as place:
-        told = {f"{way} {what}": place.place(way, what) for way, what in (*attacks, *labels)}
+        told = {f"{way} {what}": place.place(way, what) for way, what in (*brief, *attacks, *labels)}
+        groups = [brief[start : start + TOGETHER] for start in range(0, len(brief), TOGETHER)]
+        for number, group in enumerate(groups):
+            told[f"several {number}"] = json.dumps([(way, told[f"{way} {what}"]) for way, what in group])
         (folder_of(checkout, "code") / "told.json").write_text(json.dumps(told))
-        cells = [{"way": way, "what": what} for way, what in attacks]
+        cells = [{"way": "several", "what": str(number)} for number in range(len(groups))]
+        cells += [{"way": way, "what": what} for way, what in attacks]
         cells += [{"labels": way, "what": what} for way, what in labels]
         stdout, stderr = run(checkout, "attacks", [{}, *cells])
         checkout.python(AFTER)
-        return Done(checkout, records(checkout, "attacks"), place.harmed(), place.servers.reached, stdout, stderr)
+        made = records(checkout, "attacks")
+        said = {}
+        for number, group in enumerate(groups):
+            said |= zip(group, _told_by(checkout, made["several", "", str(number)]), strict=True)
+        return Done(checkout, said, made, place.harmed(), place.servers.reached, stdout, stderr)
+
+
+def _told_by(checkout: Checkout, made: Record) -> list[str]:
+    """Return how each of several attacks went; a record's reason would be too short for it, so it is in the log."""
+    assert (made.reason or "").startswith("RuntimeError: ["), made.reason
+    log = (checkout.cache / "logs" / f"{made.identity.cell}.txt").read_text()
+    found: list[str] = json.loads(log.rpartition("RuntimeError: ")[2])
+    return found
 
 
 def records(checkout: Checkout, name: str) -> dict[tuple[str, str, str], Record]:

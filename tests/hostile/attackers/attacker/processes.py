@@ -10,6 +10,8 @@ from pathlib import Path
 
 from .system import Refused, call, checked, libc
 
+# As long as the stage lives, the fork server is its parent.
+SERVER = os.getppid()
 PTRACE_SEIZE, SIGNAL_OF_PIPES = 0x4206, 10
 PERF_ATTRIBUTES = 128
 
@@ -55,7 +57,7 @@ def kills_as_owner_of_a_pipe(where: str) -> str:
 
 
 def finds_its_parents_alive(where: str) -> str:
-    os.kill(os.getppid(), 0)
+    os.kill(SERVER, 0)
     return "its parent could be signalled"
 
 
@@ -128,7 +130,7 @@ def reads_by_anothers_root(where: str) -> str:
 
 def reads_memory(where: str) -> str:
     """Read the fork server's memory, where everything lies as it does here."""
-    with Path(f"/proc/{os.getppid()}/mem").open("rb", buffering=0) as memory:
+    with Path(f"/proc/{SERVER}/mem").open("rb", buffering=0) as memory:
         memory.seek(id(Path))
         return f"{len(memory.read(64))} bytes"
 
@@ -144,7 +146,7 @@ def reads_memory_by_call(where: str) -> str:
 
     here = ctypes.create_string_buffer(64)
     ours, theirs = Part(ctypes.addressof(here), 64), Part(id(Path), 64)
-    read = libc.process_vm_readv(os.getppid(), ctypes.byref(ours), 1, ctypes.byref(theirs), 1, 0)
+    read = libc.process_vm_readv(SERVER, ctypes.byref(ours), 1, ctypes.byref(theirs), 1, 0)
     return f"{checked(read)} bytes"
 
 
@@ -173,7 +175,7 @@ def has_capabilities(where: str) -> str | None:
 
 
 def _above() -> Iterator[int]:
-    pid = os.getppid()
+    pid = SERVER
     while pid > 1:
         yield pid
         status = Path(f"/proc/{pid}/status").read_text()
