@@ -19,10 +19,10 @@ from checkouts import Checkout
 
 from recpress import record
 from recpress.record import Record
-from recpress.run.sandbox import landlock_version
+from recpress.run import landlock
 
 kernel_holds = pytest.mark.skipif(
-    landlock_version() < 6, reason=f"the kernel's Landlock is version {landlock_version()}, and they need 6"
+    landlock.version() < 6, reason=f"the kernel's Landlock is version {landlock.version()}, and they need 6"
 )
 TOKEN = "canary-of-the-tests"
 # Of System V, the first of several.

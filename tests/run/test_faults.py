@@ -11,9 +11,9 @@ import pytest
 
 from recpress import record
 from recpress.record import Record
-from recpress.run.landlock import version as landlock_version
+from recpress.run import landlock
 
-kernel_holds = pytest.mark.skipif(not landlock_version(), reason="the kernel has no Landlock")
+kernel_holds = pytest.mark.skipif(not landlock.version(), reason="the kernel has no Landlock")
 FAULTS = {
     "none": ("ok", ""),
     "hangs_deaf": ("timeout", "it took more than 12 s"),

@@ -7,6 +7,7 @@ when the watch ends. What a library reads and closes again within the watch goes
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
@@ -142,7 +143,7 @@ def _hook(event: str, arguments: tuple[object, ...]) -> None:
         elif event in PROCESS_EVENTS and arguments[0] not in TELLS:
             seen.processes.add(str(arguments[0]))
     if _refusing and event == DATA_EVENT:
-        raise PermissionError("a stage has no data but what it is given: load none")
+        raise PermissionError(errno.EACCES, "a stage has no data set but what it is given")
 
 
 def _mapped_files() -> set[Path]:

@@ -24,7 +24,7 @@ from recpress.measure.modelled import modelled_serving
 from recpress.measure.provenance import Stopwatch
 from recpress.measure.serving import LONG_SECONDS
 from recpress.record import Cost, Energy, Identity, Latency, Quality, Record, Status
-from recpress.run import worker
+from recpress.run import leftovers, worker
 from recpress.run.identity import Planned
 from recpress.run.isolate import Allowance, Stopped, WorkFailed, call, in_a_line
 from recpress.run.kept import artefact_path
@@ -327,7 +327,7 @@ def timing_of(made: Record, timed: worker.Timed, refresh: Latency | None, watch:
 def _read_lists(path: Path, dataset: Dataset) -> NDArray[np.int32]:
     """Read served lists, which a process wrote that may have been led astray."""
     try:
-        lists: NDArray[np.int32] = np.load(path, allow_pickle=False)
+        lists: NDArray[np.int32] = leftovers.array(path)
     except (OSError, ValueError, EOFError) as error:
         raise WorkFailed("failed", f"the served lists can't be read: {error}") from None
     split = dataset.split

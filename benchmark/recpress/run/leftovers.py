@@ -11,7 +11,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
 
 # A checkpoint is a dozen files, and an artefact two; a search keeps a journal.
 MOST_FILES: Final = 10_000
@@ -91,6 +94,20 @@ def _odd(folder: Path) -> str | None:
             elif not entry.is_file(follow_symlinks=False):
                 return f"it left {entry.name!r}, which is no regular file"
     return None
+
+
+def array(file: Path) -> NDArray[Any]:
+    """Return the array of a file, which may promise more than it holds.
+
+    Raises
+    ------
+    OSError, ValueError, EOFError
+    """
+    try:
+        # What is mapped must be there: nothing is allocated for a promise.
+        return np.array(np.load(file, mmap_mode="r", allow_pickle=False))
+    except OverflowError as error:
+        raise ValueError(str(error)) from error
 
 
 def tail(file: Path, most: int) -> str:

@@ -46,7 +46,7 @@ _REFUSED: Final[dict[str, tuple[int | None, int | None]]] = {
 _OWN_ALONE: Final[dict[str, tuple[int, int, int]]] = {
     "prlimit64": (302, 261, 0), "setpriority": (141, 140, 1),
 }  # fmt: skip
-_CLONE, _CLONE3, _IOCTL = (56, 220), (435, 435), (16, 29)
+_CLONE, _CLONE3, _IOCTL, _PRCTL = (56, 220), (435, 435), (16, 29), (157, 167)
 # Typing into a terminal, and the flags of a file that can be read (FS_IOC_SETFLAGS, FS_IOC_FSSETXATTR).
 _REQUESTS: Final = (0x5412, 0x4008_6602, 0x401C_5820)
 NAMESPACES: Final = 0x7E02_0000  # CLONE_NEW*
@@ -55,7 +55,7 @@ _MACHINES: Final = {"x86_64": (0, 0xC000_003E), "aarch64": (1, 0xC000_00B7)}
 _X32: Final = 0x4000_0000  # The numbers of another table on x86-64 begin here.
 
 # From linux/seccomp.h, linux/prctl.h and linux/bpf_common.h.
-_PR_SET_SECCOMP, _PR_GET_SECCOMP, _MODE_FILTER = 22, 21, 2
+_PR_SET_PDEATHSIG, _PR_GET_SECCOMP, _PR_SET_SECCOMP, _MODE_FILTER = 1, 21, 22, 2
 _ALLOW, _ERRNO = 0x7FFF_0000, 0x0005_0000
 _LOAD, _RETURN, _IF_EQUAL, _IF_AT_LEAST, _IF_ANY = 0x20, 0x06, 0x15, 0x35, 0x45
 _NUMBER_AT, _MACHINE_AT, _ARGUMENTS_AT = 0, 4, 16  # Offsets in struct seccomp_data.
@@ -70,7 +70,7 @@ def numbers(machine: str) -> dict[str, int]:
     column = _MACHINES[machine][0]
     plain = {name: by_machine[column] for name, by_machine in _REFUSED.items()}
     own = {name: by_machine[column] for name, by_machine in _OWN_ALONE.items()}
-    others = {"clone": _CLONE[column], "clone3": _CLONE3[column], "ioctl": _IOCTL[column]}
+    others = {"clone": _CLONE[column], "clone3": _CLONE3[column], "ioctl": _IOCTL[column], "prctl": _PRCTL[column]}
     return {name: number for name, number in (plain | own | others).items() if number is not None}
 
 
@@ -119,6 +119,10 @@ def _filter(machine: str) -> list[bytes]:
     for each in _REQUESTS:
         made += [_instruction(_IF_EQUAL, each, 0, 1), refuse]
     made += [allow]
+    # Ending with the run is what it stays bound to.
+    option = _instruction(_LOAD, _ARGUMENTS_AT)
+    made += [_instruction(_IF_EQUAL, number["prctl"], 0, 4), option]
+    made += [_instruction(_IF_EQUAL, _PR_SET_PDEATHSIG, 0, 1), refuse, allow]
     flags = _instruction(_LOAD, _ARGUMENTS_AT)
     made += [
         _instruction(_IF_EQUAL, number["clone"], 0, 4),

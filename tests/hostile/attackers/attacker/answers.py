@@ -5,7 +5,6 @@ import json
 import os
 import signal
 import socket
-import struct
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -77,20 +76,19 @@ def answers_no_share(where: str) -> None:
     """Tell of progress what is no number, and go on."""
     for share in (b"NaN", b"1e999", b"-1e999"):
         for pipe in answers():
-            pipe.send_bytes(b'{"share": %s}' % share)
+            os.write(pipe.fileno(), b'{"share": %s}\n' % share)
 
 
 def answers_half(where: str) -> None:
-    """Announce a message, and never finish it."""
+    """Begin a message, and never finish it."""
     for pipe in answers():
-        os.write(pipe.fileno(), struct.pack("!i", 1_000) + b'{"share"')
+        os.write(pipe.fileno(), b'{"share"')
     time.sleep(1_000)
 
 
 def answers_slowly(where: str) -> None:
     """Finish a message, a byte a second, in hours."""
     for pipe in answers():
-        os.write(pipe.fileno(), struct.pack("!i", 10_000))
         for _ in range(10_000):
             os.write(pipe.fileno(), b" ")
             time.sleep(1)
@@ -152,5 +150,7 @@ def _instead(path: Path, make: Callable[[Path], object]) -> None:
 
 def _send(message: bytes) -> None:
     for pipe in answers():
-        pipe.send_bytes(message)
+        left = message + b"\n"
+        while left:
+            left = left[os.write(pipe.fileno(), left) :]
     time.sleep(1_000)
