@@ -155,7 +155,7 @@ LABELS = [
 # Here they lie beside the method's own code, where it may read.
 OPENLY = [("read", "code")]
 
-pytestmark = kernel_holds
+pytestmark = [pytest.mark.slow, kernel_holds]
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,8 @@ from placed import kernel_holds, records, run
 
 from recpress.record import Record
 
+pytestmark = pytest.mark.slow
+
 # Seconds; against hanging alone.
 PATIENCE = 90
 FOLDERS = ("leaves_deep_folders", "leaves_what_can_t_be_removed", "leaves_a_closed_folder")
