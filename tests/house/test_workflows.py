@@ -32,6 +32,14 @@ def test_a_workflow_calls_what_there_is(file: Path) -> None:
     assert targets or verbs or ".ci/run" in text or file.stem == "comment"
 
 
+@pytest.mark.parametrize("file", WORKFLOWS, ids=lambda file: file.stem)
+def test_actions_of_others_are_pinned_by_commit(file: Path) -> None:
+    used = [step["uses"] for step in steps(file) if "uses" in step]
+    unpinned = [name for name in used if not re.fullmatch(r"[\w./-]+@[0-9a-f]{40}", name)]
+    # Its newest commits couldn't be looked up when the others were.
+    assert set(unpinned) <= {"pypa/gh-action-pypi-publish@release/v1"}
+
+
 def steps(file: Path) -> list[dict[str, Any]]:
     return [step for job in yaml.safe_load(file.read_text())["jobs"].values() for step in job["steps"]]
 
