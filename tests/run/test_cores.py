@@ -92,6 +92,7 @@ def test_a_timing_starts_at_once_where_nothing_else_is_done() -> None:
 
 def test_who_waits_for_another_run_says_so_now_and_then(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(locks, "SAY_SECONDS", 0.1)
+    monkeypatch.setattr(locks, "_cores", lambda: [4, 7])
     told: list[tuple[str, float]] = []
     cores, over = Cores(told=lambda what, seconds: told.append((what, seconds))), threading.Event()
 
@@ -100,9 +101,9 @@ def test_who_waits_for_another_run_says_so_now_and_then(tmp_path: Path, monkeypa
             over.set()
 
     for kind, lock, what in (
-        ("shared", "gate.lock", "a timing of another run"),
-        ("alone", "gate.lock", "a timing of another run"),
-        ("alone", "cores.lock", "the end of work under way"),
+        ("shared", "gate-7.lock", "a timing of another run"),
+        ("alone", "gate-7.lock", "a timing of another run"),
+        ("alone", "core-4.lock", "the end of work under way"),
     ):
         told.clear()
         over.clear()
@@ -119,6 +120,28 @@ def test_who_waits_for_another_run_says_so_now_and_then(tmp_path: Path, monkeypa
     with cores.shared():
         pass
     assert not told
+
+
+@pytest.mark.parametrize(("others", "waits"), [([0, 1], True), ([1, 2], True), ([2, 3], False)])
+@pytest.mark.parametrize("kind", ["shared", "alone"])
+def test_runs_with_other_cores_do_not_wait(
+    kind: str, others: list[int], waits: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(locks, "_cores", lambda: [0, 1])
+    ours = Cores()
+    monkeypatch.setattr(locks, "_cores", lambda: others)
+    theirs, over = Cores(), threading.Event()
+
+    def work() -> None:
+        with getattr(theirs, kind)():
+            over.set()
+
+    with ThreadPoolExecutor(1) as pool:
+        with ours.alone():
+            done = pool.submit(work)
+            assert over.wait(0.5) is not waits
+        done.result(10)
+    assert over.is_set()
 
 
 def test_who_gives_up_leaves_nothing_behind() -> None:

@@ -35,7 +35,7 @@ def test_a_waiting_run_says_so_and_ends_by_ctrl_c(form: list[str], short: Path, 
     place.mkdir(mode=0o700)
     words = [sys.executable, "-m", "recpress.cli", *WORDS, *form, "--results", str(tmp_path / "results")]
     environment = os.environ | {"TMPDIR": str(short), "RECPRESS_CACHE": str(tmp_path / "cache")}
-    with locked(place / "gate.lock"):
+    with locked(place / f"gate-{max(os.sched_getaffinity(0))}.lock"):
         run = subprocess.Popen(words, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         assert run.stdout is not None
         try:

@@ -10,7 +10,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from recpress.hashing import sha256_json
@@ -38,7 +38,9 @@ def on_stderr(what: str, seconds: float) -> None:
 
 
 class Cores:
-    """The machine's cores: shared by work that isn't timed, and one timing's alone.
+    """The cores that this run may use: shared by work that isn't timed, and one timing's alone.
+
+    Each core has its locks, so runs that were given other cores (``taskset``) don't wait for each other.
 
     A timing waits for all work beside it, and new work waits for the timing. So as not to idle over each, timings of
     one run wait for each other, while its other cells go on, and then take turns. Of other runs, a timing that waits
@@ -64,7 +66,8 @@ class Cores:
         told: Told = on_stderr,
     ) -> None:
         self._check, self._told, self._said = check, told, 0.0
-        self._gate, self._room = place() / "gate.lock", place() / "cores.lock"
+        self._gates = [place() / f"gate-{core}.lock" for core in _cores()]
+        self._rooms = [place() / f"core-{core}.lock" for core in _cores()]
         self._free, self._slots, self._together = list(slots), len(slots), together
         self._changed = threading.Condition()
         self._to_time, self._timing = 0, False
@@ -77,13 +80,10 @@ class Cores:
             slot = self._free.pop(0)
         try:
             check = self._waiting_for("a timing of another run, which has the machine alone")
-            with locked(self._gate, check):
-                room = locked(self._room, check, fcntl.LOCK_SH)
-                room.__enter__()
-            try:
+            with ExitStack() as rooms:
+                with _all(self._gates, check):
+                    rooms.enter_context(_all(self._rooms, check, fcntl.LOCK_SH))
                 yield slot
-            finally:
-                room.__exit__(None, None, None)
         finally:
             with self._changed:
                 self._free.append(slot)
@@ -100,7 +100,7 @@ class Cores:
                 self._timing = True
             gate = self._waiting_for("a timing of another run, after which this run's timing has the machine")
             room = self._waiting_for("the end of work under way, beside which nothing is timed")
-            with locked(self._gate, gate), locked(self._room, room, fcntl.LOCK_EX):
+            with _all(self._gates, gate), _all(self._rooms, room):
                 yield None
         finally:
             with self._changed:
@@ -129,6 +129,20 @@ class Cores:
         while not until():
             self._check()
             self._changed.wait(TICK)
+
+
+def _cores() -> list[int]:
+    """Return the cores that this process may use; one stands for all where the system doesn't tell."""
+    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [0]
+
+
+@contextmanager
+def _all(paths: Sequence[Path], check: Callable[[], None], kind: int = fcntl.LOCK_EX) -> Iterator[None]:
+    """Hold several lock files; all runs take them in the same order, so that none waits for one that waits for it."""
+    with ExitStack() as held:
+        for path in paths:
+            held.enter_context(locked(path, check, kind))
+        yield
 
 
 @contextmanager
