@@ -31,6 +31,17 @@ def seven(*ignored, report) -> int:
     return 7
 
 
+def writes(report) -> str:
+    """As a training does that keeps its state."""
+    from pathlib import Path
+
+    from recpress.atomic import write_atomic
+
+    write_atomic(Path("state"), "of an epoch")
+    write_atomic(Path("state"), "of the next")
+    return Path("state").read_text()
+
+
 def slow(report) -> int:
     time.sleep(60)
     return 7
@@ -48,6 +59,10 @@ def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType
 
 def test_an_interrupt_while_a_stage_starts_is_the_program_s_alone(work: ModuleType) -> None:
     assert call(work.seven, work.Interrupting(), timeout=PATIENCE) == 7
+
+
+def test_a_stage_replaces_its_files_whole(work: ModuleType) -> None:
+    assert call(work.writes, timeout=PATIENCE) == "of the next"
 
 
 def test_a_clock_that_jumps_changes_no_limit(work: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -62,7 +62,8 @@ class Subject:
         """A copy of the artefact in another folder, asked under watch and without the caller's environment."""
         asked = self.users[:PROBE_USERS]
         with temporary_folder() as folder:
-            shutil.copytree(self.folder, folder, dirs_exist_ok=True)
+            for file in self.folder.iterdir():
+                shutil.copyfile(file, folder / file.name)  # Content alone: a stage may set no modes and times.
             with watch() as seen, scrubbed_environment():
                 ask = self.load(folder)
                 answers = np.concatenate([ask(asked[i : i + 256]) for i in range(0, len(asked), 256)])

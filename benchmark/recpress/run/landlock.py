@@ -24,7 +24,7 @@ _REFER, _TRUNCATE, _DEVICE = 1 << 13, 1 << 14, 1 << 15  # since versions 2, 3 an
 _TCP = 1 << 0 | 1 << 1  # bind, connect: since version 4
 _ABSTRACT_SOCKETS, _SIGNALS = 1 << 0, 1 << 1  # since version 6
 _OF_A_FILE = _EXECUTE | _WRITE_FILE | _READ_FILE | _TRUNCATE | _DEVICE
-READING: Final = _EXECUTE | _READ_FILE | _READ_DIR
+_READING = _EXECUTE | _READ_FILE | _READ_DIR
 
 
 def version() -> int:
@@ -34,10 +34,11 @@ def version() -> int:
     return max(0, int(_syscall(_CREATE, None, ctypes.c_size_t(0), _VERSION_FLAG)))
 
 
-def restrict(readable: Iterable[Path], writable: Iterable[Path]) -> None:
+def restrict(readable: Iterable[Path], writable: Iterable[Path], listed: Iterable[Path] = ()) -> None:
     """Hold this thread, and all that it starts, to these files and folders, and to itself.
 
-    New privileges must have been given up before. Paths that aren't there are passed over.
+    Of folders that are `listed`, names can be read, down to the last, but no file. New privileges must have been given
+    up before. Paths that aren't there are passed over.
 
     Raises
     ------
@@ -49,14 +50,16 @@ def restrict(readable: Iterable[Path], writable: Iterable[Path]) -> None:
         writing |= right if known >= since else 0
     network = _TCP if known >= 4 else 0
     others = _ABSTRACT_SOCKETS | _SIGNALS if known >= WHOLE else 0
-    handled = (ctypes.c_uint64 * 3)(READING | writing, network, others)
+    handled = (ctypes.c_uint64 * 3)(_READING | writing, network, others)
     size = 8 if known < 4 else 16 if known < WHOLE else 24  # The struct grew.
     ruleset = _syscall(_CREATE, ctypes.byref(handled), ctypes.c_size_t(size), 0)
     try:
+        for path in listed:
+            _allow(ruleset, path, _READ_DIR)
         for path in readable:
-            _allow(ruleset, path, READING)
+            _allow(ruleset, path, _READING)
         for path in writable:
-            _allow(ruleset, path, READING | writing)
+            _allow(ruleset, path, _READING | writing)
         if ruleset < 0 or _syscall(_RESTRICT, ruleset, 0) != 0:
             raise OSError("the process can't be held to its folders (Landlock)")
     finally:
@@ -78,7 +81,9 @@ def _allow(ruleset: int, path: Path, access: int) -> None:
         rule = _PathBeneath(access if path.is_dir() else access & _OF_A_FILE, descriptor)
         _syscall(_ADD, ruleset, _PATH_BENEATH, ctypes.byref(rule), 0)
     finally:
-        os.close(descriptor)
+        # A rule is of an inode, and procfs makes another when it has forgotten the name: what is open isn't forgotten.
+        if not path.is_relative_to("/proc"):
+            os.close(descriptor)
 
 
 def _syscall(number: int, *arguments: object) -> int:

@@ -35,6 +35,8 @@ SYSTEM = (
     "/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/proc/loadavg", "/proc/uptime", "/proc/version", "/proc/sys",
     "/sys/devices/system", "/sys/fs/cgroup", "/sys/kernel/mm", "/sys/class/powercap", "/sys/devices/virtual/powercap",
 )  # fmt: skip
+# What tools such as lscpu open before what lies in it.
+LISTED = ("/proc",)
 # Devices that keep nothing, and switches of the process itself.
 SINKS = ("/dev/null", "/dev/zero", "/dev/full", "/proc/self")
 # What CUDA asks of the system, where there is a device for it.
@@ -179,6 +181,7 @@ def _wall(bounds: Bounds, home: Path) -> None:
         landlock.restrict(
             (*map(Path, (*SYSTEM, *asked)), *code, *bounds.readable),
             (bounds.scratch, *bounds.writable, *map(Path, SINKS), *accelerators),
+            map(Path, LISTED),
         )
     if seccomp.available():
         seccomp.restrict()
