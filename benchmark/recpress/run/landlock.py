@@ -82,7 +82,7 @@ def _allow(ruleset: int, path: Path, access: int) -> None:
         _syscall(_ADD, ruleset, _PATH_BENEATH, ctypes.byref(rule), 0)
     finally:
         # A rule is of an inode, and procfs makes another when it has forgotten the name: what is open isn't forgotten.
-        if not path.is_relative_to("/proc"):
+        if Path("/proc") not in path.parents:
             os.close(descriptor)
 
 
