@@ -21,10 +21,8 @@ def flags(found: Collection, changed: Container[str] | None = None) -> list[Find
     """
     told: list[Finding] = []
     for run in found.runs:
-        if changed is None:
-            told += [*_plausible(run, found), *_isolated(run, known=False)]
-        elif run.file in changed:
-            told += [*_plausible(run, found), *_isolated(run, known=True)]
+        if changed is None or run.file in changed:
+            told += [*_plausible(run, found), *_isolated(run, known=changed is not None)]
     return told
 
 

@@ -19,10 +19,9 @@ from recpress.evaluate import (
     recall_by_item_group,
 )
 from recpress.evaluate.store import PerUser
-from recpress.plausible import doubtful
+from recpress.plausible import HEADLINE, doubtful
 from recpress.record import Paired, Quality
 
-HEADLINE = "ndcg@20"
 COVERED_AT = 20
 
 

@@ -95,46 +95,41 @@ def restrict() -> None:
 
 
 def _filter(machine: str) -> list[bytes]:
-    """Return the filter's instructions. A jump tells how many to skip, where it holds and where not."""
-    refuse = _instruction(_RETURN, _ERRNO | errno.EPERM)
-    allow = _instruction(_RETURN, _ALLOW)
+    """Return the filter's instructions."""
     number = numbers(machine)
     made = [
         _instruction(_LOAD, _MACHINE_AT),
         _instruction(_IF_EQUAL, _MACHINES[machine][1], 1, 0),
-        refuse,  # Calls of 32-bit programs have other numbers.
+        _REFUSE,  # Calls of 32-bit programs have other numbers.
         _instruction(_LOAD, _NUMBER_AT),
         _instruction(_IF_AT_LEAST, _X32, 0, 1),
-        refuse,
+        _REFUSE,
     ]
     for name in _REFUSED:
         if name in number:
-            made += [_instruction(_IF_EQUAL, number[name], 0, 1), refuse]
+            made += [_instruction(_IF_EQUAL, number[name], 0, 1), _REFUSE]
     for name, (*_, position) in _OWN_ALONE.items():
-        argument = _instruction(_LOAD, _ARGUMENTS_AT + 8 * position)
-        made += [_instruction(_IF_EQUAL, number[name], 0, 4), argument]
-        made += [_instruction(_IF_EQUAL, 0, 0, 1), allow, refuse]
-    request = _instruction(_LOAD, _ARGUMENTS_AT + 8)
-    made += [_instruction(_IF_EQUAL, number["ioctl"], 0, 2 + 2 * len(_REQUESTS)), request]
-    for each in _REQUESTS:
-        made += [_instruction(_IF_EQUAL, each, 0, 1), refuse]
-    made += [allow]
+        made += _by_argument(number[name], position, [_instruction(_IF_EQUAL, 0, 1, 0)])
+    made += _by_argument(number["ioctl"], 1, [_instruction(_IF_EQUAL, each, 0, 1) for each in _REQUESTS])
     # Ending with the run is what it stays bound to.
-    option = _instruction(_LOAD, _ARGUMENTS_AT)
-    made += [_instruction(_IF_EQUAL, number["prctl"], 0, 4), option]
-    made += [_instruction(_IF_EQUAL, _PR_SET_PDEATHSIG, 0, 1), refuse, allow]
-    flags = _instruction(_LOAD, _ARGUMENTS_AT)
-    made += [
-        _instruction(_IF_EQUAL, number["clone"], 0, 4),
-        flags,
-        _instruction(_IF_ANY, NAMESPACES, 0, 1),
-        refuse,
-        allow,
-    ]
+    made += _by_argument(number["prctl"], 0, [_instruction(_IF_EQUAL, _PR_SET_PDEATHSIG, 0, 1)])
+    made += _by_argument(number["clone"], 0, [_instruction(_IF_ANY, NAMESPACES, 0, 1)])
     # Its flags lie in memory, where a filter can't look: the C library takes `clone` where there is none.
     made += [_instruction(_IF_EQUAL, number["clone3"], 0, 1), _instruction(_RETURN, _ERRNO | errno.ENOSYS)]
-    return [*made, allow]
+    return [*made, _ALLOWED]
+
+
+def _by_argument(number: int, position: int, tests: list[bytes]) -> list[bytes]:
+    """Return what refuses a call where one of the tests of an argument doesn't skip the instruction behind it."""
+    tested = [each for test in tests for each in (test, _REFUSE)]
+    argument = _instruction(_LOAD, _ARGUMENTS_AT + 8 * position)
+    return [_instruction(_IF_EQUAL, number, 0, len(tested) + 2), argument, *tested, _ALLOWED]
 
 
 def _instruction(code: int, value: int, then: int = 0, otherwise: int = 0) -> bytes:
+    """Return an instruction; a jump skips so many others where it holds, and so many where it doesn't."""
     return struct.pack("=HBBI", code, then, otherwise, value)
+
+
+_REFUSE: Final = _instruction(_RETURN, _ERRNO | errno.EPERM)
+_ALLOWED: Final = _instruction(_RETURN, _ALLOW)
