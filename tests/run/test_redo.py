@@ -173,6 +173,7 @@ def test_of_what_a_submission_changed_a_drawn_share_runs_again(checkout, results
         subprocess.run([*git, *words], check=True)
     words = ("rerun", "--changed", "HEAD", "--seed", "5", "--results", str(folder), "--summary", str(summary))
     assert "No record that can be run again differs from HEAD." in checkout.recpress(*words)
+    assert "git can't compare with 'nosuch'" in checkout.recpress("rerun", "--changed", "nosuch", *words[3:], code=2)
     raw = json.loads(copy.read_text())
     raw["quality"]["metrics"]["ndcg@20"] = 0.9
     copy.write_text(json.dumps(raw))

@@ -41,17 +41,8 @@ def changed_since(revision: str) -> list[str]:
     UserError
         When git knows no such revision, or there is no checkout.
     """
-    told = subprocess.run(
-        ["git", "diff", "--name-only", "--merge-base", revision, "--", "methods", "datasets"],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=checkout_root(),
-    )
-    if told.returncode:
-        raise UserError(f"git can't compare with {revision!r}: {told.stderr.strip().splitlines()[0]}.")
     names = []
-    for file in told.stdout.splitlines():
+    for file in _differing(revision, checkout_root(), "methods", "datasets"):
         kind, *parts = Path(file).parts
         depth = 2 if kind == "methods" else 1
         # What was removed has no folder any more, and files beside the folders belong to none.
@@ -64,11 +55,24 @@ def records_since(revision: str, results: Path) -> list[str]:
     """Return the record files of a results folder that differ from where git's present state left a revision's.
 
     They are relative to the folder; a folder that isn't there, or isn't in a checkout, has none.
+
+    Raises
+    ------
+    UserError
+        When git knows no such revision.
     """
-    if not results.is_dir():
+    if not results.is_dir() or not _git("-C", str(results), "rev-parse", "--show-toplevel"):
         return []
-    told = _git("-C", str(results), "diff", "--name-only", "--relative", "--merge-base", revision, "--", "records")
-    return told.splitlines()
+    return _differing(revision, results, "records")
+
+
+def _differing(revision: str, place: Path | None, *folders: str) -> list[str]:
+    """Return the files in some folders of a place, relative to it, that differ from a git revision."""
+    words = ["git", "diff", "--name-only", "--relative", "--merge-base", revision, "--", *folders]
+    told = subprocess.run(words, capture_output=True, text=True, check=False, cwd=place)
+    if told.returncode:
+        raise UserError(f"git can't compare with {revision!r}: {told.stderr.strip().splitlines()[0]}.")
+    return told.stdout.splitlines()
 
 
 def before_last_change(results: Path) -> str | None:
