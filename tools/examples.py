@@ -23,7 +23,7 @@ from torch import Tensor
 from recpress import evaluate
 from recpress.api import Graph, UserItems, make_generator
 from recpress.backbones.catalogue import BACKBONES, backbone
-from recpress.backbones.recipe import Recipe
+from recpress.backbones.config import TrainingConfig
 from recpress.codecs import (
     KINDS,
     NETWORKS,
@@ -306,16 +306,16 @@ LAYERED: dict[str, dict[str, Any]] = {"gat": {"heads": 2}, "ngcf": {}, "sage": {
 TABLES_WITHIN = 1e-4
 
 
-def recipe_of(name: str) -> Recipe:
-    """Return the recipe of a backbone whose tables are fixed."""
+def config_of(name: str) -> TrainingConfig:
+    """Return the training config of a backbone whose tables are fixed."""
     loss = "bpr" if name in ("lightgcn", "ngcf", "mf") else "softmax"
-    return Recipe(**SMALL, layers=2, epochs=1, loss=loss, **LAYERED.get(name, {}))
+    return TrainingConfig(**SMALL, layers=2, epochs=1, loss=loss, **LAYERED.get(name, {}))
 
 
 @cache
 def fixed_weights(name: str) -> dict[str, Tensor]:
     """Return weights of layers that nobody has trained, by name; "base" is the base table."""
-    state = backbone(name).build(graph(), recipe_of(name), make_generator(0)).state_dict()
+    state = backbone(name).build(graph(), config_of(name), make_generator(0)).state_dict()
     return {
         key: table(value.numel() // value.shape[-1], value.shape[-1], 60 + number).view(value.shape)
         for number, (key, value) in enumerate(sorted(state.items()))
@@ -324,7 +324,7 @@ def fixed_weights(name: str) -> dict[str, Tensor]:
 
 def layered(name: str, activations: str) -> Network:
     """Return the network of a backbone with fixed weights."""
-    kept = recipe_of(name).model_dump(include=set(FORWARD), exclude_defaults=True)
+    kept = config_of(name).model_dump(include=set(FORWARD), exclude_defaults=True)
     weights: dict[str, Codec] = {}
     for key, value in sorted(fixed_weights(name).items()):
         if key != "base":
@@ -399,7 +399,7 @@ def trained(name: str) -> Outcome:
     """Return the scores of a backbone after two epochs."""
     made = Outcome(why="Sums, exponentials and products of matrices differ in their last bits between processors.")
     for case, changes in BACKBONE_CASES[name].items():
-        fitted = backbone(name).fit(graph(), Recipe(**SMALL | {"epochs": 2} | changes), 0)
+        fitted = backbone(name).fit(graph(), TrainingConfig(**SMALL | {"epochs": 2} | changes), 0)
         made.facts[f"{case}: scores"] = sample_of(fitted.users, fitted.items, TRAINED_WITHIN)
     return made
 

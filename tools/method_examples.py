@@ -15,10 +15,10 @@ from torch import Tensor
 from examples import (
     Near,
     Outcome,
+    config_of,
     fixed_weights,
     graph,
     on_kinds,
-    recipe_of,
     sample_of,
     sha256_form,
     sha256_tensors,
@@ -126,12 +126,12 @@ def fixed_backbone(name: str) -> Backbone:
     sizes = [made.n_users, made.n_items]
     if weights:
         # Of any values, but as wide as the layers make it.
-        net = backbone(name).build(made, recipe_of(name), make_generator(0))
+        net = backbone(name).build(made, config_of(name), make_generator(0))
         final = table(made.n_nodes, net.eval().final().shape[1], seed=11)
     else:
         final = propagated(base)
     (users, items), (base_users, base_items) = final.split(sizes), base.split(sizes)
-    return Backbone(name, users, items, base_users, base_items, recipe_of(name), 0, 0.0, weights)
+    return Backbone(name, users, items, base_users, base_items, config_of(name), 0, 0.0, weights)
 
 
 def propagated(base: Tensor) -> Tensor:

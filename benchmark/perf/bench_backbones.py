@@ -23,10 +23,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from recpress.backbones.catalogue import BACKBONES, backbone
-from recpress.backbones.losses import bpr
+from recpress.backbones.config import read_training_config
 from recpress.backbones.propagate import Propagation
-from recpress.backbones.recipe import read_recipe
-from recpress.backbones.sampling import Batch, Sampler
+from recpress.backbones.training.losses import bpr
+from recpress.backbones.training.sampling import Batch, Sampler
 from recpress.data.card import Synthetic
 from recpress.data.graph import Graph
 from recpress.data.interactions import UserItems
@@ -44,7 +44,7 @@ def graph_of(spec: Synthetic) -> Graph:
 
 
 class Step:
-    """One optimisation step of each trained backbone, with the default recipe."""
+    """One optimisation step of each trained backbone, with the default training config."""
 
     params = tuple(name for name, entry in BACKBONES.items() if entry.model)
     param_names = ("backbone",)
@@ -52,10 +52,10 @@ class Step:
 
     def setup(self, name: str) -> None:
         torch.set_num_threads(1)
-        recipe = read_recipe("default", name).recipe
-        self.model = backbone(name).build(graph_of(GOWALLA), recipe, torch.Generator().manual_seed(0))
+        config = read_training_config("default", name).config
+        self.model = backbone(name).build(graph_of(GOWALLA), config, torch.Generator().manual_seed(0))
         self.optimiser = torch.optim.Adam(self.model.parameters(), fused=True)
-        self.batches = self.model.objective.sampler.epoch(recipe.batch_size)
+        self.batches = self.model.objective.sampler.epoch(config.batch_size)
         self.time_step(name)  # Adam's moments exist before the clock starts
 
     def time_step(self, name: str) -> None:

@@ -17,7 +17,7 @@ from tabulate import tabulate
 from recpress import data
 from recpress.backbones import checkpoint
 from recpress.backbones.catalogue import backbone as registered
-from recpress.backbones.recipe import read_recipe
+from recpress.backbones.config import read_training_config
 from recpress.evaluate.deletion import DELETED, SCHEMES, Chooser, at_random, draw_cases, fidelity, one_at_a_time
 from recpress.evaluate.explain import LinearExplainer
 from recpress.evaluate.messages import MessageExplainer
@@ -37,7 +37,9 @@ def main() -> None:
     if asked.checkpoint and asked.checkpoint.is_dir():
         backbone = checkpoint.read(asked.checkpoint)
     else:
-        backbone = registered(asked.backbone).fit(graph, read_recipe(asked.dataset, asked.backbone).recipe, seed=0)
+        backbone = registered(asked.backbone).fit(
+            graph, read_training_config(asked.dataset, asked.backbone).config, seed=0
+        )
         if asked.checkpoint:
             checkpoint.write(asked.checkpoint, backbone)
 

@@ -22,10 +22,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from recpress.backbones.allocator import keep_freed_memory
 from recpress.backbones.catalogue import backbone
-from recpress.backbones.footprint import training_bytes
-from recpress.backbones.recipe import read_recipe
+from recpress.backbones.config import read_training_config
+from recpress.backbones.training.allocator import keep_freed_memory
+from recpress.backbones.training.footprint import training_bytes
 from recpress.data.card import Synthetic
 from recpress.data.graph import Graph
 from recpress.data.interactions import UserItems
@@ -43,10 +43,10 @@ def measure(name: str, interactions: int, batch: int | None) -> dict[str, float]
     graph = Graph(UserItems.from_pairs(made.users, made.items, made.n_users, made.n_items))
     del made
     batch = batch or math.ceil(graph.user_items.nnz / STEPS)
-    recipe = read_recipe("default", name).recipe.model_copy(update={"batch_size": batch})
+    config = read_training_config("default", name).config.model_copy(update={"batch_size": batch})
     before = memory.resident()
     assert memory.reset_peak(), "peaks are measured on Linux only"
-    model = backbone(name).build(graph, recipe, torch.Generator().manual_seed(0))
+    model = backbone(name).build(graph, config, torch.Generator().manual_seed(0))
     optimiser = torch.optim.Adam(model.parameters(), fused=True)
 
     def step() -> None:
@@ -68,7 +68,7 @@ def measure(name: str, interactions: int, batch: int | None) -> dict[str, float]
         "batch": batch,
         "epoch_seconds": (time.perf_counter() - start) * steps / done,
         "peak_bytes": memory.peak_resident() - before,
-        "predicted_bytes": training_bytes(name, graph, recipe),
+        "predicted_bytes": training_bytes(name, graph, config),
     }
 
 

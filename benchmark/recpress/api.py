@@ -11,8 +11,8 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 
 from recpress.backbones.base import Backbone
-from recpress.backbones.sampling import Batch, Sampler
-from recpress.backbones.train import optimise
+from recpress.backbones.training.sampling import Batch, Sampler
+from recpress.backbones.training.train import optimise
 from recpress.codecs import (
     Codebook,
     Codec,
@@ -80,11 +80,11 @@ class Params(BaseModel):
 
 
 class TrainingParams(Params):
-    """Base of the parameters of a method that retrains: how long, and how fast beside the backbone's own recipe."""
+    """Base of the parameters of a method that retrains: how long, and how fast beside the backbone's own config."""
 
     epochs: int = Field(10, ge=1, description="Passes over the interactions.")
     rate: float = Field(
-        0.1, gt=0, description="Adam's learning rate as a share of the recipe's; it decays to 0 by a cosine."
+        0.1, gt=0, description="Adam's learning rate as a share of the training config's; it decays to 0 by a cosine."
     )
 
 
@@ -92,7 +92,7 @@ class ThinParams(Params):
     """Base of the parameters of a method that trains dense tables with fewer columns, from scratch."""
 
     dim: int = Field(16, ge=1, description="Columns of the final tables.")
-    epochs: int | None = Field(None, ge=1, description="Passes over the interactions; by default the recipe's.")
+    epochs: int | None = Field(None, ge=1, description="Passes over the interactions; by default the config's.")
     values: FloatName = Field("fp16", description="How the tables are stored.")
 
 
@@ -100,10 +100,10 @@ class StudentParams(ThinParams):
     """Base of the parameters of a method whose thin tables learn from the frozen ones."""
 
     start: Literal["svd", "random"] = Field(
-        "svd", description="svd: the frozen tables on their leading directions. random: as the recipe starts."
+        "svd", description="svd: the frozen tables on their leading directions. random: as the training config starts."
     )
-    epochs: int | None = Field(10, ge=1, description="Passes over the interactions; None: the recipe's.")
-    rate: float = Field(0.1, gt=0, description="Adam's learning rate as a share of the recipe's; 1 for a random start.")
+    epochs: int | None = Field(10, ge=1, description="Passes over the interactions; None: the config's.")
+    rate: float = Field(0.1, gt=0, description="Adam's learning rate as a share of the config's; 1 for a random start.")
 
 
 P = TypeVar("P", bound=Params)

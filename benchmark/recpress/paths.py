@@ -23,7 +23,7 @@ def resources(kind: str) -> Path:
 
     Parameters
     ----------
-    kind : {"methods", "datasets", "suites", "recipes"}
+    kind : {"methods", "datasets", "suites", "configs"}
         In a checkout the first two lie at its root and the others in ``benchmark/``; a wheel has all
         four inside the package.
     """

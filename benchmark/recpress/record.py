@@ -204,7 +204,7 @@ class Cost(Part):
     peak_bytes: Count = Field(description="Peak resident bytes of the compressing process.")
     backbone_seconds: Amount | None = Field(description="Training time of the backbone, shared by its cells.")
     backbone_peak_bytes: Count | None = Field(None, description="Peak resident bytes of the training process.")
-    trials: Count = Field(description="Hyper-parameter trials behind the recipe.")
+    trials: Count = Field(description="Hyper-parameter trials behind the training config.")
 
 
 class Serving(Part):

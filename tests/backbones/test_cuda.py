@@ -7,9 +7,9 @@ import torch
 
 from recpress.backbones.base import Session
 from recpress.backbones.catalogue import BACKBONES, backbone
+from recpress.backbones.config import read_training_config
 from recpress.backbones.propagate import neighbour_mean, symmetric
-from recpress.backbones.recipe import read_recipe
-from recpress.backbones.sampling import Batch
+from recpress.backbones.training.sampling import Batch
 from recpress.data.graph import Graph
 from recpress.run.isolate import call
 from recpress.run.validation import Held
@@ -31,8 +31,8 @@ def test_a_product_is_the_one_of_the_cpu(make, transpose: bool, small: Graph) ->
 
 @pytest.mark.parametrize("name", ["mf", "lightgcn", "ngcf", "sage", "gat", "ultragcn"])
 def test_loss_and_gradient_are_those_of_the_cpu(name: str, small: Graph, monkeypatch) -> None:
-    recipe = read_recipe("default", name).recipe.model_copy(update={"dim": 8, "dropout": 0.0})
-    models = [backbone(name).build(small, recipe, torch.Generator(device)) for device in ("cpu", "cuda")]
+    config = read_training_config("default", name).config.model_copy(update={"dim": 8, "dropout": 0.0})
+    models = [backbone(name).build(small, config, torch.Generator(device)) for device in ("cpu", "cuda")]
     state = models[0].state_dict()
     users = torch.from_numpy(small.user_items.users[:256]).long()
     items = torch.from_numpy(small.user_items.items[:256]).long()
@@ -52,7 +52,7 @@ def test_loss_and_gradient_are_those_of_the_cpu(name: str, small: Graph, monkeyp
 
 
 def fitted(name: str, graph: Graph, report: Report) -> list[float]:
-    recipe = read_recipe("default", name).recipe.model_copy(update={"dim": 8, "epochs": 8, "batch_size": 512})
+    config = read_training_config("default", name).config.model_copy(update={"dim": 8, "epochs": 8, "batch_size": 512})
     losses, scores = [], []
     held = Held(graph, graph.user_items)
 
@@ -60,7 +60,7 @@ def fitted(name: str, graph: Graph, report: Report) -> list[float]:
         losses.append(loss)
         scores.append(held.score(tables())["ndcg@20"])
 
-    made = backbone(name).fit(graph, recipe, 0, watch, Session(device="cuda"))
+    made = backbone(name).fit(graph, config, 0, watch, Session(device="cuda"))
     assert made.users.device.type == made.items.device.type == "cpu"
     assert all(0 < score <= 1 for score in scores)
     return losses

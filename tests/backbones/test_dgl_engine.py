@@ -10,14 +10,14 @@ import torch
 from recpress.backbones import propagate
 from recpress.backbones.base import Session
 from recpress.backbones.catalogue import backbone
-from recpress.backbones.recipe import Recipe
+from recpress.backbones.config import TrainingConfig
 from recpress.data.graph import Graph
 from recpress.errors import UserError
 
 os.environ.setdefault("DGLBACKEND", "pytorch")
 pytest.importorskip("dgl", reason="needs the extra dgl")
 
-from recpress.backbones import dgl_engine  # after the skip, as DGL may be missing
+from recpress.backbones.training import dgl_engine  # after the skip, as DGL may be missing
 
 
 @pytest.mark.parametrize("kind", ["symmetric", "neighbour_mean"])
@@ -34,12 +34,12 @@ def test_products_and_gradients_agree(kind: str, small: Graph) -> None:
 
 @pytest.mark.parametrize("name", ["lightgcn", "sage", "xsimgcl", "ngcf"])
 def test_a_training_by_dgl_is_that_of_torch(name: str, small: Graph) -> None:
-    recipe = Recipe(dim=8, layers=2, first_layer=int(name == "xsimgcl"), epochs=2, batch_size=512)
-    ours, theirs = (backbone(name).fit(small, recipe, 0, session=Session(engine=each)) for each in ("torch", "dgl"))
+    config = TrainingConfig(dim=8, layers=2, first_layer=int(name == "xsimgcl"), epochs=2, batch_size=512)
+    ours, theirs = (backbone(name).fit(small, config, 0, session=Session(engine=each)) for each in ("torch", "dgl"))
     assert ours.sha256() != theirs.sha256()  # another order of sums, or it wasn't DGL
     torch.testing.assert_close(ours.users, theirs.users, atol=1e-4, rtol=1e-3)
 
 
 def test_a_backbone_without_products_is_refused(small: Graph) -> None:
     with pytest.raises(UserError, match="no sparse products"):
-        backbone("mf").fit(small, Recipe(dim=8, epochs=1), 0, session=Session(engine="dgl"))
+        backbone("mf").fit(small, TrainingConfig(dim=8, epochs=1), 0, session=Session(engine="dgl"))

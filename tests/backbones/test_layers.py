@@ -9,11 +9,11 @@ from torch import Tensor, nn
 from torch_geometric.nn import GATConv, SAGEConv
 
 from recpress.backbones.catalogue import backbone
-from recpress.backbones.gat import GAT
+from recpress.backbones.config import TrainingConfig
 from recpress.backbones.model import Model
-from recpress.backbones.ngcf import NGCF
-from recpress.backbones.recipe import Recipe
-from recpress.backbones.sage import Sage
+from recpress.backbones.models.gat import GAT
+from recpress.backbones.models.ngcf import NGCF
+from recpress.backbones.models.sage import Sage
 from recpress.data.graph import Graph
 from recpress.errors import UserError
 
@@ -36,7 +36,7 @@ def assert_same(found: Tensor, expected: Tensor, by: list[Tensor], by_theirs: li
 
 
 def made(kind: type[Model], graph: Graph, **changes: object) -> Model:
-    model = kind(graph, Recipe(dim=8, layers=2).model_copy(update=changes), torch.Generator().manual_seed(0))
+    model = kind(graph, TrainingConfig(dim=8, layers=2).model_copy(update=changes), torch.Generator().manual_seed(0))
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             if name.endswith("bias"):  # zero at the start, which would hide mistakes
@@ -101,7 +101,7 @@ def test_users_of_an_inductive_sage_are_functions_of_their_items(small: Graph) -
     with torch.no_grad():
         model.base[: small.n_users] += 1
     assert torch.equal(model.final()[: small.n_users], before)
-    trained = backbone("sage").fit(small, Recipe(dim=8, layers=2, inputs="items", epochs=2, batch_size=512), 0)
+    trained = backbone("sage").fit(small, TrainingConfig(dim=8, layers=2, inputs="items", epochs=2, batch_size=512), 0)
     assert not trained.base_users.any()
     assert trained.users.any()
 
@@ -118,7 +118,7 @@ def test_dropout_is_in_training_alone_and_keeps_the_mean(small: Graph) -> None:
 
 
 def test_weights_come_with_the_backbone(small: Graph) -> None:
-    trained = backbone("ngcf").fit(small, Recipe(dim=8, layers=2, epochs=1), 0)
+    trained = backbone("ngcf").fit(small, TrainingConfig(dim=8, layers=2, epochs=1), 0)
     assert {name for name in trained.weights if name.startswith("sums.0")} == {"sums.0.weight", "sums.0.bias"}
     assert trained.users.shape[1] == 24
     assert all(
@@ -127,7 +127,7 @@ def test_weights_come_with_the_backbone(small: Graph) -> None:
 
 
 @pytest.mark.parametrize(("kind", "changes"), [(NGCF, {"layers": 0}), (Sage, {"layers": 0}), (GAT, {"heads": 3})])
-def test_a_recipe_that_a_layered_model_cannot_take_is_refused(
+def test_a_config_that_a_layered_model_cannot_take_is_refused(
     kind: type[Model], changes: dict[str, object], small: Graph
 ) -> None:
     with pytest.raises(UserError, match=kind.__name__.lower()):

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from torch import Tensor
 
-from recpress.backbones.listed import listed_scores
+from recpress.backbones.training.listed import listed_scores
 
 
 def copied(queries: Tensor, items: Tensor, lists: Tensor) -> Tensor:

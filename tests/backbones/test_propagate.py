@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from recpress.backbones.losses import cosine_contrastive, info_nce, weighted_bce
 from recpress.backbones.propagate import Propagation, neighbour_mean, symmetric
+from recpress.backbones.training.losses import cosine_contrastive, info_nce, weighted_bce
 from recpress.data.graph import Graph
 from recpress.data.interactions import UserItems
 

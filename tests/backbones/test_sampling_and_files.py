@@ -11,10 +11,10 @@ import torch.nn.functional as F
 
 from recpress.backbones import checkpoint
 from recpress.backbones.catalogue import backbone
-from recpress.backbones.objective import Embed, Objective
+from recpress.backbones.config import TrainingConfig
 from recpress.backbones.propagate import Propagation
-from recpress.backbones.recipe import Recipe
-from recpress.backbones.sampling import Sampler
+from recpress.backbones.training.objective import Embed, Objective
+from recpress.backbones.training.sampling import Sampler
 from recpress.data.graph import Graph
 from recpress.data.interactions import UserItems
 from recpress.errors import UserError
@@ -94,7 +94,7 @@ def test_a_negative_is_the_candidate_that_scores_highest(graph: Graph) -> None:
     table = torch.randn(graph.n_nodes, 4, generator=torch.Generator().manual_seed(2))
     users, items = torch.split(table, [graph.n_users, graph.n_items])
     batch = torch.arange(graph.n_users)
-    objective = Objective(graph, Recipe(dim=4, negatives=2, candidates=5), torch.Generator().manual_seed(3))
+    objective = Objective(graph, TrainingConfig(dim=4, negatives=2, candidates=5), torch.Generator().manual_seed(3))
     chosen = objective.negatives(batch, Embed.of(users, items))
     assert chosen.shape == (graph.n_users, 2)
     # The same ten draws, five for each of the two negatives, without what the user has.
@@ -114,7 +114,7 @@ def test_scores_of_drawn_items_are_products_of_rows(drawn_for_each: int, threads
     generator = torch.Generator().manual_seed(0)
     users, items = (torch.randn(size, 5, generator=generator) for size in (graph.n_users, graph.n_items))
     drawn = torch.randint(graph.n_items, (graph.n_users, drawn_for_each), generator=generator)
-    objective = Objective(graph, Recipe(dim=5), generator)
+    objective = Objective(graph, TrainingConfig(dim=5), generator)
     expected = (users @ items.T).gather(1, drawn)
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
@@ -129,8 +129,8 @@ def test_scores_of_drawn_items_are_products_of_rows(drawn_for_each: int, threads
 
 @pytest.mark.parametrize("dropout", [0.0, 0.5])
 def test_the_contrastive_loss_is_that_of_all_negatives(dropout: float, graph: Graph) -> None:
-    recipe = Recipe(dim=4, loss="ccl", negatives=9, negative_weight=3.0, margin=0.3, dropout=dropout)
-    objective = Objective(graph, recipe, torch.Generator().manual_seed(0))
+    config = TrainingConfig(dim=4, loss="ccl", negatives=9, negative_weight=3.0, margin=0.3, dropout=dropout)
+    objective = Objective(graph, config, torch.Generator().manual_seed(0))
     generator = torch.Generator().manual_seed(1)
     tables = [torch.randn(size, 4, generator=generator).requires_grad_() for size in (graph.n_users, graph.n_items)]
     batch = next(objective.sampler.epoch(32))
@@ -165,7 +165,7 @@ def test_vectors_looked_up_once_cost_what_they_cost_looked_up_twice(loss: str, g
     found = []
     for once in (True, False):
         objective = Objective(
-            graph, Recipe(dim=4, loss=loss, negatives=3, regularisation=0.5), torch.Generator().manual_seed(0)
+            graph, TrainingConfig(dim=4, loss=loss, negatives=3, regularisation=0.5), torch.Generator().manual_seed(0)
         )
         generator = torch.Generator().manual_seed(1)
         tables = [torch.randn(size, 4, generator=generator).requires_grad_() for size in (graph.n_users, graph.n_items)]
@@ -178,7 +178,7 @@ def test_vectors_looked_up_once_cost_what_they_cost_looked_up_twice(loss: str, g
 
 
 def test_a_damaged_checkpoint_is_refused(graph: Graph, tmp_path: Path) -> None:
-    made = backbone("mf").fit(graph, Recipe(dim=4, epochs=1), 0)
+    made = backbone("mf").fit(graph, TrainingConfig(dim=4, epochs=1), 0)
     checkpoint.write(tmp_path, made)
     facts = (tmp_path / "backbone.json").read_text()
     (tmp_path / "backbone.json").write_text(facts.replace(made.sha256(), "0" * 64))

@@ -14,7 +14,7 @@ import pytest
 from recpress.backbones import checkpoint
 from recpress.backbones.base import Session
 from recpress.backbones.catalogue import backbone
-from recpress.backbones.recipe import Recipe
+from recpress.backbones.config import TrainingConfig
 from recpress.data.graph import Graph
 from recpress.errors import UserError
 
@@ -27,23 +27,23 @@ import torch
 from recpress.backbones import checkpoint
 from recpress.backbones.base import Session
 from recpress.backbones.catalogue import backbone
-from recpress.backbones.recipe import Recipe
+from recpress.backbones.config import TrainingConfig
 from recpress.data.graph import Graph
 from recpress.data.interactions import UserItems
 
 torch.set_num_threads(1)
 folder, pause = Path(sys.argv[1]), float(sys.argv[2])
 items = UserItems(np.load(folder / "indptr.npy"), np.load(folder / "items.npy"), int(sys.argv[3]))
-recipe = Recipe.model_validate_json((folder / "recipe.json").read_text())
+training config = TrainingConfig.model_validate_json((folder / "training config.json").read_text())
 
 def watch(epoch, loss, tables):
     print(epoch, flush=True)
     time.sleep(pause)
 
 session = Session(state=folder / "state.safetensors", save_seconds=0.01)
-checkpoint.write(folder, backbone("xsimgcl").fit(Graph(items), recipe, 3, watch, session))
+checkpoint.write(folder, backbone("xsimgcl").fit(Graph(items), training config, 3, watch, session))
 """
-RECIPE = Recipe(dim=8, layers=2, first_layer=1, epochs=12, batch_size=100, learning_rate=0.02, decay="cosine")
+CONFIG = TrainingConfig(dim=8, layers=2, first_layer=1, epochs=12, batch_size=100, learning_rate=0.02, decay="cosine")
 
 
 def start(folder: Path, pause: float, n_items: int) -> subprocess.Popen[str]:
@@ -53,11 +53,11 @@ def start(folder: Path, pause: float, n_items: int) -> subprocess.Popen[str]:
 
 @pytest.mark.usefixtures("one_thread")
 def test_a_killed_training_ends_in_the_same_tables(small: Graph, tmp_path: Path) -> None:
-    whole = backbone("xsimgcl").fit(small, RECIPE, 3)
+    whole = backbone("xsimgcl").fit(small, CONFIG, 3)
 
     np.save(tmp_path / "indptr.npy", small.user_items.indptr)
     np.save(tmp_path / "items.npy", small.user_items.items)
-    (tmp_path / "recipe.json").write_text(RECIPE.model_dump_json())
+    (tmp_path / "config.json").write_text(CONFIG.model_dump_json())
     process = start(tmp_path, 0.1, small.n_items)
     assert process.stdout is not None
     while process.stdout.readline().strip() != "4":
@@ -77,10 +77,10 @@ def test_a_killed_training_ends_in_the_same_tables(small: Graph, tmp_path: Path)
 
 def test_the_state_of_another_training_and_a_damaged_one_are_refused(small: Graph, tmp_path: Path) -> None:
     session = Session(state=tmp_path / "state", save_seconds=0)
-    recipe = Recipe(dim=4, epochs=1)
-    backbone("mf").fit(small, recipe, 0, session=session)
+    config = TrainingConfig(dim=4, epochs=1)
+    backbone("mf").fit(small, config, 0, session=session)
     with pytest.raises(UserError, match="another training"):
-        backbone("mf").fit(small, recipe, 1, session=session)
+        backbone("mf").fit(small, config, 1, session=session)
     (tmp_path / "state").write_bytes((tmp_path / "state").read_bytes()[:200])
     with pytest.raises(UserError, match="damaged"):
-        backbone("mf").fit(small, recipe, 0, session=session)
+        backbone("mf").fit(small, config, 0, session=session)

@@ -13,10 +13,10 @@ from torch import Tensor
 from recpress.backbones import checkpoint
 from recpress.backbones.base import Backbone
 from recpress.backbones.catalogue import BACKBONES, backbone
+from recpress.backbones.config import TrainingConfig, read_training_config
 from recpress.backbones.model import Model
 from recpress.backbones.propagate import Propagation
-from recpress.backbones.recipe import Recipe, read_recipe
-from recpress.backbones.retrain import linear_recipe
+from recpress.backbones.training.retrain import linear_config
 from recpress.codecs.dense import Dense
 from recpress.codecs.graph_form import network_of
 from recpress.data.graph import Graph, Links
@@ -25,22 +25,22 @@ from recpress.errors import UserError
 TRAINED = sorted(name for name, entry in BACKBONES.items() if entry.model)
 
 
-def recipe_of(name: str) -> Recipe:
-    """The default recipe, small and fast."""
+def config_of(name: str) -> TrainingConfig:
+    """The default training config, small and fast."""
     small = {"dim": 8, "epochs": 30, "batch_size": 512, "learning_rate": 2e-2, "negatives": 16}
-    return read_recipe("default", name).recipe.model_copy(update=small)
+    return read_training_config("default", name).config.model_copy(update=small)
 
 
 def losses_and_backbone(name: str, graph: Graph, seed: int = 0, **changes: object) -> tuple[list[float], Backbone]:
     seen: list[float] = []
     made = backbone(name).fit(
-        graph, recipe_of(name).model_copy(update=changes), seed, lambda epoch, loss, tables: seen.append(loss)
+        graph, config_of(name).model_copy(update=changes), seed, lambda epoch, loss, tables: seen.append(loss)
     )
     return seen, made
 
 
-def model_of(name: str, graph: Graph, recipe: Recipe) -> Model:
-    return backbone(name).build(graph, recipe, torch.Generator().manual_seed(0))
+def model_of(name: str, graph: Graph, config: TrainingConfig) -> Model:
+    return backbone(name).build(graph, config, torch.Generator().manual_seed(0))
 
 
 @pytest.mark.usefixtures("one_thread")
@@ -68,13 +68,13 @@ def test_a_seed_gives_the_same_bits_and_a_checkpoint_brings_them_back(name: str,
     back = checkpoint.read(tmp_path)
     assert back.sha256() == first.sha256()
     assert back.weights.keys() == first.weights.keys()
-    assert back.recipe == first.recipe
+    assert back.config == first.config
 
 
 @pytest.mark.parametrize("name", TRAINED)
 def test_its_gradient_is_that_of_finite_differences(name: str, small: Graph) -> None:
     """In float64, along random directions, with the random numbers of the loss repeated."""
-    model = model_of(name, small, recipe_of(name).model_copy(update={"dropout": 0.0, "precision": "fp32"})).double()
+    model = model_of(name, small, config_of(name).model_copy(update={"dropout": 0.0, "precision": "fp32"})).double()
     batch = next(model.objective.sampler.epoch(256))
     state = model.generator.get_state()
 
@@ -112,9 +112,9 @@ def test_its_gradient_is_that_of_finite_differences(name: str, small: Graph) -> 
         ("ultragcn", {"loss": "bpr"}),
     ],
 )
-def test_a_recipe_that_makes_no_sense_is_refused(name: str, changes: dict[str, object], small: Graph) -> None:
+def test_a_config_that_makes_no_sense_is_refused(name: str, changes: dict[str, object], small: Graph) -> None:
     with pytest.raises(UserError, match=name):
-        model_of(name, small, recipe_of(name).model_copy(update=changes))
+        model_of(name, small, config_of(name).model_copy(update=changes))
 
 
 @pytest.fixture(scope="module")
@@ -130,7 +130,7 @@ def social(small: Graph) -> Graph:
 @pytest.mark.usefixtures("one_thread")
 @pytest.mark.parametrize("name", TRAINED)
 def test_links_take_part_in_propagation_and_are_never_served(name: str, social: Graph, small: Graph) -> None:
-    if not recipe_of(name).layers:
+    if not config_of(name).layers:
         with pytest.raises(UserError, match="relations have no part"):
             losses_and_backbone(name, social)
         return
@@ -139,7 +139,7 @@ def test_links_take_part_in_propagation_and_are_never_served(name: str, social: 
     assert (len(made.users), len(made.items)) == (social.n_users, social.n_items)
     assert (len(made.base_users), len(made.base_items)) == (social.n_users, social.n_items)
     # Methods see the interactions: they take such tables as they are, and store no graph.
-    assert linear_recipe(made, small) is None
+    assert linear_config(made, small) is None
     with pytest.raises(UserError, match="more edges than the interactions, trusts"):
         network_of(made, small, Dense.encode)
 

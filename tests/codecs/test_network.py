@@ -14,7 +14,7 @@ import torch
 from recpress.api import Artefact, Dense, Graph, Uniform, UserItems, make_generator
 from recpress.backbones.base import Backbone, fit_model
 from recpress.backbones.catalogue import backbone as entry
-from recpress.backbones.recipe import Recipe
+from recpress.backbones.config import TrainingConfig
 from recpress.codecs.artefact import MANIFEST, TENSORS, folder_ledger
 from recpress.codecs.graph_form import linear_artefact, network_of
 from recpress.codecs.layered import ByteLinear, LayeredNetwork
@@ -27,14 +27,14 @@ from recpress.measure._subject import Subject
 from recpress.serve.recommender import Recommender
 
 SIZES = (90, 110)
-RECIPES = {
-    "lightgcn": Recipe(dim=8, layers=2, epochs=2, learning_rate=0.02),
-    "cosine": Recipe(dim=8, layers=2, epochs=2, learning_rate=0.02, loss="softmax", negatives=16),
-    "xsimgcl": Recipe(dim=8, layers=3, first_layer=1, epochs=2, learning_rate=0.02),
-    "sage": Recipe(dim=8, layers=2, epochs=2, learning_rate=0.02),
-    "inductive": Recipe(dim=8, layers=2, epochs=2, learning_rate=0.02, inputs="items"),
-    "gat": Recipe(dim=8, layers=2, heads=2, epochs=2, learning_rate=0.02),
-    "ngcf": Recipe(dim=8, layers=2, epochs=2, learning_rate=0.02),
+CONFIGS = {
+    "lightgcn": TrainingConfig(dim=8, layers=2, epochs=2, learning_rate=0.02),
+    "cosine": TrainingConfig(dim=8, layers=2, epochs=2, learning_rate=0.02, loss="softmax", negatives=16),
+    "xsimgcl": TrainingConfig(dim=8, layers=3, first_layer=1, epochs=2, learning_rate=0.02),
+    "sage": TrainingConfig(dim=8, layers=2, epochs=2, learning_rate=0.02),
+    "inductive": TrainingConfig(dim=8, layers=2, epochs=2, learning_rate=0.02, inputs="items"),
+    "gat": TrainingConfig(dim=8, layers=2, heads=2, epochs=2, learning_rate=0.02),
+    "ngcf": TrainingConfig(dim=8, layers=2, epochs=2, learning_rate=0.02),
 }
 NAMES = {"cosine": "lightgcn", "inductive": "sage"}
 LAYERED = ["sage", "inductive", "gat", "ngcf"]
@@ -53,7 +53,7 @@ def trained(graph: Graph) -> Callable[[str], Backbone]:
     def of(which: str) -> Backbone:
         if which not in kept:
             name = NAMES.get(which, which)
-            kept[which] = fit_model(name, entry(name).build, graph, RECIPES[which], 0)
+            kept[which] = fit_model(name, entry(name).build, graph, CONFIGS[which], 0)
         return kept[which]
 
     return of
@@ -64,7 +64,7 @@ def exact(backbone: Backbone, graph: Graph) -> Artefact:
     return Artefact.propagated(*tables, network_of(backbone, graph, Dense.encode))
 
 
-@pytest.mark.parametrize("which", RECIPES)
+@pytest.mark.parametrize("which", CONFIGS)
 def test_base_tables_edges_and_weights_make_the_final_tables(
     which: str, graph: Graph, trained: Callable[[str], Backbone]
 ) -> None:
@@ -76,7 +76,7 @@ def test_base_tables_edges_and_weights_make_the_final_tables(
     torch.testing.assert_close(made.items.decode(), backbone.items, rtol=0, atol=tolerance)
 
 
-@pytest.mark.parametrize("which", RECIPES)
+@pytest.mark.parametrize("which", CONFIGS)
 def test_every_byte_is_charged_and_the_edges_are_graph(
     which: str, graph: Graph, trained: Callable[[str], Backbone], tmp_path: Path
 ) -> None:
@@ -164,7 +164,7 @@ def test_original_degrees_keep_the_weights_of_a_part_of_the_edges(
 def test_item_item_graphs_propagate_one_table(tmp_path: Path) -> None:
     pairs = np.array([[0, 1], [1, 0], [1, 2], [2, 1], [3, 4], [4, 3]])
     graph = Graph(UserItems.from_pairs(pairs[:, 0], pairs[:, 1], 5, 5), bipartite=False)
-    backbone = fit_model("lightgcn", entry("lightgcn").build, graph, RECIPES["lightgcn"], 0)
+    backbone = fit_model("lightgcn", entry("lightgcn").build, graph, CONFIGS["lightgcn"], 0)
     made = linear_artefact(backbone, graph, graph.user_items, layers=2, values="fp32")
     torch.testing.assert_close(made.items.decode(), backbone.items)
     assert torch.equal(made.users.decode(), made.items.decode())
@@ -172,7 +172,7 @@ def test_item_item_graphs_propagate_one_table(tmp_path: Path) -> None:
 
 
 def test_a_backbone_without_a_graph_is_refused(graph: Graph) -> None:
-    backbone = fit_model("mf", entry("mf").build, graph, Recipe(dim=8, epochs=1), 0)
+    backbone = fit_model("mf", entry("mf").build, graph, TrainingConfig(dim=8, epochs=1), 0)
     with pytest.raises(UserError, match="doesn't propagate"):
         network_of(backbone, graph, Dense.encode)
 
@@ -183,7 +183,7 @@ def test_a_backbone_without_a_graph_is_refused(graph: Graph) -> None:
         (lambda network: network.pop("edges"), "edges"),
         (lambda network: network.update(kind="cubic"), "cubic"),
         (lambda network: network.update(backbone="sgae"), "sage"),
-        (lambda network: network.update(recipe={"dim": 9, "layers": 2}), "values"),
+        (lambda network: network.update(config={"dim": 9, "layers": 2}), "values"),
         (lambda network: network["weights"].pop("near.0.bias"), "near.0.bias"),
         (lambda network: network.update(activations="int7"), "int7"),
     ],
@@ -218,4 +218,4 @@ def test_degrees_below_the_edges_are_refused(graph: Graph, trained: Callable[[st
 def test_layers_keep_only_what_the_forward_pass_needs(graph: Graph, trained: Callable[[str], Backbone]) -> None:
     network = network_of(trained("gat"), graph, Dense.encode)
     assert isinstance(network, LayeredNetwork)
-    assert network.recipe == {"dim": 8, "layers": 2, "heads": 2}
+    assert network.config == {"dim": 8, "layers": 2, "heads": 2}

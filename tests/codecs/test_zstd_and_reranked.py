@@ -13,7 +13,7 @@ from recpress.methods.quantization.binary.method import BinaryParams, BinaryQuan
 
 from recpress.api import METADATA_BYTES, Artefact, Dense, Graph, Shape, Task, Uniform, UserItems, make_generator
 from recpress.backbones.base import Backbone
-from recpress.backbones.recipe import Recipe
+from recpress.backbones.config import TrainingConfig
 from recpress.codecs import restore
 from recpress.codecs.binary import Binary
 from recpress.codecs.grouped import Grouped
@@ -76,7 +76,7 @@ def backbone() -> tuple[Graph, Backbone]:
     users, items = table(40, 16), table(300, 16, seed=1)
     rng = np.random.default_rng(0)
     graph = Graph(UserItems.from_pairs(np.repeat(np.arange(40), 5), rng.integers(0, 300, 200), 40, 300))
-    return graph, Backbone("mf", users, items, users, items, Recipe(dim=16), 0, 0.0)
+    return graph, Backbone("mf", users, items, users, items, TrainingConfig(dim=16), 0, 0.0)
 
 
 def reranked(graph: Graph, backbone: Backbone, count: int) -> Artefact:

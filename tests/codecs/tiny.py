@@ -21,7 +21,7 @@ from torch import Tensor
 from recpress import registry
 from recpress.api import Artefact, BudgetUnreachable, Graph, Shape, Task, make_generator, method_class
 from recpress.backbones.base import Backbone, fit_embeddings
-from recpress.backbones.recipe import Recipe
+from recpress.backbones.config import TrainingConfig
 from recpress.codecs import (
     KINDS,
     Binary,
@@ -145,8 +145,8 @@ def codecs() -> Iterator[tuple[str, Callable[[], None]]]:
 def trained(size: int, dim: int) -> tuple[Graph, Backbone]:
     pairs = np.arange(size)
     graph = Graph(UserItems.from_pairs(pairs, pairs, size, size))
-    recipe = Recipe(dim=dim, layers=2, learning_rate=0.02, epochs=1, batch_size=64)
-    return graph, fit_embeddings("lightgcn", graph, recipe, seed=0)
+    config = TrainingConfig(dim=dim, layers=2, learning_rate=0.02, epochs=1, batch_size=64)
+    return graph, fit_embeddings("lightgcn", graph, config, seed=0)
 
 
 def compress(name: str, graph: Graph, backbone: Backbone, budget: float | None) -> None:

@@ -9,7 +9,7 @@ import torch
 from recpress import data
 from recpress.backbones.catalogue import BACKBONES
 from recpress.backbones.catalogue import backbone as registered
-from recpress.backbones.recipe import Recipe, read_recipe
+from recpress.backbones.config import TrainingConfig, read_training_config
 from recpress.data.graph import Graph
 from recpress.data.interactions import UserItems
 from recpress.evaluate.deletion import (
@@ -36,8 +36,8 @@ def graph():
 
 @pytest.mark.parametrize("name", sorted(BACKBONES))
 def test_a_backbone_made_again_gives_its_own_tables(name, graph):
-    recipe = read_recipe("default", name).recipe.model_copy(update={"dim": 8, "epochs": 2, "batch_size": 64})
-    backbone = registered(name).fit(graph, recipe, seed=0)
+    config = read_training_config("default", name).config.model_copy(update={"dim": 8, "epochs": 2, "batch_size": 64})
+    backbone = registered(name).fit(graph, config, seed=0)
     users, items = tables_over(backbone, graph)
     torch.testing.assert_close(users, backbone.users)
     torch.testing.assert_close(items, backbone.items)
@@ -45,7 +45,9 @@ def test_a_backbone_made_again_gives_its_own_tables(name, graph):
 
 @pytest.fixture(scope="module")
 def backbone(graph):
-    return registered("lightgcn").fit(graph, Recipe(dim=8, layers=3, epochs=3, batch_size=64, learning_rate=0.05), 1)
+    return registered("lightgcn").fit(
+        graph, TrainingConfig(dim=8, layers=3, epochs=3, batch_size=64, learning_rate=0.05), 1
+    )
 
 
 def test_deleting_nothing_changes_nothing(graph, backbone):
@@ -118,7 +120,7 @@ def test_deleting_what_gives_most_lowers_the_item(original_data, monkeypatch):
     """
     monkeypatch.setenv("RECPRESS_DATA", str(original_data))
     graph = data.load("ml-100k").graph()
-    backbone = registered("lightgcn").fit(graph, read_recipe("ml-100k", "lightgcn").recipe, seed=0)
+    backbone = registered("lightgcn").fit(graph, read_training_config("ml-100k", "lightgcn").config, seed=0)
     explainer = LinearExplainer(backbone, graph)
     for scheme, least in LOWERED.items():
         cases = draw_cases(backbone, graph, scheme, 600, seed=7)

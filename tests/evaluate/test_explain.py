@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from recpress.backbones.catalogue import backbone as registered
-from recpress.backbones.recipe import Recipe
+from recpress.backbones.config import TrainingConfig
 from recpress.data.graph import Graph
 from recpress.data.interactions import UserItems
 from recpress.errors import UserError
@@ -23,8 +23,10 @@ def graph():
 
 @pytest.fixture(scope="module", params=["bpr", "softmax"])
 def backbone(request, graph):
-    recipe = Recipe(dim=8, layers=3, loss=request.param, epochs=3, batch_size=64, learning_rate=0.05, negatives=4)
-    return registered("lightgcn").fit(graph, recipe, seed=1)
+    config = TrainingConfig(
+        dim=8, layers=3, loss=request.param, epochs=3, batch_size=64, learning_rate=0.05, negatives=4
+    )
+    return registered("lightgcn").fit(graph, config, seed=1)
 
 
 def test_parts_add_up_to_the_score(graph, backbone):
@@ -66,7 +68,7 @@ def test_what_compression_did_to_the_user_is_in_the_rest(graph, backbone):
 
 
 def test_what_has_no_exact_parts_is_refused(graph, backbone):
-    flat = registered("mf").fit(graph, Recipe(dim=4, epochs=1), seed=0)
+    flat = registered("mf").fit(graph, TrainingConfig(dim=4, epochs=1), seed=0)
     with pytest.raises(UserError, match="mf has no propagation"):
         LinearExplainer(flat, graph)
     other = Graph(UserItems.from_pairs(np.array([0]), np.array([0]), 31, 40))

@@ -8,7 +8,7 @@ import torch
 
 from recpress.backbones.base import Backbone
 from recpress.backbones.catalogue import backbone as registered
-from recpress.backbones.recipe import Recipe, read_recipe
+from recpress.backbones.config import TrainingConfig, read_training_config
 from recpress.data.card import Synthetic
 from recpress.data.graph import Graph
 from recpress.data.interactions import UserItems
@@ -22,7 +22,7 @@ NAMES = ("gat", "ngcf", "sage")
 
 def trained(name: str, graph: Graph, **changes: object) -> Backbone:
     settings = {"dim": 16, "batch_size": 256, "dropout": 0.0} | changes
-    return registered(name).fit(graph, read_recipe("default", name).recipe.model_copy(update=settings), 0)
+    return registered(name).fit(graph, read_training_config("default", name).config.model_copy(update=settings), 0)
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +121,7 @@ def test_a_user_without_history_has_the_rest_alone(planted: Graph) -> None:
 
 
 def test_what_it_is_not_for_is_refused(planted: Graph, real: Graph) -> None:
-    linear = registered("lightgcn").fit(planted, Recipe(dim=4, layers=1, epochs=1), 0)
+    linear = registered("lightgcn").fit(planted, TrainingConfig(dim=4, layers=1, epochs=1), 0)
     with pytest.raises(UserError, match="are there for gat, ngcf, sage"):
         MessageExplainer(linear, planted)
     sage = trained("sage", planted, epochs=1)

@@ -15,7 +15,7 @@ import torch
 from recpress import record
 from recpress.backbones.base import Backbone
 from recpress.backbones.catalogue import backbone as registered
-from recpress.backbones.recipe import Recipe
+from recpress.backbones.config import TrainingConfig
 from recpress.board.collect import Run
 from recpress.codecs import Dense, Uniform
 from recpress.codecs.artefact import Artefact
@@ -48,8 +48,8 @@ def test_offline_answers_all_users_on_all_cores(graph: Graph, tmp_path: Path) ->
 
 
 def test_a_refresh_hands_over_the_tables_that_training_made(graph: Graph) -> None:
-    recipe = Recipe(dim=8, layers=2, epochs=2, batch_size=64, learning_rate=0.05)
-    backbone = registered("lightgcn").fit(graph, recipe, seed=0)
+    config = TrainingConfig(dim=8, layers=2, epochs=2, batch_size=64, learning_rate=0.05)
+    backbone = registered("lightgcn").fit(graph, config, seed=0)
     seen: list[Backbone] = []
 
     def compress(fresh: Backbone) -> None:
@@ -67,7 +67,7 @@ def test_a_refresh_hands_over_the_tables_that_training_made(graph: Graph) -> Non
 
 
 def test_without_propagation_there_is_nothing_to_refresh(graph: Graph) -> None:
-    backbone = registered("mf").fit(graph, Recipe(dim=8, layers=0, epochs=1, batch_size=64), seed=0)
+    backbone = registered("mf").fit(graph, TrainingConfig(dim=8, layers=0, epochs=1, batch_size=64), seed=0)
     assert refresh.timing(backbone, graph, lambda fresh: None, seconds=0.05) is None
 
 

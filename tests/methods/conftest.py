@@ -6,7 +6,7 @@ import pytest
 
 from recpress.api import Graph
 from recpress.backbones.base import Backbone, fit_embeddings
-from recpress.backbones.recipe import Recipe
+from recpress.backbones.config import TrainingConfig
 from recpress.data.card import Synthetic
 from recpress.data.interactions import UserItems
 from recpress.data.synthetic import generate
@@ -20,5 +20,5 @@ def graph() -> Graph:
 
 @pytest.fixture(scope="session")
 def backbone(graph: Graph) -> Backbone:
-    recipe = Recipe(dim=16, layers=2, learning_rate=0.02, epochs=5, batch_size=1024)
-    return fit_embeddings("lightgcn", graph, recipe, seed=0)
+    config = TrainingConfig(dim=16, layers=2, learning_rate=0.02, epochs=5, batch_size=1024)
+    return fit_embeddings("lightgcn", graph, config, seed=0)

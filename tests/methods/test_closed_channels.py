@@ -14,10 +14,10 @@ from recpress.methods.pruning.channels.method import ChannelParams, ChannelPruni
 from recpress.api import Artefact, Backbone, Graph, Shape, Task, make_generator
 from recpress.backbones.base import fit_embeddings, fit_model
 from recpress.backbones.catalogue import backbone as entry
-from recpress.backbones.channels import pruned
-from recpress.backbones.elimination import Regression, eliminate
-from recpress.backbones.recipe import Recipe
-from recpress.backbones.wiring import WIRINGS
+from recpress.backbones.config import TrainingConfig
+from recpress.backbones.pruning.channels import pruned
+from recpress.backbones.pruning.elimination import Regression, eliminate
+from recpress.backbones.pruning.wiring import WIRINGS
 from recpress.codecs.graph_form import encode_base
 from recpress.codecs.layered import LayeredNetwork
 from recpress.codecs.network import Propagated
@@ -34,10 +34,10 @@ def networks(graph: Graph) -> dict[str, Backbone]:
     for name in NETWORKS:
         loss = "bpr" if name == "ngcf" else "softmax"
         heads = HEADS if name == "gat" else 1
-        recipe = Recipe(
+        config = TrainingConfig(
             dim=DIM, layers=LAYERS, epochs=15, learning_rate=0.02, loss=loss, heads=heads, negatives=16, batch_size=1024
         )
-        made[name] = fit_model(name, entry(name).build, graph, recipe, 0)
+        made[name] = fit_model(name, entry(name).build, graph, config, 0)
     return made
 
 
@@ -55,7 +55,7 @@ def tables(made: Artefact) -> torch.Tensor:
 
 def final(backbone: Backbone, graph: Graph) -> torch.Tensor:
     """Return the final table by the backbone's own forward pass, densely."""
-    net = entry(backbone.name).build(graph, backbone.recipe, torch.Generator())
+    net = entry(backbone.name).build(graph, backbone.config, torch.Generator())
     base = torch.cat([backbone.base_users, backbone.base_items])
     net.load_state_dict({"base": base, **backbone.weights})
     with torch.no_grad():
@@ -104,7 +104,7 @@ def test_what_is_served_is_a_dense_masked_forward_pass(
     params = ChannelParams(keep=kept / DIM, values="fp32", criterion=criterion, refit=refit)
     made = compress(params, graph, backbone)
     small = narrow(graph, backbone, kept, criterion=criterion, refit=refit)
-    heads = backbone.recipe.heads
+    heads = backbone.config.heads
     places = torch.cat([torch.arange(kept // heads) + head * (DIM // heads) for head in range(heads)])
 
     def masked(value: torch.Tensor) -> torch.Tensor:
@@ -131,14 +131,14 @@ def test_what_is_served_is_a_dense_masked_forward_pass(
 def test_the_network_is_really_smaller(name: str, graph: Graph, networks: dict[str, Backbone], tmp_path: Path) -> None:
     backbone, sizes = networks[name], []
     for keep, kept in ((1.0, 16), (0.7, 11), (0.5, 8)):
-        kept -= kept % backbone.recipe.heads
+        kept -= kept % backbone.config.heads
         made = compress(ChannelParams(keep=keep, values="fp32"), graph, backbone)
         network = made.network
         assert isinstance(network, LayeredNetwork)
         assert stored_base(made) == (graph.n_users, kept)
         matrices = [codec.shape for each, codec in network.weights.items() if each.endswith(".weight")]
         assert matrices == [(kept, kept)] * len(matrices)
-        assert network.nominal() < backbone.recipe.dim**2 * len(matrices) or keep == 1
+        assert network.nominal() < backbone.config.dim**2 * len(matrices) or keep == 1
         assert made.items.shape[1] == backbone.items.shape[1] * kept // DIM
         made.save(tmp_path / str(kept))
         sizes.append(file_bytes(tmp_path / str(kept)))
@@ -276,6 +276,6 @@ def test_without_weights_channels_are_columns(graph: Graph, backbone: Backbone) 
 def test_what_has_no_channels_is_refused(graph: Graph, backbone: Backbone) -> None:
     with pytest.raises(UserError, match="no layer weights"):
         narrow(graph, backbone, 8)
-    mf = fit_embeddings("mf", graph, Recipe(dim=8, epochs=1), seed=0)
+    mf = fit_embeddings("mf", graph, TrainingConfig(dim=8, epochs=1), seed=0)
     with pytest.raises(UserError, match="propagate linearly"):
         compress(ChannelParams(), graph, mf)

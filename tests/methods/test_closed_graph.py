@@ -16,7 +16,7 @@ from recpress.methods.quantization.graph_quantization.method import GraphQuantiz
 from recpress.api import Artefact, Graph, Method, Shape, Task, UserItems, make_generator
 from recpress.backbones.base import Backbone, fit_embeddings, fit_model
 from recpress.backbones.catalogue import backbone as entry
-from recpress.backbones.recipe import Recipe
+from recpress.backbones.config import TrainingConfig
 from recpress.codecs.edges import edge_scores
 from recpress.codecs.network import LinearNetwork
 from recpress.errors import UserError
@@ -136,8 +136,8 @@ def test_fewer_edges_and_layers_take_fewer_bytes_and_less_time(graph: Graph, bac
     ("method", "params"), [(LayerDrop(), LayerDropParams()), (EdgeSparsify(), EdgeSparsifyParams())]
 )
 def test_what_does_not_propagate_linearly_is_refused(method: Method[Any], params: Any, graph: Graph) -> None:
-    mf = fit_embeddings("mf", graph, Recipe(dim=8, epochs=1), seed=0)
-    sage = fit_model("sage", entry("sage").build, graph, Recipe(dim=8, layers=1, epochs=1), 0)
+    mf = fit_embeddings("mf", graph, TrainingConfig(dim=8, epochs=1), seed=0)
+    sage = fit_model("sage", entry("sage").build, graph, TrainingConfig(dim=8, layers=1, epochs=1), 0)
     for backbone in (mf, sage):
         with pytest.raises(UserError, match="propagate linearly"):
             compress(method, params, graph, backbone)
@@ -145,7 +145,9 @@ def test_what_does_not_propagate_linearly_is_refused(method: Method[Any], params
 
 @pytest.mark.parametrize("name", ["sage", "gat", "ngcf"])
 def test_quantized_networks_keep_their_lists_and_meet_budgets(name: str, graph: Graph) -> None:
-    backbone = fit_model(name, entry(name).build, graph, Recipe(dim=16, layers=2, epochs=3, learning_rate=0.02), 0)
+    backbone = fit_model(
+        name, entry(name).build, graph, TrainingConfig(dim=16, layers=2, epochs=3, learning_rate=0.02), 0
+    )
     final = torch.cat([backbone.users, backbone.items])
     method, errors = GraphQuantization(), []
     for weights, activations in (("int8", "fp32"), ("int8", "int8"), ("int4", "fp32")):

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from recpress.api import Artefact, Graph, Task, UserItems, make_generator
 from recpress.backbones.base import Backbone
-from recpress.backbones.recipe import Recipe
+from recpress.backbones.config import TrainingConfig
 
 
 def random(rows: int, seed: int) -> Tensor:
@@ -21,7 +21,7 @@ def compress(users: Tensor, items: Tensor, **params: object) -> Artefact:
     # Every user has item 0, and nobody any other.
     rows = np.arange(len(users))
     graph = Graph(UserItems.from_pairs(rows, np.zeros_like(rows), len(users), len(items)))
-    backbone = Backbone("given", users, items, users, items, Recipe(dim=12), 0, 0.0)
+    backbone = Backbone("given", users, items, users, items, TrainingConfig(dim=12), 0, 0.0)
     return SVD().compress(Task(graph, backbone, SVDParams(**params), 0, make_generator(0), lambda share: None))
 
 

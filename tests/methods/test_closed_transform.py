@@ -9,7 +9,7 @@ from torch import Tensor
 
 from recpress.api import Artefact, Graph, Task, UserItems, make_generator
 from recpress.backbones.base import Backbone
-from recpress.backbones.recipe import Recipe
+from recpress.backbones.config import TrainingConfig
 from recpress.codecs import Uniform
 
 
@@ -24,7 +24,7 @@ def compress(users: Tensor, items: Tensor, params: TransformParams) -> Artefact:
     graph = Graph(
         UserItems.from_pairs(torch.zeros(1).long().numpy(), torch.zeros(1).long().numpy(), *map(len, (users, items)))
     )
-    backbone = Backbone("given", users, items, users, items, Recipe(dim=users.shape[1]), 0, 0.0)
+    backbone = Backbone("given", users, items, users, items, TrainingConfig(dim=users.shape[1]), 0, 0.0)
     return TransformCoding().compress(Task(graph, backbone, params, 0, make_generator(0), lambda share: None))
 
 

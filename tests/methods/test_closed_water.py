@@ -19,7 +19,7 @@ from torch import Tensor
 
 from recpress.api import Artefact, Graph, Task, UserItems, make_generator
 from recpress.backbones.base import Backbone
-from recpress.backbones.recipe import Recipe
+from recpress.backbones.config import TrainingConfig
 from recpress.codecs import Uniform
 
 
@@ -56,7 +56,7 @@ def test_error_curves_fall_and_start_at_the_variance() -> None:
 def test_columns_of_more_variance_and_tables_of_fewer_rows_get_more_bits_and_scores_err_less() -> None:
     users, items = spread(2000, 16, 0), spread(500, 16, 1)
     graph = Graph(UserItems.from_pairs(torch.zeros(1).long().numpy(), torch.zeros(1).long().numpy(), 2000, 500))
-    backbone = Backbone("given", users, items, users, items, Recipe(dim=16), 0, 0.0)
+    backbone = Backbone("given", users, items, users, items, TrainingConfig(dim=16), 0, 0.0)
     task = Task(
         graph, backbone, WaterParams(bits=2.0, temper=1.0, lengths="coded"), 0, make_generator(0), lambda share: None
     )
@@ -76,7 +76,7 @@ def test_settings_are_chosen_by_agreement_with_the_backbone() -> None:
     users, items = spread(300, 16, 0), torch.nn.functional.normalize(spread(400, 16, 1))
     pairs = torch.arange(300).numpy()
     graph = Graph(UserItems.from_pairs(pairs, pairs, 300, 400))
-    backbone = Backbone("given", users, items, users, items, Recipe(dim=16), 0, 0.0)
+    backbone = Backbone("given", users, items, users, items, TrainingConfig(dim=16), 0, 0.0)
 
     def compress(params: WaterParams) -> tuple[float, list[int], float | None]:
         task = Task(graph, backbone, params, 0, make_generator(0), lambda share: None)
@@ -95,7 +95,7 @@ def test_where_lengths_say_who_is_popular_they_are_stored() -> None:
     lengths = (0.8 * torch.randn(500, 1, generator=generator)).exp()
     users, items = shapes[:300], shapes[300:] * lengths
     graph = Graph(UserItems.from_pairs(torch.arange(300).numpy(), torch.arange(300).numpy(), 300, 500))
-    backbone = Backbone("given", users, items, users, items, Recipe(dim=32), 0, 0.0)
+    backbone = Backbone("given", users, items, users, items, TrainingConfig(dim=32), 0, 0.0)
 
     def compress(params: WaterParams) -> tuple[float, Artefact]:
         task = Task(graph, backbone, params, 0, make_generator(0), lambda share: None)

@@ -8,7 +8,7 @@ from recpress.methods.quantization.bigear.method import Bigear, BigearParams, bi
 
 from recpress.api import Graph, Task, make_generator
 from recpress.backbones.base import Backbone
-from recpress.backbones.retrain import Retraining, spread_directions
+from recpress.backbones.training.retrain import Retraining, spread_directions
 from recpress.codecs import Binary, Grouped
 
 

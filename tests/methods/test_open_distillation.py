@@ -25,8 +25,8 @@ from recpress.methods.distillation.ranking_distill.method import (
 
 from recpress.api import Artefact, Graph, Method, Task, UserItems, make_generator
 from recpress.backbones.base import Backbone, fit_embeddings
-from recpress.backbones.recipe import Recipe
-from recpress.backbones.retrain import teacher_lists
+from recpress.backbones.config import TrainingConfig
+from recpress.backbones.training.retrain import teacher_lists
 
 METHODS = [
     pytest.param(RankingDistill(), RankingDistillParams, {"weight": 3.0}, id="ranking_distill"),
@@ -50,8 +50,8 @@ def communities() -> tuple[Graph, torch.Tensor, Backbone]:
     users, items = seen.nonzero().numpy().T
     graph = Graph(UserItems.from_pairs(users, items, 240, 180))
     tables = [4 * torch.eye(6)[of] + 0.1 * torch.randn(len(of), 6, generator=generator) for of in (of_user, of_item)]
-    recipe = Recipe(dim=6, learning_rate=0.02, batch_size=128, epochs=4)
-    return graph, likes & ~seen, Backbone("mf", *tables, *tables, recipe, 0, 0.0)
+    config = TrainingConfig(dim=6, learning_rate=0.02, batch_size=128, epochs=4)
+    return graph, likes & ~seen, Backbone("mf", *tables, *tables, config, 0, 0.0)
 
 
 @pytest.mark.parametrize(("method", "params", "lesson"), METHODS)
@@ -61,7 +61,7 @@ def test_without_a_lesson_it_is_plain_training_bit_for_bit(
     off = {name: value for name, value in OFF.items() if name in params.model_fields}
     made = compress(method, params(dim=4, values="fp32", **off, **SCRATCH), graph, backbone)
     if isinstance(method, Graphless):
-        plain = fit_embeddings("mf", graph, backbone.recipe.model_copy(update={"dim": 4, "layers": 0}), 0)
+        plain = fit_embeddings("mf", graph, backbone.config.model_copy(update={"dim": 4, "layers": 0}), 0)
         assert torch.equal(made.users.decode(), plain.users)
     else:
         small = compress(Small(), SmallParams(dim=4, values="fp32"), graph, backbone)
@@ -152,7 +152,7 @@ def test_users_who_have_seen_nearly_everything_are_taught_without_trouble(backbo
     everything = [(user, item) for user in range(6) for item in range(12) if (user, item) != (0, 0)]
     users, items = np.array(everything).T
     graph = Graph(UserItems.from_pairs(users, items, 6, 12))
-    small = fit_embeddings("lightgcn", graph, Recipe(dim=8, layers=1, epochs=2, batch_size=16), 0)
+    small = fit_embeddings("lightgcn", graph, TrainingConfig(dim=8, layers=1, epochs=2, batch_size=16), 0)
     for case in METHODS:
         method, params, lesson = case.values
         made = compress(method, params(dim=2, **lesson), graph, small)  # type: ignore[operator,arg-type]  # untyped

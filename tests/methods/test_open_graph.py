@@ -13,9 +13,9 @@ from recpress.methods.pruning.edge_mask.method import EdgeMask, EdgeMaskParams, 
 
 from recpress.api import Artefact, Batch, Graph, Task, UserItems, make_generator
 from recpress.backbones.base import Backbone, fit_embeddings
-from recpress.backbones.masked import MaskedPropagation
-from recpress.backbones.recipe import Recipe
-from recpress.backbones.retrain import Retraining
+from recpress.backbones.config import TrainingConfig
+from recpress.backbones.pruning.masked import MaskedPropagation
+from recpress.backbones.training.retrain import Retraining
 from recpress.codecs.network import LinearNetwork, Propagated
 from recpress.errors import UserError
 
@@ -71,12 +71,12 @@ def test_rounds_take_equal_shares() -> None:
 
 @pytest.mark.parametrize("first", [0, 1])
 def test_the_masked_forward_is_the_dense_one_and_gradients_reach_the_mask(first: int, graph: Graph) -> None:
-    recipe = Recipe(dim=4, layers=2, first_layer=first)
+    config = TrainingConfig(dim=4, layers=2, first_layer=first)
     generator = make_generator(5)
     nnz, n, n_users = graph.user_items.nnz, graph.n_nodes, graph.n_users
     table = torch.randn(n, 4, generator=generator, dtype=torch.float32).requires_grad_()
     mask = torch.rand(nnz, generator=generator).requires_grad_()
-    made = MaskedPropagation(graph, recipe)(table, mask)
+    made = MaskedPropagation(graph, config)(table, mask)
     dense_mask = mask.detach().clone().requires_grad_()
     dense_table = table.detach().clone().requires_grad_()
     weights = torch.from_numpy(graph.adjacency().weights[:nnz])
@@ -104,7 +104,7 @@ def test_the_masked_forward_is_the_dense_one_and_gradients_reach_the_mask(first:
 
 def test_a_hidden_edge_learns_nothing_from_its_own_interaction(graph: Graph, backbone: Backbone) -> None:
     # With all interactions in one batch every edge is hidden in every step.
-    at_once = replace(backbone, recipe=backbone.recipe.model_copy(update={"batch_size": 10**6}))
+    at_once = replace(backbone, config=backbone.config.model_copy(update={"batch_size": 10**6}))
     hidden, shown = (
         learn_mask(
             task(graph, at_once, hide=hide, mask_epochs=2, sparsity_weight=0), graph.user_items, make_generator(1)
@@ -124,11 +124,11 @@ def test_a_penalty_shrinks_masks(graph: Graph, backbone: Backbone) -> None:
 
 
 def test_what_has_no_edges_to_mask_is_refused(graph: Graph, backbone: Backbone) -> None:
-    mf = fit_embeddings("mf", graph, Recipe(dim=8, epochs=1), seed=0)
+    mf = fit_embeddings("mf", graph, TrainingConfig(dim=8, epochs=1), seed=0)
     with pytest.raises(UserError, match="propagate linearly"):
         EdgeMask().compress(task(graph, mf))
     pairs = np.array([[0, 1], [1, 0], [1, 2], [2, 1]])
     alike = Graph(UserItems.from_pairs(pairs[:, 0], pairs[:, 1], 3, 3), bipartite=False)
-    same = fit_embeddings("lightgcn", alike, Recipe(dim=4, layers=1, epochs=1), seed=0)
+    same = fit_embeddings("lightgcn", alike, TrainingConfig(dim=4, layers=1, epochs=1), seed=0)
     with pytest.raises(UserError, match="users and items"):
         EdgeMask().compress(task(alike, same))

@@ -14,15 +14,15 @@ from recpress.methods.pruning.pep.method import Pep, PepParams, soft_threshold
 
 from recpress.api import Artefact, Graph, Method, Task, make_generator
 from recpress.backbones.base import Backbone, fit_embeddings
-from recpress.backbones.recipe import Recipe
-from recpress.backbones.retrain import Retraining
+from recpress.backbones.config import TrainingConfig
+from recpress.backbones.training.retrain import Retraining
 from recpress.codecs.pruned import largest_mask
 
 
 @pytest.fixture(scope="module")
 def factors(graph: Graph) -> Backbone:
-    recipe = Recipe(dim=16, loss="softmax", negatives=64, learning_rate=0.02, epochs=5, batch_size=1024)
-    return fit_embeddings("mf", graph, recipe, seed=0)
+    config = TrainingConfig(dim=16, loss="softmax", negatives=64, learning_rate=0.02, epochs=5, batch_size=1024)
+    return fit_embeddings("mf", graph, config, seed=0)
 
 
 def compress(method: Method[Any], params: Any, graph: Graph, backbone: Backbone) -> Artefact:

@@ -10,7 +10,7 @@ from recpress.methods.quantization.qat.method import Grid, Qat, QatParams
 
 from recpress.api import Graph, Task, Uniform, make_generator
 from recpress.backbones.base import Backbone
-from recpress.backbones.retrain import Retraining
+from recpress.backbones.training.retrain import Retraining
 
 
 @pytest.mark.parametrize("granularity", ["row", "tensor"])
@@ -63,7 +63,7 @@ def test_training_beats_rounding_on_the_loss_it_minimises(graph: Graph, backbone
 
 
 def test_small_at_full_width_is_the_backbone_itself(graph: Graph, backbone: Backbone) -> None:
-    params = SmallParams(dim=backbone.recipe.dim, values="fp32")
+    params = SmallParams(dim=backbone.config.dim, values="fp32")
     made = Small().compress(Task(graph, backbone, params, backbone.seed, make_generator(9), lambda share: None))
     assert torch.equal(made.users.decode(), backbone.users)
     assert torch.equal(made.items.decode(), backbone.items)
@@ -83,7 +83,7 @@ def test_retraining_goes_through_the_graph_where_the_backbone_does(graph: Graph,
     through = Retraining(backbone, graph, make_generator(0))
     assert torch.equal(through.start, torch.cat([backbone.base_users, backbone.base_items]))
     weighted = Backbone(
-        "other", backbone.users, backbone.items, -backbone.base_users, backbone.base_items, backbone.recipe, 0, 0.0
+        "other", backbone.users, backbone.items, -backbone.base_users, backbone.base_items, backbone.config, 0, 0.0
     )
     around = Retraining(weighted, graph, make_generator(0))
     assert torch.equal(around.objective.final(around.start), torch.cat([backbone.users, backbone.items]))

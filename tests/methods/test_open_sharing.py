@@ -24,7 +24,7 @@ from recpress.methods.sharing.qr.method import QrParams, QuotientRemainder
 
 from recpress.api import Artefact, BudgetUnreachable, Codebook, Graph, Shape, Task, make_generator
 from recpress.backbones.base import Backbone
-from recpress.backbones.retrain import Retraining
+from recpress.backbones.training.retrain import Retraining
 from recpress.codecs.codebook import places
 
 METHODS: list[Any] = [
@@ -163,8 +163,8 @@ def test_a_network_is_trained_for_a_bounded_number_of_steps(
     graph: Graph, backbone: Backbone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     task = Task(graph, backbone, DheParams(), 0, make_generator(0), lambda share: None)
-    steps = -(-len(graph.user_items.items) // backbone.recipe.batch_size)
-    assert dhe.epochs_of(task) == min(backbone.recipe.epochs, dhe.STEPS // steps)
+    steps = -(-len(graph.user_items.items) // backbone.config.batch_size)
+    assert dhe.epochs_of(task) == min(backbone.config.epochs, dhe.STEPS // steps)
     monkeypatch.setattr(dhe, "STEPS", 2 * steps + 1)
     assert dhe.epochs_of(task) == 2
     monkeypatch.setattr(dhe, "STEPS", 0)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-PARTS = ("benchmark/recpress", "benchmark/suites", "benchmark/recipes", "methods", "datasets", "pyproject.toml")
+PARTS = ("benchmark/recpress", "benchmark/suites", "benchmark/configs", "methods", "datasets", "pyproject.toml")
 
 
 @dataclass

@@ -148,10 +148,10 @@ def test_a_protocols_version_is_that_of_its_data_sets(copy, before) -> None:
     assert after(copy, raised("split", "official")) == before
 
 
-def test_a_new_method_and_a_new_field_of_recipes_are_nobodys(copy, before) -> None:
+def test_a_new_method_and_a_new_field_of_configs_are_nobodys(copy, before) -> None:
     fresh = copy.root / "methods/faulty/fresh"
     shutil.copytree(copy.root / "methods/faulty/trivial", fresh)
-    field = ("benchmark/recpress/backbones/recipe.py", "    layers: int", "    brand_new: float = 1.0\n    layers: int")
+    field = ("benchmark/recpress/backbones/config.py", "    layers: int", "    brand_new: float = 1.0\n    layers: int")
     try:
         found = after(copy, field)
     finally:
@@ -225,7 +225,7 @@ print(len([name for name in opened if name.startswith(root) or not os.path.isabs
 
 
 def test_each_finished_cell_costs_the_reading_of_its_record_alone(copy) -> None:
-    """No code is walked and no recipe read again for it: files and walks are counted, since seconds are a machine's."""
+    """No code is walked and no config read again for it: files and walks are counted, as seconds are a machine's."""
     made = Path(__file__).parent / "historic" / "v1-first" / "ok.json"
     counted = {}
     for cells in (10, 1000):

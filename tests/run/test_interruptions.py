@@ -149,9 +149,9 @@ def test_a_stage_that_reports_nothing_ends_with_a_killed_program(checkout, suite
 
 
 def test_a_signal_stops_a_training_cleanly(checkout) -> None:
-    recipe = checkout.root / "benchmark" / "recipes" / "synthetic-tiny" / "gat.toml"
-    recipe.parent.mkdir(exist_ok=True)
-    recipe.write_text("[recipe]\nlayers = 1\nepochs = 10_000_000\n")
+    config = checkout.root / "benchmark" / "configs" / "synthetic-tiny" / "gat.toml"
+    config.parent.mkdir(exist_ok=True)
+    config.write_text("[training config]\nlayers = 1\nepochs = 10_000_000\n")
     before = set(checkout.temporary.glob("stage-*"))
     process = checkout.start("train", "--dataset", "synthetic-tiny", "--backbone", "gat", "--valid")
     wait_for(lambda: processes_of(checkout.temporary), process)

@@ -1,4 +1,4 @@
-"""The search for recipes: on valid alone, reproducible, resumable; what it writes is what was tried."""
+"""The search for training configs: on valid alone, reproducible, resumable; what it writes is what was tried."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 from recpress.backbones.catalogue import BACKBONES
-from recpress.backbones.recipe import Recipe, RecipeFile, read_recipe
+from recpress.backbones.config import TrainingConfig, TrainingConfigFile, read_training_config
 from recpress.backbones.spaces import SPACES, Choice, Dimension, Range
 from recpress.cards import read_toml
 from recpress.cli import cli as cli_group
@@ -44,7 +44,7 @@ class Silent:
 
 
 # Learns by heart within its epochs.
-BASE = Recipe(dim=8, loss="bpr", learning_rate=0.05, epochs=80, batch_size=2048, regularisation=1e-6)
+BASE = TrainingConfig(dim=8, loss="bpr", learning_rate=0.05, epochs=80, batch_size=2048, regularisation=1e-6)
 
 
 @pytest.fixture(scope="module")
@@ -83,13 +83,13 @@ def test_a_search_that_is_killed_goes_on_as_if_it_had_not_been(held: Held, tmp_p
     assert second[:2] == first
 
 
-def test_the_chosen_recipe_scores_what_the_log_says(held: Held, tmp_path: Path) -> None:
+def test_the_chosen_config_scores_what_the_log_says(held: Held, tmp_path: Path) -> None:
     rows = run(held, 3, tmp_path / "study")
     file = chosen(BASE, SPACES["mf"], rows, Budget(3), "")
     assert file.tuning.value == max(row.value for row in rows if row.epochs)
     seen: list[Look] = []
-    train("mf", held, file.recipe, 0, seen.append)
-    assert seen[-1].epoch == file.recipe.epochs
+    train("mf", held, file.config, 0, seen.append)
+    assert seen[-1].epoch == file.config.epochs
     assert round(seen[-1].scores["ndcg@20"], 4) == file.tuning.value
     assert rows[0].params["learning_rate"] == BASE.learning_rate
 
@@ -127,7 +127,7 @@ def test_a_schedule_that_takes_too_long_is_shortened_to_fit(
     # Its end is that of a training of twelve epochs, whatever was tried before.
     file = chosen(BASE, SPACES["mf"], rows, Budget(2), "")
     seen: list[Look] = []
-    train("mf", held, file.recipe, 0, seen.append)
+    train("mf", held, file.config, 0, seen.append)
     assert round(seen[-1].scores["ndcg@20"], 4) == file.tuning.value
 
 
@@ -137,17 +137,17 @@ def test_a_trial_of_which_no_epoch_fits_is_never_chosen(held: Held, tmp_path: Pa
     with pytest.raises(UserError, match="--trial-seconds"):
         chosen(BASE, SPACES["mf"], rows, Budget(2), "")
     kept = chosen(BASE, SPACES["mf"], [*rows, Row({"loss": "bpr"}, 0.01, 7)], Budget(3), "")
-    assert (kept.recipe.epochs, kept.tuning.value, kept.tuning.trials) == (7, 0.01, 3)
+    assert (kept.config.epochs, kept.tuning.value, kept.tuning.trials) == (7, 0.01, 3)
 
 
-def test_a_recipe_file_reads_back_as_it_was(tmp_path: Path) -> None:
+def test_a_config_file_reads_back_as_it_was(tmp_path: Path) -> None:
     rows = [
         Row({"loss": "softmax", "temperature": 0.07123, "learning_rate": 1e-05}, 0.1234, 40),
         Row({"loss": "bpr", "batch_size": 2048}, 0.12, 0),
     ]
     file = chosen(BASE, SPACES["mf"], rows, Budget(2, trial_seconds=15.0), 'said "so"')
     (tmp_path / "file.toml").write_text(toml(file))
-    assert read_toml(tmp_path / "file.toml", RecipeFile) == file
+    assert read_toml(tmp_path / "file.toml", TrainingConfigFile) == file
 
 
 def corners(each: Dimension) -> tuple[Any, ...]:
@@ -155,12 +155,12 @@ def corners(each: Dimension) -> tuple[Any, ...]:
 
 
 @pytest.mark.parametrize("name", BACKBONES)
-def test_every_backbone_has_a_space_of_fields_that_its_recipe_takes(name: str) -> None:
+def test_every_backbone_has_a_space_of_fields_that_its_config_takes(name: str) -> None:
     space = SPACES[name]
     names = [each.name for each in space]
     assert len(set(names)) == len(names)
     assert not {"dim", "precision"} & set(names)
-    base = read_recipe("default", name).recipe
+    base = read_training_config("default", name).config
     for each in space:
         assert each.given is None or each.given[0] in names[: names.index(each.name)]
         for value in corners(each):
@@ -171,7 +171,7 @@ def test_every_backbone_has_a_space_of_fields_that_its_recipe_takes(name: str) -
 
 
 def test_what_is_not_searched_in_a_trial_has_its_plain_default() -> None:
-    base = Recipe(loss="softmax", negatives=256, temperature=0.3)
+    base = TrainingConfig(loss="softmax", negatives=256, temperature=0.3)
     assert settled(base, {"loss": "bpr"}, SPACES["mf"]).negatives == 1
     assert settled(base, {"loss": "softmax", "negatives": 64}, SPACES["mf"]).negatives == 64
 
@@ -189,7 +189,7 @@ def cli(*words: str) -> str:
 
 def test_tune_then_train_from_the_command_line(cache: Path, tmp_path: Path) -> None:
     said = cli("tune", "--dataset", "synthetic-tiny", "--backbone", "mf", "--trials", "1", "--out", str(tmp_path))
-    file = read_toml(tmp_path / "synthetic-tiny" / "mf.toml", RecipeFile)
+    file = read_toml(tmp_path / "synthetic-tiny" / "mf.toml", TrainingConfigFile)
     assert f"{file.tuning.value:.4f}" in said
     assert len(file.tuning.log) == file.tuning.trials == 1
     words = ["train", "--dataset", "synthetic-tiny", "--backbone", "mf", "--format", "json"]

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from recpress import registry, versions
 from recpress.backbones.catalogue import BACKBONES
-from recpress.backbones.recipe import Recipe
+from recpress.backbones.config import TrainingConfig
 from recpress.cards import MethodCard
 from recpress.codecs import KINDS, NETWORKS
 from recpress.data.card import SplitSpec
@@ -19,7 +19,7 @@ from recpress.errors import UserError
 from recpress.evaluate import METRICS
 from recpress.versions import Declared
 
-DEFAULTS = Path(__file__).parents[1] / "golden" / "recipe.json"
+DEFAULTS = Path(__file__).parents[1] / "golden" / "training-config.json"
 REGISTERED = {
     "codec": set(KINDS),
     "network": set(NETWORKS),
@@ -73,15 +73,15 @@ def test_an_unknown_name_is_told_with_the_nearest() -> None:
         versions.version("backbone", "lightgnc")
 
 
-def test_defaults_of_recipes_are_those_that_keys_leave_out() -> None:
-    """A key holds the fields that aren't as by default: with another default it would mean another recipe."""
+def test_defaults_of_configs_are_those_that_keys_leave_out() -> None:
+    """A key holds the fields that aren't as by default: with another default it would mean another training config."""
     recorded = json.loads(DEFAULTS.read_text(encoding="utf-8"))
-    found = Recipe().model_dump(mode="json")
+    found = TrainingConfig().model_dump(mode="json")
     changed = {name for name in recorded if name not in found or found[name] != recorded[name]}
     assert not changed, (
-        f"the default of {', '.join(sorted(changed))} in Recipe isn't the one of tests/golden/recipe.json: write the "
-        "old value into the recipes that relied on it, or bump the backbones (tools/versions.py bump backbone …), and "
-        "then put the new one into that file"
+        f"the default of {', '.join(sorted(changed))} isn't the one of tests/golden/training-config.json: write the "
+        "old value into the configs that relied on it, or bump the backbones (tools/versions.py bump backbone …), "
+        "and then put the new one into that file"
     )
     new = found.keys() - recorded.keys()
-    assert not new, f"put the default of {', '.join(sorted(new))} into tests/golden/recipe.json"
+    assert not new, f"put the default of {', '.join(sorted(new))} into tests/golden/training-config.json"

@@ -4,8 +4,8 @@
     python race_training.py lgn --code LightGCN-PyTorch/code --data gowalla
 
 Both sides use the same cores, one after the other, and the same split. `recbole` trains RecBole's LightGCN as it comes
-(until its own early stopping) and then ours by the recipe of the set, on train alone, and asks when ours reaches the
-best NDCG@10 on valid that RecBole's had. Only training is counted on either side, not the scorings.
+(until its own early stopping) and then ours by the training config of the set, on train alone, and asks when ours
+reaches the best NDCG@10 on valid that RecBole's had. Only training is counted on either side, not the scorings.
 
 `lgn` runs steps of LightGCN-PyTorch's own code, and multiplies: its README asks for 1,000 epochs. What ours take to the
 same figures is what `recpress train --dataset gowalla --protocol paper` says.
@@ -26,7 +26,7 @@ import torch
 
 from recpress.backbones.base import Session
 from recpress.backbones.catalogue import backbone
-from recpress.backbones.recipe import read_recipe
+from recpress.backbones.config import read_training_config
 from recpress.data import load
 from recpress.data.graph import Graph
 from recpress.evaluate import evaluable, means, per_user
@@ -59,7 +59,9 @@ def ours(split, seed: int) -> list[tuple[int, float, float]]:
         curve.append((epoch, now - started - scoring, score))
         scoring += time.perf_counter() - now
 
-    backbone("lightgcn").fit(Graph(split.train), read_recipe("ml-100k", "lightgcn").recipe, seed, watch, Session())
+    backbone("lightgcn").fit(
+        Graph(split.train), read_training_config("ml-100k", "lightgcn").config, seed, watch, Session()
+    )
     return curve
 
 

@@ -12,11 +12,11 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from recpress.backbones.footprint import require_memory
+from recpress.backbones.config import TrainingConfig
 from recpress.backbones.model import Linear, Model
-from recpress.backbones.recipe import Recipe
-from recpress.backbones.snapshot import Snapshots
-from recpress.backbones.train import optimise
+from recpress.backbones.training.footprint import require_memory
+from recpress.backbones.training.snapshot import Snapshots
+from recpress.backbones.training.train import optimise
 from recpress.data.graph import Graph
 from recpress.hashing import sha256_json
 
@@ -35,9 +35,9 @@ class Backbone:
     name : str
     users, items : float32 Tensor of shape (n_users, d) and (n_items, d)
         Final tables: what a `table` artefact stores.
-    base_users, base_items : float32 Tensor of shape (n_users, recipe.dim) and (n_items, recipe.dim)
+    base_users, base_items : float32 Tensor of shape (n_users, training config.dim) and (n_items, training config.dim)
         Tables before propagation (those of `mf` are the final ones).
-    recipe : Recipe
+    config : TrainingConfig
     seed : int
     train_seconds : float
     weights : dict of str to Tensor
@@ -49,7 +49,7 @@ class Backbone:
     items: Tensor
     base_users: Tensor
     base_items: Tensor
-    recipe: Recipe
+    config: TrainingConfig
     seed: int
     train_seconds: float
     weights: dict[str, Tensor] = field(default_factory=dict)
@@ -88,9 +88,9 @@ class Session:
 
 def fit_model(
     name: str,
-    model: Callable[[Graph, Recipe, torch.Generator], Model],
+    model: Callable[[Graph, TrainingConfig, torch.Generator], Model],
     graph: Graph,
-    recipe: Recipe,
+    config: TrainingConfig,
     seed: int,
     watch: Watch | None = None,
     session: Session | None = None,
@@ -105,7 +105,7 @@ def fit_model(
         Its class.
     graph : Graph
         Training interactions.
-    recipe : Recipe
+    config : TrainingConfig
     seed : int
         The same seed gives bitwise the same tables on the same machine and number of threads.
     watch : callable, optional
@@ -115,24 +115,24 @@ def fit_model(
     Raises
     ------
     UserError
-        When the recipe has a value that the model can't work with, or the training would not fit into memory.
+        When the training config has a value that the model can't work with, or the training would not fit into memory.
     FloatingPointError
         When training diverges.
     """
     session = session or Session()
     if session.device == "cpu":
-        require_memory(name, graph, recipe)
+        require_memory(name, graph, config)
     started = time.perf_counter()
     generator = torch.Generator(session.device).manual_seed(seed)
-    net = model(graph, recipe, generator)
+    net = model(graph, config, generator)
     if session.engine == "dgl":
-        from recpress.backbones import dgl_engine
+        from recpress.backbones.training import dgl_engine
 
         dgl_engine.install(net, graph)
     objective = net.objective
     snapshots = None
     if session.state:
-        key = sha256_json([name, recipe.model_dump(), seed, graph.user_items.sha256()])
+        key = sha256_json([name, config.model_dump(), seed, graph.user_items.sha256()])
         snapshots = Snapshots(session.state, key, session.save_seconds)
 
     def tables() -> Tables:
@@ -145,14 +145,14 @@ def fit_model(
     def on_epoch(epoch: int, mean: float) -> bool | None:
         return watch(epoch, mean, tables) if watch else None
 
-    optimise(net.parameters(), net.loss, objective.sampler, recipe, on_epoch, snapshots=snapshots)
+    optimise(net.parameters(), net.loss, objective.sampler, config, on_epoch, snapshots=snapshots)
     state = {key: value.detach().cpu().clone() for key, value in net.state_dict().items()}
     base_users, base_items = (table.clone() for table in objective.split(state.pop("base")))
     seconds = time.perf_counter() - started + (snapshots.earlier if snapshots else 0.0)
     users, items = (table.cpu() for table in tables())
-    return Backbone(name, users, items, base_users, base_items, recipe, seed, seconds, state)
+    return Backbone(name, users, items, base_users, base_items, config, seed, seconds, state)
 
 
-def fit_embeddings(name: str, graph: Graph, recipe: Recipe, seed: int, watch: Watch | None = None) -> Backbone:
-    """Train embedding tables, propagated over the graph `recipe.layers` times; see `fit_model`."""
-    return fit_model(name, Linear, graph, recipe, seed, watch)
+def fit_embeddings(name: str, graph: Graph, config: TrainingConfig, seed: int, watch: Watch | None = None) -> Backbone:
+    """Train embedding tables, propagated over the graph `config.layers` times; see `fit_model`."""
+    return fit_model(name, Linear, graph, config, seed, watch)

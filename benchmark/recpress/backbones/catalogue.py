@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from recpress.backbones.recipe import Recipe
+from recpress.backbones.config import TrainingConfig
 from recpress.errors import unknown
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class BackboneEntry:
     name, title, paper : str
     model : str, optional
         Its subclass of `Model`, which the shared loop trains. A backbone in closed form has none, but a function
-        ``fit(graph, recipe, seed, watch)``.
+        ``fit(graph, training config, seed, watch)``.
     """
 
     name: str
@@ -36,19 +36,24 @@ class BackboneEntry:
     model: str | None = None
 
     def fit(
-        self, graph: Graph, recipe: Recipe, seed: int, watch: Watch | None = None, session: Session | None = None
+        self,
+        graph: Graph,
+        config: TrainingConfig,
+        seed: int,
+        watch: Watch | None = None,
+        session: Session | None = None,
     ) -> Backbone:
         """Train it; see `recpress.backbones.base.fit_model`."""
         if self.model is None:
-            solved: Backbone = self._module.fit(graph, recipe, seed, watch)
+            solved: Backbone = self._module.fit(graph, config, seed, watch)
             return solved
         from recpress.backbones.base import fit_model
 
-        return fit_model(self.name, self.build, graph, recipe, seed, watch, session)
+        return fit_model(self.name, self.build, graph, config, seed, watch, session)
 
-    def build(self, graph: Graph, recipe: Recipe, generator: torch.Generator) -> Model:
+    def build(self, graph: Graph, config: TrainingConfig, generator: torch.Generator) -> Model:
         """Return the model that `fit` trains, untrained; for backbones that have one."""
-        made: Model = getattr(self._module, self.model or "")(graph, recipe, generator)
+        made: Model = getattr(self._module, self.model or "")(graph, config, generator)
         return made
 
     @property

@@ -9,7 +9,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from recpress.backbones.base import Backbone
-from recpress.backbones.recipe import Recipe
+from recpress.backbones.config import TrainingConfig
 from recpress.errors import UserError
 
 TENSORS = "backbone.safetensors"
@@ -26,7 +26,7 @@ def write(folder: Path, backbone: Backbone) -> None:
     save_file(tensors, folder / TENSORS)
     facts = {
         "name": backbone.name,
-        "recipe": backbone.recipe.model_dump(),
+        "recipe": backbone.config.model_dump(),
         "seed": backbone.seed,
         "train_seconds": backbone.train_seconds,
         "sha256": backbone.sha256(),
@@ -47,7 +47,7 @@ def read(folder: Path) -> Backbone:
         tensors = load_file(folder / TENSORS)
         backbone = Backbone(
             name=facts["name"],
-            recipe=Recipe(**facts["recipe"]),
+            config=TrainingConfig(**facts["recipe"]),
             seed=facts["seed"],
             train_seconds=facts["train_seconds"],
             weights={name.removeprefix(WEIGHT): tensors[name] for name in tensors if name.startswith(WEIGHT)},

@@ -8,10 +8,10 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from recpress.backbones.objective import Embed, Objective, drop
+from recpress.backbones.config import TrainingConfig
 from recpress.backbones.propagate import SparseProduct
-from recpress.backbones.recipe import Recipe
-from recpress.backbones.sampling import Batch
+from recpress.backbones.training.objective import Embed, Objective, drop
+from recpress.backbones.training.sampling import Batch
 from recpress.data.graph import Graph
 from recpress.errors import UserError
 
@@ -23,28 +23,28 @@ class Model(nn.Module, ABC):
     ----------
     graph : Graph
         Training interactions.
-    recipe : Recipe
+    config : TrainingConfig
     generator : torch.Generator
         Seeded; all randomness comes from it. The model lives on its device.
 
     Raises
     ------
     UserError
-        When the recipe has a value that the model can't work with.
+        When the training config has a value that the model can't work with.
     """
 
     # The sparse product that final tables come of, if any: with Ã, or with the mean over neighbours.
     product_kind: ClassVar[Literal["symmetric", "mean"] | None] = None
 
-    def __init__(self, graph: Graph, recipe: Recipe, generator: torch.Generator) -> None:
-        if graph.links and not recipe.layers:
-            raise UserError("Without propagation relations have no part in it: leave them out of the recipe.")
+    def __init__(self, graph: Graph, config: TrainingConfig, generator: torch.Generator) -> None:
+        if graph.links and not config.layers:
+            raise UserError("Without propagation relations have no part in it: leave them out of the training config.")
         super().__init__()
-        self.recipe = recipe
+        self.config = config
         self.generator = generator
-        self.objective = Objective(graph, recipe, generator)
-        table = torch.empty(graph.n_nodes, recipe.dim, device=generator.device)
-        self.base = nn.Parameter(table.normal_(std=recipe.init_std, generator=generator))
+        self.objective = Objective(graph, config, generator)
+        table = torch.empty(graph.n_nodes, config.dim, device=generator.device)
+        self.base = nn.Parameter(table.normal_(std=config.init_std, generator=generator))
 
     @abstractmethod
     def final(self) -> Tensor:
@@ -60,26 +60,26 @@ class Model(nn.Module, ABC):
         return self.ranking_loss(self.final(), batch)
 
     def ranking_loss(self, final: Tensor, batch: Batch) -> Tensor:
-        """Return the recipe's loss of a final table on a batch."""
+        """Return the training config's loss of a final table on a batch."""
         base = Embed.of(*self.objective.split(self.base))
         return self.objective.loss(batch, base if final is self.base else Embed.of(*self.objective.split(final)), base)
 
 
 class Layered(Model):
-    """Base of models with weights: `recipe.layers` layers, each with its own.
+    """Base of models with weights: `config.layers` layers, each with its own.
 
     Raises
     ------
     UserError
-        When the recipe has no layers.
+        When the training config has no layers.
     """
 
-    def __init__(self, graph: Graph, recipe: Recipe, generator: torch.Generator) -> None:
-        if recipe.layers < 1:
+    def __init__(self, graph: Graph, config: TrainingConfig, generator: torch.Generator) -> None:
+        if config.layers < 1:
             raise UserError(
-                f"{type(self).__name__.lower()} needs layers of 1 or more in its recipe: without any, it is mf."
+                f"{type(self).__name__.lower()} needs layers of 1 or more in its config: without any, it is mf."
             )
-        super().__init__(graph, recipe, generator)
+        super().__init__(graph, config, generator)
 
     def initialise(self) -> None:
         """Draw all weights but `base` anew, from the seeded generator: matrices by Glorot and Bengio 2010, biases 0."""
@@ -90,12 +90,12 @@ class Layered(Model):
                     weight.zero_() if weight.dim() < 2 else nn.init.xavier_uniform_(weight, generator=self.generator)
 
     def drop(self, x: Tensor) -> Tensor:
-        """Drop entries in training, `recipe.dropout` of them, and scale up what is left."""
-        return drop(x, self.recipe.dropout, self.generator) if self.training else x
+        """Drop entries in training, `config.dropout` of them, and scale up what is left."""
+        return drop(x, self.config.dropout, self.generator) if self.training else x
 
 
 class Linear(Model):
-    """Base tables propagated linearly, `recipe.layers` times: matrix factorization where that is 0."""
+    """Base tables propagated linearly, `config.layers` times: matrix factorization where that is 0."""
 
     def final(self) -> Tensor:
         """See `Model.final`."""

@@ -36,7 +36,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class Dimension:
-    """One field of the recipe.
+    """One field of the training config.
 
     Attributes
     ----------

@@ -57,7 +57,7 @@ def command(protocol: Protocol | None, device: str, valid: bool, format_: str, *
     for part, figures in told.figures.items():
         shown = ", ".join(f"{name} {figures[name]:.4f}" for name in SHOWN if name in figures)
         click.echo(f"  {part:<9} {shown}")
-    tuning = planned.recipe.tuning
+    tuning = planned.config.tuning
     chosen = f"{tuning.trials} trials, {tuning.metric} {tuning.value:.4f} on valid" if tuning.value else tuning.note
     click.echo(f"  recipe    {chosen or 'set by hand'}")
     if told.folder:

@@ -21,7 +21,7 @@ from rich.console import Console
 )
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @click.option("--device", default="cpu", show_default=True, help="Of the trials, as torch names it, e.g. cuda.")
-@click.option("--out", type=click.Path(path_type=Path), help="Recipes' folder.  [default: benchmark/recipes]")
+@click.option("--out", type=click.Path(path_type=Path), help="Recipes' folder.  [default: benchmark/configs]")
 def command(out: Path | None, **asked: Any) -> None:
     """Search a backbone's declared space for the recipe that ranks best on valid, and write it with the log of trials.
 
@@ -43,7 +43,7 @@ def command(out: Path | None, **asked: Any) -> None:
     dataset, backbone = asked["dataset"], asked["backbone"]
     with one_job(Console(stderr=True), f"{dataset} {backbone}") as (progress, notes):
         found = tune(dataset, backbone, budget, asked["seed"], asked["device"], progress, notes)
-    path = (out or resources("recipes")) / dataset / f"{backbone}.toml"
+    path = (out or resources("configs")) / dataset / f"{backbone}.toml"
     write_atomic(path, toml(found))
     click.echo(
         f"{path}: {found.tuning.metric} {found.tuning.value:.4f} on valid, the best of {found.tuning.trials} trials.\n"

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from recpress.backbones.base import Backbone
-from recpress.backbones.recipe import Recipe
-from recpress.backbones.retrain import linear_recipe, of_nodes
+from recpress.backbones.config import TrainingConfig
+from recpress.backbones.training.retrain import linear_config, of_nodes
 from recpress.codecs.artefact import Artefact
 from recpress.codecs.base import Codec, Encoder
 from recpress.codecs.clipping import clipped
@@ -45,18 +45,18 @@ INTEGERS: tuple[BaseName, ...] = ("int8", "int6", "int4", "int3", "int2")
 MATRIX_BYTES = 720
 
 
-def propagating_recipe(backbone: Backbone, graph: Graph) -> Recipe:
-    """Return the recipe of a backbone that propagates linearly, in one step or more.
+def propagating_config(backbone: Backbone, graph: Graph) -> TrainingConfig:
+    """Return the training config of a backbone that propagates linearly, in one step or more.
 
     Raises
     ------
     UserError
         When it doesn't.
     """
-    recipe = linear_recipe(backbone, graph)
-    if recipe is None or recipe.layers < 1:
+    config = linear_config(backbone, graph)
+    if config is None or config.layers < 1:
         raise UserError(f"{backbone.name} doesn't propagate linearly: choose lightgcn or xsimgcl.")
-    return recipe
+    return config
 
 
 def encode_base(table: Tensor, values: BaseName) -> Codec:
@@ -71,9 +71,9 @@ def base_bytes(rows: int, columns: int, values: BaseName) -> int:
     return rows * (row_bytes(columns, int(values.removeprefix("int"))) + 4)
 
 
-def mean_coefficients(recipe: Recipe, layers: int) -> Tensor:
-    """Return the coefficients of the mean of steps that a recipe takes, of as many as are left."""
-    first = min(recipe.first_layer, layers)
+def mean_coefficients(config: TrainingConfig, layers: int) -> Tensor:
+    """Return the coefficients of the mean of steps that a training config takes, of as many as are left."""
+    first = min(config.first_layer, layers)
     found = torch.zeros(layers + 1)
     found[first:] = 1 / (layers + 1 - first)
     return found
@@ -127,18 +127,18 @@ def linear_artefact(
     base : two float32 Tensors, optional
         Base tables of users and items, if not the backbone's.
     """
-    recipe = propagating_recipe(backbone, graph)
-    layers = min(layers, recipe.layers)
+    config = propagating_config(backbone, graph)
+    layers = min(layers, config.layers)
     if not layers:
         edges = UserItems(np.zeros_like(edges.indptr), edges.items[:0], edges.n_items)
     degrees = narrow_degrees(graph) if original_degrees and layers else None
     network = LinearNetwork(
         encode_edges(edges),
         graph.bipartite,
-        mean_coefficients(recipe, layers),
+        mean_coefficients(config, layers),
         degrees,
-        recipe.cosine,
-        recipe.precision,
+        config.cosine,
+        config.precision,
     )
     users, items = (encode_base(each, values) for each in base or (backbone.base_users, backbone.base_items))
     if coefficients == "fitted":
@@ -146,7 +146,7 @@ def linear_artefact(
             network,
             edges=encode_edges(graph.user_items),
             degrees=None,
-            coefficients=mean_coefficients(recipe, recipe.layers),
+            coefficients=mean_coefficients(config, config.layers),
             cosine=False,
         )
         target = whole.final(of_nodes(backbone.base_users, backbone.base_items, graph))
@@ -163,17 +163,17 @@ def network_of(backbone: Backbone, graph: Graph, weight: Encoder, activations: A
     UserError
         When its final tables don't come of a graph, or of one with more than the interactions.
     """
-    if backbone.recipe.relations:
+    if backbone.config.relations:
         raise UserError(
-            f"{backbone.name} was trained on more edges than the interactions, {', '.join(backbone.recipe.relations)}, "
+            f"{backbone.name} was trained on more edges than the interactions, {', '.join(backbone.config.relations)}, "
             "which the serve form graph does not store: choose a method that stores tables."
         )
     edges = encode_edges(graph.user_items)
     if not backbone.weights:
-        recipe = propagating_recipe(backbone, graph)
-        means = mean_coefficients(recipe, recipe.layers)
-        return LinearNetwork(edges, graph.bipartite, means, None, recipe.cosine, recipe.precision)
-    kept = backbone.recipe.model_dump(include=set(FORWARD), exclude_defaults=True)
+        config = propagating_config(backbone, graph)
+        means = mean_coefficients(config, config.layers)
+        return LinearNetwork(edges, graph.bipartite, means, None, config.cosine, config.precision)
+    kept = backbone.config.model_dump(include=set(FORWARD), exclude_defaults=True)
     weights: dict[str, Codec] = {}
     for name in sorted(backbone.weights):
         value = backbone.weights[name]

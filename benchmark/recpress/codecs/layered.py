@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from recpress.backbones.catalogue import backbone
-from recpress.backbones.recipe import Recipe
+from recpress.backbones.config import TrainingConfig
 from recpress.codecs.base import Codec, part, prefixed
 from recpress.codecs.exponent import shift
 from recpress.codecs.network import Network
@@ -19,7 +19,7 @@ from recpress.codecs.sparse import Sparse
 from recpress.codecs.uniform import Uniform
 
 Activations = Literal["fp32", "int8"]
-# What of a recipe a forward pass depends on.
+# What of a training config a forward pass depends on.
 FORWARD = ("dim", "layers", "loss", "heads", "inputs")
 # The largest code of an activation.
 LARGEST = 127
@@ -58,8 +58,8 @@ class LayeredNetwork(Network):
     ----------
     backbone : str
         Its name.
-    recipe : dict
-        The fields of its recipe that the forward pass depends on, where they aren't the default.
+    config : dict
+        The fields of its training config that the forward pass depends on, where they aren't the default.
     weights : dict of str to Codec
         By the name of the parameter. A weight of one dimension is a table of one row.
     activations : {"fp32", "int8"}
@@ -68,13 +68,13 @@ class LayeredNetwork(Network):
 
     kind = "layered"
     backbone: str
-    recipe: dict[str, Any]
+    config: dict[str, Any]
     weights: dict[str, Codec]
     activations: Activations = "fp32"
 
     def final(self, base: Tensor) -> Tensor:
         """See `Network.final`."""
-        net = backbone(self.backbone).build(self.graph(), Recipe(**self.recipe), torch.Generator())
+        net = backbone(self.backbone).build(self.graph(), TrainingConfig(**self.config), torch.Generator())
         with torch.no_grad():
             for name, parameter in net.named_parameters():
                 value = base if name == "base" else self.weights[name].decode()
@@ -99,7 +99,7 @@ class LayeredNetwork(Network):
         weights = {name: codec.spec() for name, codec in self.weights.items()}
         return {
             "backbone": self.backbone,
-            "recipe": self.recipe,
+            "recipe": self.config,
             "activations": self.activations,
             "weights": weights,
         }

@@ -185,7 +185,7 @@ class LinearNetwork(Network):
         these edges are a part of.
     cosine : bool
     precision : {"fp32", "bf16"}
-        Of the rows that a step reads, as in the recipe.
+        Of the rows that a step reads, as in the training config.
     """
 
     kind = "linear"

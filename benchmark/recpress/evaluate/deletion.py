@@ -32,7 +32,7 @@ Case = tuple[int, int]
 
 def model_of(backbone: Backbone, graph: Graph) -> Model:
     """Return the model of a backbone, with its base tables and weights, over any graph of its nodes."""
-    net = registered(backbone.name).build(graph, backbone.recipe, torch.Generator())
+    net = registered(backbone.name).build(graph, backbone.config, torch.Generator())
     net.load_state_dict({"base": torch.cat([backbone.base_users, backbone.base_items]), **backbone.weights})
     return net.eval()
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from recpress.backbones.base import Backbone
 from recpress.backbones.propagate import Propagation
-from recpress.backbones.retrain import linear_recipe
+from recpress.backbones.training.retrain import linear_config
 from recpress.data.graph import Graph
 from recpress.errors import UserError
 
@@ -76,8 +76,8 @@ class LinearExplainer:
     """
 
     def __init__(self, backbone: Backbone, graph: Graph) -> None:
-        layers = backbone.recipe.layers
-        if linear_recipe(backbone, graph) is None:
+        layers = backbone.config.layers
+        if linear_config(backbone, graph) is None:
             raise UserError(
                 f"The final tables of {backbone.name} are not its base tables propagated linearly over this graph, "
                 "so its scores have no exact parts: explain lightgcn or xsimgcl, or a method that scores histories."

@@ -20,13 +20,13 @@ from torch_geometric.explain.algorithm import ExplainerAlgorithm
 from torch_geometric.explain.algorithm.utils import clear_masks, set_masks
 from torch_geometric.nn import GATConv, LGConv, SAGEConv
 
-from recpress.backbones import gat, ngcf
 from recpress.backbones.base import Backbone
-from recpress.backbones.gat import GAT, Attention
 from recpress.backbones.model import Model
-from recpress.backbones.ngcf import NGCF
+from recpress.backbones.models import gat, ngcf
+from recpress.backbones.models.gat import GAT, Attention
+from recpress.backbones.models.ngcf import NGCF
+from recpress.backbones.models.sage import Sage
 from recpress.backbones.propagate import SparseProduct
-from recpress.backbones.sage import Sage
 from recpress.data.graph import Graph
 from recpress.errors import UserError
 from recpress.evaluate.deletion import model_of
@@ -78,7 +78,7 @@ class _Star(nn.Module, ABC):
 
     def __init__(self, net: Model) -> None:
         super().__init__()
-        self.dim = net.recipe.dim
+        self.dim = net.config.dim
         self.target = torch.zeros(())
 
     @abstractmethod
@@ -128,7 +128,7 @@ class _GATStar(_Star):
     def __init__(self, net: GAT) -> None:
         super().__init__(net)
         self.convs = nn.ModuleList()
-        heads = net.recipe.heads
+        heads = net.config.heads
         for layer in map(_attention, net.layers):
             conv = GATConv(self.dim, self.dim // heads, heads, negative_slope=gat.SLOPE)
             state = {"lin.weight": layer.linear.weight, "att_dst": layer.reader[None], "att_src": layer.read[None]}
@@ -207,7 +207,7 @@ class MessageExplainer:
         self._star = star.double().eval().requires_grad_(False)
         self._users = backbone.users
         self._weights = graph.adjacency().weights
-        self._history, self._cosine = graph.user_items, backbone.recipe.cosine
+        self._history, self._cosine = graph.user_items, backbone.config.cosine
         self._algorithm, self._seed = algorithm, seed
 
     def explain(self, user: int, item: Tensor, score: float | None = None) -> Explanation:

@@ -53,8 +53,8 @@ class EnergyTable:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
         entries = {name: Band(**ends) for name, ends in raw["picojoules"].items()}
         operations = {
-            name: sum((entries[entry].times(count) for entry, count in recipe.items()), Band(0, 0))
-            for name, recipe in raw["operations"].items()
+            name: sum((entries[entry].times(count) for entry, count in config.items()), Band(0, 0))
+            for name, config in raw["operations"].items()
         }
         return cls(raw["version"], operations, entries["dram_byte"])
 

@@ -14,7 +14,7 @@ import numpy as np
 from recpress import registry
 from recpress.api import Artefact, Dense, Shape, Task, make_generator, method_class
 from recpress.backbones.base import Backbone
-from recpress.backbones.recipe import Recipe
+from recpress.backbones.config import TrainingConfig
 from recpress.codecs.work import Work
 from recpress.data.graph import Graph
 from recpress.data.interactions import UserItems
@@ -128,4 +128,4 @@ def synthetic_backbone(rows: int, columns: int) -> tuple[Graph, Backbone]:
     users, items = catalogue(USERS, columns, seed=1), catalogue(rows, columns)
     who = np.arange(USERS)
     graph = Graph(UserItems.from_pairs(who, who % rows, USERS, rows))
-    return graph, Backbone("synthetic", users, items, users, items, Recipe(dim=columns), 0, 0.0)
+    return graph, Backbone("synthetic", users, items, users, items, TrainingConfig(dim=columns), 0, 0.0)

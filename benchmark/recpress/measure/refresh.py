@@ -9,8 +9,8 @@ import numpy as np
 import torch
 
 from recpress.backbones.base import Backbone
-from recpress.backbones.objective import Objective
-from recpress.backbones.retrain import linear_recipe
+from recpress.backbones.training.objective import Objective
+from recpress.backbones.training.retrain import linear_config
 from recpress.codecs.artefact import Artefact
 from recpress.codecs.dense import Dense
 from recpress.codecs.graph_form import network_of
@@ -42,15 +42,15 @@ def timing(
     Latency or None
         None where there is nothing to refresh: the backbone doesn't propagate, or not linearly.
     """
-    recipe = linear_recipe(backbone, graph)
-    if recipe is None or recipe.layers < 1:
+    config = linear_config(backbone, graph)
+    if config is None or config.layers < 1:
         return None
     base = torch.cat([backbone.base_users, backbone.base_items])
 
     def propagated() -> Backbone:
         # A new graph each time: what a graph has normalised it keeps.
         fresh = Graph(graph.user_items, graph.bipartite)
-        objective = Objective(fresh, recipe, torch.Generator())
+        objective = Objective(fresh, config, torch.Generator())
         with torch.no_grad():
             users, items = objective.split(objective.final(base))
         return replace(backbone, users=users, items=items)

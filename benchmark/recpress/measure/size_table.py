@@ -19,8 +19,8 @@ from tabulate import tabulate
 from recpress import registry
 from recpress.api import Artefact, BudgetUnreachable, Shape, Task, make_generator, method_class
 from recpress.backbones.base import Backbone
-from recpress.backbones.objective import Objective
-from recpress.backbones.recipe import Recipe
+from recpress.backbones.config import TrainingConfig
+from recpress.backbones.training.objective import Objective
 from recpress.data.graph import Graph
 from recpress.data.interactions import UserItems
 from recpress.documents import generated, rewrite
@@ -53,15 +53,15 @@ def random_backbone() -> tuple[Graph, Backbone]:
     generator = torch.Generator().manual_seed(0)
     left = torch.randn(SHAPE.n_users, SHAPE.dim, generator=generator)
     right = torch.randn(SHAPE.n_items, SHAPE.dim, generator=generator)
-    return graph, Backbone("mf", left, right, left, right, Recipe(dim=SHAPE.dim), 0, 0.0)
+    return graph, Backbone("mf", left, right, left, right, TrainingConfig(dim=SHAPE.dim), 0, 0.0)
 
 
 def propagated(graph: Graph, backbone: Backbone) -> Backbone:
     """Return a backbone with these base tables, propagated twice: what methods of the serve form `graph` store."""
-    recipe = Recipe(dim=SHAPE.dim, layers=2)
-    objective = Objective(graph, recipe, torch.Generator())
+    config = TrainingConfig(dim=SHAPE.dim, layers=2)
+    objective = Objective(graph, config, torch.Generator())
     users, items = objective.split(objective.final(torch.cat([backbone.base_users, backbone.base_items])))
-    return replace(backbone, name="lightgcn", users=users, items=items, recipe=recipe)
+    return replace(backbone, name="lightgcn", users=users, items=items, config=config)
 
 
 def compressed(name: str, budget: float) -> Artefact:

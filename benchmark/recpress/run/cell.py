@@ -158,7 +158,7 @@ def _compress_and_serve(
         peak_bytes=compressed.peak_bytes,
         backbone_seconds=trained.train_seconds,
         backbone_peak_bytes=trained.peak_bytes,
-        trials=planned.recipe.tuning.trials,
+        trials=planned.config.tuning.trials,
     )
     outcome.served, outcome.topk = serve(dataset, trained, artefact, lists, progress, allowance, cores)
     outcome.energy = (outcome.served.energy, *outcome.energy)

@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any
 
 from recpress import registry, versions
-from recpress.backbones.recipe import Recipe, RecipeFile, read_recipe
+from recpress.backbones.config import TrainingConfig, TrainingConfigFile, read_training_config
 from recpress.data.card import dataset_card
 from recpress.hashing import sha256_json
 from recpress.run import code
@@ -27,7 +27,7 @@ class Planned:
     cell : Cell
     split : str
         SHA-256 of the split.
-    recipe : RecipeFile
+    config : TrainingConfigFile
     code : str
         Hash of the method's own source: where the artefact came from, and no part of its identity.
     backbone_key : str
@@ -40,7 +40,7 @@ class Planned:
 
     cell: Cell
     split: str
-    recipe: RecipeFile
+    config: TrainingConfigFile
     code: str
     backbone_key: str
     made: str
@@ -48,8 +48,8 @@ class Planned:
 
 
 @cache
-def _recipe(dataset: str, backbone: str) -> RecipeFile:
-    return read_recipe(dataset, backbone)
+def _config(dataset: str, backbone: str) -> TrainingConfigFile:
+    return read_training_config(dataset, backbone)
 
 
 @cache
@@ -85,14 +85,14 @@ def _later(declared: dict[str, int]) -> dict[str, int]:
     return {name: version for name, version in declared.items() if version > 1}
 
 
-def _backbone(cell: Cell, split: str, recipe: Recipe) -> dict[str, Any]:
+def _backbone(cell: Cell, split: str, config: TrainingConfig) -> dict[str, Any]:
     protocol = _protocol(cell.dataset)
-    links = {"links": versions.version("graph", "links")} if recipe.relations else {}
+    links = {"links": versions.version("graph", "links")} if config.relations else {}
     return {
         "split": {"sha256": split, "protocol": protocol, "version": versions.version("split", protocol)},
         "backbone": {"name": cell.backbone, "version": versions.version("backbone", cell.backbone)},
         # Without what is as by default, so that a field that is new changes nothing.
-        "recipe": recipe.model_dump(mode="json", exclude_defaults=True),
+        "recipe": config.model_dump(mode="json", exclude_defaults=True),
         "seed": cell.seed,
         **links,
     }
@@ -107,8 +107,8 @@ def plan(cell: Cell, split: str) -> Planned:
     split : str
         SHA-256 of the split.
     """
-    recipe = _recipe(cell.dataset, cell.backbone)
-    backbone = sha256_json(_backbone(cell, split, recipe.recipe))
+    config = _config(cell.dataset, cell.backbone)
+    backbone = sha256_json(_backbone(cell, split, config.config))
     made = sha256_json(
         {
             "backbone": backbone,
@@ -118,7 +118,7 @@ def plan(cell: Cell, split: str) -> Planned:
         }
     )
     record = sha256_json({"made": made, "metrics": _later(versions.versions("metric"))})
-    return Planned(cell, split, recipe, code_of(cell.method), backbone, made, record)
+    return Planned(cell, split, config, code_of(cell.method), backbone, made, record)
 
 
 def pinned_split(dataset: str) -> str | None:

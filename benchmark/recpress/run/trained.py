@@ -85,9 +85,9 @@ def obtain(
             with creating(folder) as unfinished:
                 call(
                     worker.train,
-                    linked(aim.graph, dataset, planned.recipe.recipe.relations),
+                    linked(aim.graph, dataset, planned.config.config.relations),
                     planned.cell.backbone,
-                    planned.recipe.recipe,
+                    planned.config.config,
                     planned.cell.seed,
                     unfinished,
                     state,

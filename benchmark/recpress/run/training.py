@@ -121,8 +121,8 @@ def _follow(
     scores = call(
         follow,
         cell.backbone,
-        Held.out_of(dataset, planned.recipe.recipe.relations),
-        planned.recipe.recipe,
+        Held.out_of(dataset, planned.config.config.relations),
+        planned.config.config,
         cell.seed,
         device,
         timeout=TRAIN_TIMEOUT,

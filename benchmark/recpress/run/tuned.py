@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from recpress.backbones.catalogue import backbone
-from recpress.backbones.recipe import RecipeFile, read_recipe
+from recpress.backbones.config import TrainingConfigFile, read_training_config
 from recpress.backbones.spaces import SPACES
 from recpress.data import load
 from recpress.errors import UserError, unknown
@@ -26,7 +26,7 @@ def tune(
     device: str,
     progress: Callable[[float], None],
     notes: Callable[[str], None],
-) -> RecipeFile:
+) -> TrainingConfigFile:
     """Search for a recipe, going on from the trials that the cache holds of the same search.
 
     Raises
@@ -37,7 +37,7 @@ def tune(
     backbone(name)
     if name not in SPACES:
         raise unknown("search space for a backbone", name, SPACES)
-    base = read_recipe("default", name).recipe
+    base = read_training_config("default", name).config
     loaded = load(dataset)
     if not loaded.split.valid.nnz:
         raise UserError(f"{dataset} has no valid part to choose a recipe on.")

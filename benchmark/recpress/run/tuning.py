@@ -15,7 +15,7 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from recpress.backbones.recipe import Recipe, RecipeFile, Tuning
+from recpress.backbones.config import TrainingConfig, TrainingConfigFile, Tuning
 from recpress.backbones.spaces import SPACES, Choice, Space
 from recpress.errors import UserError
 from recpress.hashing import sha256_json
@@ -53,7 +53,7 @@ class Budget:
 
 
 def search(
-    name: str, held: Held, base: Recipe, budget: Budget, seed: int, device: str, folder: Path, report: Report
+    name: str, held: Held, base: TrainingConfig, budget: Budget, seed: int, device: str, folder: Path, report: Report
 ) -> list[Row]:
     """Try recipes until the budget is used up, going on from the trials in the folder.
 
@@ -62,7 +62,7 @@ def search(
     name : str
         Of the backbone.
     held : Held
-    base : Recipe
+    base : TrainingConfig
         What the space leaves open; it is also the first trial, as far as it lies in the space.
     budget : Budget
     seed : int
@@ -102,11 +102,11 @@ def search(
 
 
 def objective(
-    trial: Trial, name: str, held: Held, base: Recipe, budget: Budget, seed: int, device: str, report: Report
+    trial: Trial, name: str, held: Held, base: TrainingConfig, budget: Budget, seed: int, device: str, report: Report
 ) -> float:
     """Train one setting, with as many of its epochs as may take the time, and return its score on valid."""
 
-    def score_of(recipe: Recipe, allowed: float | None) -> float:
+    def score_of(recipe: TrainingConfig, allowed: float | None) -> float:
         scored: list[float] = []
 
         def on_look(look: Look) -> bool:
@@ -151,13 +151,13 @@ def suggest(trial: Trial, space: Space) -> dict[str, Any]:
     return chosen
 
 
-def settled(base: Recipe, params: dict[str, Any], space: Space) -> Recipe:
+def settled(base: TrainingConfig, params: dict[str, Any], space: Space) -> TrainingConfig:
     """Return a recipe with the fields chosen; fields of the space that were not searched have their plain defaults."""
-    plain = {each.name: Recipe.model_fields[each.name].default for each in space if each.given}
-    return Recipe.model_validate(base.model_dump() | plain | params)
+    plain = {each.name: TrainingConfig.model_fields[each.name].default for each in space if each.given}
+    return TrainingConfig.model_validate(base.model_dump() | plain | params)
 
 
-def within(recipe: Recipe, space: Space) -> dict[str, Any]:
+def within(recipe: TrainingConfig, space: Space) -> dict[str, Any]:
     """Return a recipe's values of the fields of a space, where they lie in it."""
     return {each.name: value for each in space if each.domain.holds(value := getattr(recipe, each.name))}
 
@@ -194,7 +194,7 @@ def row(trial: FrozenTrial) -> Row:
     return Row(params, round(float(value or 0.0), 4), trial.user_attrs[EPOCHS] if complete else 0)
 
 
-def chosen(base: Recipe, space: Space, rows: list[Row], budget: Budget, note: str) -> RecipeFile:
+def chosen(base: TrainingConfig, space: Space, rows: list[Row], budget: Budget, note: str) -> TrainingConfigFile:
     """Return the recipe of the best complete trial, the earliest of equals, with the log of all.
 
     Raises
@@ -208,19 +208,19 @@ def chosen(base: Recipe, space: Space, rows: list[Row], budget: Budget, note: st
     best = max(complete, key=lambda each: each.value)
     recipe = settled(base, best.params | {"epochs": best.epochs}, space)
     log = tuple((each.params, each.value, each.epochs) for each in rows)
-    return RecipeFile(
-        recipe=recipe,
+    return TrainingConfigFile(
+        config=recipe,
         tuning=Tuning(
             trials=len(rows), metric=HEADLINE, value=best.value, trial_seconds=budget.trial_seconds, note=note, log=log
         ),
     )
 
 
-def toml(file: RecipeFile) -> str:
+def toml(file: TrainingConfigFile) -> str:
     """Return a recipe file as TOML: what differs from a recipe's defaults, and one line per trial."""
-    recipe = {"dim": file.recipe.dim} | file.recipe.model_dump(exclude_defaults=True)
+    recipe = {"dim": file.config.dim} | file.config.model_dump(exclude_defaults=True)
     tuning = file.tuning.model_dump(exclude={"log"}, exclude_none=True)
-    lines = ["[recipe]", *_fields(recipe), "", "[tuning]", *_fields(tuning), "log = ["]
+    lines = ["[config]", *_fields(recipe), "", "[tuning]", *_fields(tuning), "log = ["]
     for params, value, epochs in file.tuning.log:
         lines.append(f"  [{{ {', '.join(_fields(params))} }}, {value}, {epochs}],")
     return "\n".join([*lines, "]", ""])
@@ -231,7 +231,7 @@ def _fields(values: dict[str, Any]) -> list[str]:
     return [f"{name} = {json.dumps(value)}" for name, value in values.items()]
 
 
-def key(name: str, split: str, base: Recipe, budget: Budget, seed: int, device: str) -> str:
+def key(name: str, split: str, base: TrainingConfig, budget: Budget, seed: int, device: str) -> str:
     """Return the hash of all that decides the trials but their number: a study goes on only where it is the same."""
     space = [[each.name, repr(each.domain), each.given] for each in SPACES[name]]
     where = [] if device == "cpu" else [device]

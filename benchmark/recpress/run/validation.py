@@ -11,7 +11,7 @@ import torch
 
 from recpress.backbones.base import Session, Tables
 from recpress.backbones.catalogue import backbone
-from recpress.backbones.recipe import Recipe
+from recpress.backbones.config import TrainingConfig
 from recpress.data.dataset import Dataset
 from recpress.data.graph import Graph
 from recpress.data.interactions import UserItems
@@ -94,7 +94,7 @@ class TooLongError(Exception):
 def train(
     name: str,
     held: Held,
-    recipe: Recipe,
+    recipe: TrainingConfig,
     seed: int,
     on_look: Callable[[Look], bool | None],
     device: str = "cpu",
@@ -129,7 +129,7 @@ def train(
     backbone(name).fit(held.graph, recipe, seed, watch, Session(device=device))
 
 
-def follow(name: str, held: Held, recipe: Recipe, seed: int, device: str, report: Report) -> dict[str, float]:
+def follow(name: str, held: Held, recipe: TrainingConfig, seed: int, device: str, report: Report) -> dict[str, float]:
     """Train once and return the final scores on valid, telling those on the way."""
     last: dict[str, float] = {}
 
@@ -142,6 +142,6 @@ def follow(name: str, held: Held, recipe: Recipe, seed: int, device: str, report
     return last
 
 
-def described(look: Look, recipe: Recipe) -> str:
+def described(look: Look, recipe: TrainingConfig) -> str:
     """Return a scoring as a line."""
     return f"epoch {look.epoch} of {recipe.epochs}, loss {look.loss:.4f}, valid {HEADLINE} {look.scores[HEADLINE]:.4f}"

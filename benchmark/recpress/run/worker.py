@@ -16,10 +16,10 @@ from pydantic import ValidationError
 from recpress import registry
 from recpress.api import BudgetUnreachable, Shape, Task, make_generator, method_class
 from recpress.backbones import checkpoint
-from recpress.backbones.allocator import keep_freed_memory
 from recpress.backbones.base import Backbone, Session
 from recpress.backbones.catalogue import backbone
-from recpress.backbones.recipe import Recipe
+from recpress.backbones.config import TrainingConfig
+from recpress.backbones.training.allocator import keep_freed_memory
 from recpress.cards import Sha256, validation_message
 from recpress.codecs import Dense, stranger
 from recpress.codecs.artefact import Artefact, folder_ledger
@@ -58,7 +58,7 @@ class Report(Protocol):
 def train(
     graph: Graph,
     name: str,
-    recipe: Recipe,
+    recipe: TrainingConfig,
     seed: int,
     folder: Path,
     state: Path,

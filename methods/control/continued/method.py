@@ -7,7 +7,7 @@ from typing import Literal
 from torch import Tensor
 
 from recpress.api import Artefact, Batch, Dense, Field, Method, Shape, Task, TrainingParams, largest
-from recpress.backbones.retrain import Retraining
+from recpress.backbones.training.retrain import Retraining
 from recpress.codecs.dense import FLOATS
 
 

@@ -21,8 +21,8 @@ from recpress.api import (
     largest,
     optimise,
 )
-from recpress.backbones.listed import listed_scores
-from recpress.backbones.retrain import teacher_lists
+from recpress.backbones.training.listed import listed_scores
+from recpress.backbones.training.retrain import teacher_lists
 from recpress.codecs.dense import FLOATS
 
 # A logit that leaves a softmax no share to speak of, and finite: 0 times an infinite difference would be NaN.
@@ -78,7 +78,7 @@ class Distill(Method[DistillParams]):
         # Users with fewer unseen items than a list has places: the rest is nobody's candidate.
         short = bool(torch.isinf(list_scores).any())
         # A teacher of cosines was trained on logits of cosine / temperature: those are what it has learned.
-        sharpness = 1 / teacher.recipe.temperature if teacher.recipe.loss == "softmax" else 1.0
+        sharpness = 1 / teacher.config.temperature if teacher.config.loss == "softmax" else 1.0
 
         def loss(batch: Batch) -> Tensor:
             shared = sampler.uniform(params.negatives)

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from recpress.api import Artefact, Batch, Dense, Field, Method, Shape, StudentParams, Task, widest
-from recpress.backbones.retrain import Student, leading_directions
+from recpress.backbones.training.retrain import Student, leading_directions
 
 
 class GraphlessParams(StudentParams):

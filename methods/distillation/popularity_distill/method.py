@@ -10,8 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from recpress.api import Artefact, Batch, Dense, Field, Method, Shape, StudentParams, Task, widest
-from recpress.backbones.listed import listed_scores
-from recpress.backbones.retrain import Student, teacher_lists
+from recpress.backbones.training.listed import listed_scores
+from recpress.backbones.training.retrain import Student, teacher_lists
 
 
 class PopularityDistillParams(StudentParams):

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from recpress.api import Artefact, Backbone, Codec, Dense, Encoder, Field, Method, Params, Shape, Task, Uniform, largest
-from recpress.backbones.channels import Criterion, pruned
-from recpress.backbones.retrain import spread_directions
+from recpress.backbones.pruning.channels import Criterion, pruned
+from recpress.backbones.training.retrain import spread_directions
 from recpress.codecs.edges import edge_bytes
 from recpress.codecs.graph_form import INTEGERS, MATRIX_BYTES, BaseName, base_bytes, encode_base, network_of
 from recpress.codecs.layered import LayeredNetwork
@@ -65,7 +65,9 @@ def encode_weight(weight: Tensor, values: BaseName) -> Codec:
 
 
 class ChannelPruning(Method[ChannelParams]):
-    """Take whole channels out of `sage`, `gat` or `ngcf` (He, Zhang and Sun 2017); see `recpress.backbones.channels`.
+    """Take whole channels out of `sage`, `gat` or `ngcf` (He, Zhang and Sun 2017).
+
+    See `recpress.backbones.pruning.channels`.
 
     A backbone that propagates without weights has no layers to fit: its channels are the columns of its base table,
     on their principal axes unless the criterion is magnitude, and each is propagated by itself. `mf` is refused.

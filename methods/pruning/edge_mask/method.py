@@ -20,11 +20,11 @@ from recpress.api import (
     largest,
     make_generator,
 )
-from recpress.backbones.masked import MaskedPropagation
 from recpress.backbones.propagate import Propagation
-from recpress.backbones.retrain import Retraining
+from recpress.backbones.pruning.masked import MaskedPropagation
+from recpress.backbones.training.retrain import Retraining
 from recpress.codecs.edges import edge_bytes, edge_scores, kept_edges
-from recpress.codecs.graph_form import INTEGERS, BaseName, base_bytes, linear_artefact, propagating_recipe
+from recpress.codecs.graph_form import INTEGERS, BaseName, base_bytes, linear_artefact, propagating_config
 from recpress.codecs.pruned import largest_mask
 
 # Masks move this much faster than vectors.
@@ -39,7 +39,7 @@ class EdgeMaskParams(TrainingParams):
     """How many edges go and in how many rounds, and how the rest is stored."""
 
     epochs: int = Field(10, ge=1, description="Passes over the interactions after the last round.")
-    rate: float = Field(0.5, gt=0, description="Adam's learning rate as a share of the recipe's.")
+    rate: float = Field(0.5, gt=0, description="Adam's learning rate as a share of the training config's.")
     keep: float = Field(0.5, ge=0, le=1, description="Share of the edges that stay; exact to one edge.")
     chosen: Literal["learned", "resistance", "random"] = Field(
         "learned", description="What decides which edges go: masks; or, as controls, drawing as edge_sparsify does."
@@ -64,7 +64,7 @@ def learn_mask(task: Task[EdgeMaskParams], edges: UserItems, generator: torch.Ge
     """Return the size of each edge's weight, trained together with copies of the frozen tables, which are dropped."""
     params, graph = task.params, replace(task.graph, user_items=edges)
     training = Retraining(task.backbone, task.graph, generator)
-    propagation = MaskedPropagation(graph, propagating_recipe(task.backbone, task.graph))
+    propagation = MaskedPropagation(graph, propagating_config(task.backbone, task.graph))
     base = training.start.clone().requires_grad_()
     leaf = torch.zeros(edges.nnz, requires_grad=True)
     keys = torch.from_numpy(edges.users).long() * edges.n_items + torch.from_numpy(edges.items)
@@ -102,7 +102,7 @@ class EdgeMask(Method[EdgeMaskParams]):
     def compress(self, task: Task[EdgeMaskParams]) -> Artefact:
         """See `Method.compress`."""
         params, edges, generator = task.params, task.graph.user_items, make_generator(task.seed + SEARCH)
-        recipe = propagating_recipe(task.backbone, task.graph)
+        config = propagating_config(task.backbone, task.graph)
         for done in range(1, params.rounds + 1):
             # Each round takes the same share of what is left, and the last one hits the count.
             target = round(edges_after(done, params, task.graph.user_items.nnz))
@@ -116,7 +116,7 @@ class EdgeMask(Method[EdgeMaskParams]):
             task.progress(done / (params.rounds + 1))
         training = Retraining(task.backbone, task.graph, task.generator)
         training.objective.propagation = Propagation(
-            replace(task.graph, user_items=edges).adjacency(), recipe.layers, recipe.first_layer, recipe.precision
+            replace(task.graph, user_items=edges).adjacency(), config.layers, config.first_layer, config.precision
         )
         base = training.start.clone().requires_grad_()
 
@@ -131,7 +131,7 @@ class EdgeMask(Method[EdgeMaskParams]):
             task.backbone,
             task.graph,
             edges,
-            layers=recipe.layers,
+            layers=config.layers,
             values=params.values,
             base=training.objective.split(base.detach()),
         )

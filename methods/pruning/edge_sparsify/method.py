@@ -12,7 +12,7 @@ from recpress.codecs.graph_form import (
     Coefficients,
     base_bytes,
     linear_artefact,
-    propagating_recipe,
+    propagating_config,
 )
 from recpress.codecs.pruned import largest_mask
 
@@ -60,14 +60,14 @@ class EdgeSparsify(Method[EdgeSparsifyParams]):
     def compress(self, task: Task[EdgeSparsifyParams]) -> Artefact:
         """See `Method.compress`."""
         params, backbone, edges = task.params, task.backbone, task.graph.user_items
-        recipe = propagating_recipe(backbone, task.graph)
+        config = propagating_config(backbone, task.graph)
         ranked = edge_scores(task.graph, backbone.base_users, backbone.base_items, params.score, task.generator)
         mask = largest_mask(ranked[None], 1 - params.keep)[0]
         return linear_artefact(
             backbone,
             task.graph,
             kept_edges(edges, mask),
-            layers=recipe.layers,
+            layers=config.layers,
             values=params.values,
             coefficients=params.coefficients,
             original_degrees=params.degrees == "original",

@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 
 from recpress.api import Artefact, Field, Method, Shape, Task, TrainingParams, largest
-from recpress.backbones.retrain import Retraining
+from recpress.backbones.training.retrain import Retraining
 from recpress.codecs import pruned
 from recpress.codecs.pruned import ValueName
 
@@ -16,7 +16,7 @@ class GradualParams(TrainingParams):
     """How much goes, how it goes, and how the rest is stored."""
 
     epochs: int = Field(20, ge=1, description="Passes over the interactions.")
-    rate: float = Field(0.5, gt=0, description="Adam's learning rate as a share of the recipe's.")
+    rate: float = Field(0.5, gt=0, description="Adam's learning rate as a share of the training config's.")
     sparsity: float = Field(0.5, ge=0, lt=1, description="Share of the values that become zero; exact to one value.")
     scope: Literal["global", "row"] = Field("global", description="Rank values over both tables, or within each row.")
     ramp: float = Field(0.6, gt=0, le=1, description="Share of the steps in which the sparsity grows.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from recpress.api import Artefact, Field, Method, Shape, Task, TrainingParams, largest
-from recpress.backbones.retrain import Retraining
+from recpress.backbones.training.retrain import Retraining
 from recpress.codecs import pruned
 from recpress.codecs.pruned import ValueName
 
@@ -14,7 +14,7 @@ class LotteryParams(TrainingParams):
     """How much goes and in how many rounds, and how the rest is stored."""
 
     epochs: int = Field(5, ge=1, description="Passes over the interactions in each round, and after the last.")
-    rate: float = Field(0.5, gt=0, description="Adam's learning rate as a share of the recipe's.")
+    rate: float = Field(0.5, gt=0, description="Adam's learning rate as a share of the training config's.")
     sparsity: float = Field(0.5, ge=0, lt=1, description="Share of the values that become zero; exact to one value.")
     rounds: int = Field(3, ge=1, description="Rounds of training, pruning and rewinding.")
     values: ValueName = Field("int8", description="How the values that stay are stored.")

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from recpress.api import Artefact, Batch, Field, Method, Shape, Task, TrainingParams, largest
-from recpress.backbones.retrain import Retraining
+from recpress.backbones.training.retrain import Retraining
 from recpress.codecs import pruned
 from recpress.codecs.pruned import ValueName
 
@@ -20,7 +20,7 @@ class PepParams(TrainingParams):
     """The thresholds, how much goes, and how the rest is stored."""
 
     epochs: int = Field(10, ge=1, description="Passes over the interactions: to find thresholds, and again after.")
-    rate: float = Field(0.5, gt=0, description="Adam's learning rate as a share of the recipe's.")
+    rate: float = Field(0.5, gt=0, description="Adam's learning rate as a share of the training config's.")
     sparsity: float = Field(0.5, ge=0, lt=1, description="Share of the values that become zero; exact to one value.")
     granularity: Literal["row", "column", "tensor"] = Field("row", description="What has a threshold of its own.")
     start: float = Field(-6.0, ge=-100, le=5, description="s before training; σ(-6) is 0.0025.")

@@ -11,9 +11,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from recpress.api import Artefact, Batch, Field, Method, Shape, Task, TrainingParams, largest
-from recpress.backbones.listed import listed_scores
 from recpress.backbones.propagate import Propagation
-from recpress.backbones.retrain import Retraining, spread_directions, teacher_lists
+from recpress.backbones.training.listed import listed_scores
+from recpress.backbones.training.retrain import Retraining, spread_directions, teacher_lists
 from recpress.codecs import Binary, Grouped
 from recpress.codecs.packing import row_bytes
 

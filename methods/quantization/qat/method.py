@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from recpress.api import Artefact, Batch, Field, Method, Shape, Task, TrainingParams, Uniform, largest
-from recpress.backbones.retrain import Retraining, spread_directions
+from recpress.backbones.training.retrain import Retraining, spread_directions
 from recpress.codecs.packing import pack, row_bytes
 
 Granularity = Literal["row", "tensor"]

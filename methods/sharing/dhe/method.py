@@ -9,8 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from recpress.api import Artefact, Field, HashedNetwork, Method, Params, Shape, Task, largest
-from recpress.backbones.objective import Embed, Rows
-from recpress.backbones.retrain import train_lookups
+from recpress.backbones.training.objective import Embed, Rows
+from recpress.backbones.training.retrain import train_lookups
 from recpress.codecs.function import Layers, network, parameters
 from recpress.codecs.hashed import uniforms
 
@@ -29,7 +29,7 @@ class DheParams(Params):
     epochs: int | None = Field(
         None,
         ge=1,
-        description=f"Passes over the interactions; by default the recipe's, or fewer of no more than {STEPS:,} steps.",
+        description=f"Passes over the interactions; by default the config's, or fewer of no more than {STEPS:,} steps.",
     )
 
 
@@ -39,10 +39,10 @@ def widths_of(params: DheParams) -> tuple[int, ...]:
 
 
 def epochs_of(task: Task[DheParams]) -> int:
-    """Return the epochs of the backbone's recipe, or as many as `STEPS` are, but one at least."""
-    recipe = task.backbone.recipe
-    steps = -(-len(task.graph.user_items.items) // recipe.batch_size)
-    return min(recipe.epochs, max(1, STEPS // steps))
+    """Return the epochs of the backbone's training config, or as many as `STEPS` are, but one at least."""
+    config = task.backbone.config
+    steps = -(-len(task.graph.user_items.items) // config.batch_size)
+    return min(config.epochs, max(1, STEPS // steps))
 
 
 class Dhe(Method[DheParams]):

@@ -7,8 +7,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from recpress.api import Artefact, Codebook, Dense, Field, Method, Params, Shape, Task, largest
-from recpress.backbones.objective import Embed, Rows
-from recpress.backbones.retrain import train_lookups
+from recpress.backbones.training.objective import Embed, Rows
+from recpress.backbones.training.retrain import train_lookups
 from recpress.codecs.codebook import places
 
 
@@ -18,7 +18,7 @@ class HashingParams(Params):
     share: float = Field(0.25, gt=0, le=1, description="Rows of a table as a share of the ids that share them.")
     hashes: int = Field(2, ge=1, le=4, description="Rows that are added for each id.")
     dim: int = Field(32, ge=1, description="Columns.")
-    epochs: int | None = Field(None, ge=1, description="Passes over the interactions; by default the recipe's.")
+    epochs: int | None = Field(None, ge=1, description="Passes over the interactions; by default the config's.")
 
 
 def words_of(params: HashingParams, n: int) -> int:
@@ -47,7 +47,7 @@ class Hashing(Method[HashingParams]):
     def compress(self, task: Task[HashingParams]) -> Artefact:
         """See `Method.compress`."""
         params = task.params
-        std = task.backbone.recipe.init_std / params.hashes**0.5
+        std = task.backbone.config.init_std / params.hashes**0.5
 
         def side(n: int) -> tuple[Tensor, Rows]:
             words = torch.empty(words_of(params, n), params.dim).normal_(std=std, generator=task.generator)

@@ -9,8 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from recpress.api import Artefact, Codebook, Dense, Field, Method, Shape, Task, TrainingParams, Uniform, largest
-from recpress.backbones.objective import Embed, Objective
-from recpress.backbones.retrain import train_lookups
+from recpress.backbones.training.objective import Embed, Objective
+from recpress.backbones.training.retrain import train_lookups
 from recpress.codecs.codebook import place_type
 
 encode_weights = partial(Uniform.encode, bits=8, granularity="tensor")
@@ -25,7 +25,7 @@ class LegcfParams(TrainingParams):
     """The codebook and the training."""
 
     epochs: int = Field(10, ge=1, description="Passes over the interactions in each round.")
-    rate: float = Field(0.2, gt=0, description="Adam's learning rate as a share of the recipe's.")
+    rate: float = Field(0.2, gt=0, description="Adam's learning rate as a share of the training config's.")
     share: float = Field(0.1, gt=0, le=1, description="Codewords as a share of the rows that are written with them.")
     terms: int = Field(4, ge=1, le=8, description="Codewords of a row.")
     rounds: int = Field(2, ge=1, description="Rounds of assigning rows, from the second on by the graph, and training.")
@@ -118,7 +118,7 @@ class Legcf(Method[LegcfParams]):
     def compress(self, task: Task[LegcfParams]) -> Artefact:
         """See `Method.compress`."""
         params, teacher, graph = task.params, task.backbone, task.graph
-        propagation = Objective(graph, teacher.recipe, task.generator).propagation
+        propagation = Objective(graph, teacher.config, task.generator).propagation
         targets = [teacher.users, teacher.items]
         words = [cluster(table, words_of(params, len(table)), task.generator).requires_grad_() for table in targets]
         # A row of distinct codewords can't have more than there are.

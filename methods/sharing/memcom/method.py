@@ -9,8 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from recpress.api import Artefact, Codebook, Codec, Dense, Field, Method, Params, Shape, Task, Uniform, largest
-from recpress.backbones.objective import Embed, Rows
-from recpress.backbones.retrain import train_lookups
+from recpress.backbones.training.objective import Embed, Rows
+from recpress.backbones.training.retrain import train_lookups
 from recpress.codecs.codebook import places
 
 # Factors add two tensors with scales to each side, which header and manifest have to describe.
@@ -23,7 +23,7 @@ class MemcomParams(Params):
 
     share: float = Field(0.25, gt=0, le=1, description="Rows of a table as a share of the ids that share them.")
     dim: int = Field(32, ge=1, description="Columns.")
-    epochs: int | None = Field(None, ge=1, description="Passes over the interactions; by default the recipe's.")
+    epochs: int | None = Field(None, ge=1, description="Passes over the interactions; by default the config's.")
 
 
 class Memcom(Method[MemcomParams]):
@@ -47,7 +47,7 @@ class Memcom(Method[MemcomParams]):
 
     def compress(self, task: Task[MemcomParams]) -> Artefact:
         """See `Method.compress`."""
-        params, std = task.params, task.backbone.recipe.init_std
+        params, std = task.params, task.backbone.config.init_std
 
         def side(n: int) -> tuple[Tensor, Tensor, Rows]:
             words = torch.empty(max(1, round(params.share * n)), params.dim)

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from recpress.api import Artefact, Dense, Field, LowRank, Method, Shape, Task, TrainingParams, largest
-from recpress.backbones.objective import Embed, Rows
-from recpress.backbones.retrain import leading_directions, train_lookups
+from recpress.backbones.training.objective import Embed, Rows
+from recpress.backbones.training.retrain import leading_directions, train_lookups
 from recpress.codecs.mixed import PART_METADATA_BYTES, Mixed, width
 from recpress.codecs.packing import row_bytes
 

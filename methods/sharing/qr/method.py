@@ -9,8 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from recpress.api import Artefact, Codebook, Codec, Compositional, Dense, Field, Method, Params, Shape, Task, largest
-from recpress.backbones.objective import Embed, Rows
-from recpress.backbones.retrain import train_lookups
+from recpress.backbones.training.objective import Embed, Rows
+from recpress.backbones.training.retrain import train_lookups
 from recpress.codecs.codebook import remainders
 
 
@@ -22,7 +22,7 @@ class QrParams(Params):
         "multiply", description="How two rows make one. Sums are scored without making rows; products aren't."
     )
     dim: int = Field(32, ge=1, description="Columns.")
-    epochs: int | None = Field(None, ge=1, description="Passes over the interactions; by default the recipe's.")
+    epochs: int | None = Field(None, ge=1, description="Passes over the interactions; by default the config's.")
 
 
 def split(share: float, n: int) -> tuple[int, int]:
@@ -57,7 +57,7 @@ class QuotientRemainder(Method[QrParams]):
 
     def compress(self, task: Task[QrParams]) -> Artefact:
         """See `Method.compress`."""
-        params, std = task.params, task.backbone.recipe.init_std
+        params, std = task.params, task.backbone.config.init_std
         product = params.operation == "multiply"
 
         def side(n: int) -> tuple[Tensor, Tensor, Rows]:
