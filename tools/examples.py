@@ -22,8 +22,8 @@ from torch import Tensor
 
 from recpress import evaluate
 from recpress.api import Graph, UserItems, make_generator
-from recpress.backbones.catalogue import BACKBONES, backbone
-from recpress.backbones.config import TrainingConfig
+from recpress.backbones.catalogue import backbone, backbones
+from recpress.backbones.config import DEFAULT, TrainingConfig, read_training_config
 from recpress.codecs import (
     KINDS,
     NETWORKS,
@@ -374,6 +374,7 @@ def network(kind: str) -> Outcome:
     return made
 
 
+# Of a backbone that isn't named here, its default training config, smaller.
 BACKBONE_CASES: dict[str, dict[str, dict[str, Any]]] = {
     "gat": {"bpr": {"layers": 2, "heads": 2}, "softmax": {"layers": 1, "heads": 2, "loss": "softmax", "dropout": 0.2}},
     "lightgcn": {
@@ -398,8 +399,9 @@ TRAINED_WITHIN = 2e-3
 def trained(name: str) -> Outcome:
     """Return the scores of a backbone after two epochs."""
     made = Outcome(why="Sums, exponentials and products of matrices differ in their last bits between processors.")
-    for case, changes in BACKBONE_CASES[name].items():
-        fitted = backbone(name).fit(graph(), TrainingConfig(**SMALL | {"epochs": 2} | changes), 0)
+    default = read_training_config(DEFAULT, name).config.model_dump(exclude_defaults=True)
+    for case, changes in BACKBONE_CASES.get(name, {"default": default | SMALL}).items():
+        fitted = backbone(name).fit(graph(), TrainingConfig(**SMALL | changes | {"epochs": 2}), 0)
         made.facts[f"{case}: scores"] = sample_of(fitted.users, fitted.items, TRAINED_WITHIN)
     return made
 
@@ -515,7 +517,7 @@ PROTOCOLS = get_args(SplitSpec.model_fields["protocol"].annotation)
 EXAMPLES: dict[str, tuple[Iterable[str], Iterable[str], Callable[[str], Outcome]]] = {
     "codec": (KINDS, CODECS, codec),
     "network": (NETWORKS, NETWORK_CASES, network),
-    "backbone": (BACKBONES, BACKBONE_CASES, trained),
+    "backbone": (backbones(), backbones(), trained),
     "graph": (["links"], ["links"], links),
     "split": (PROTOCOLS, PROTOCOLS, split),
     "metric": ([*evaluate.METRICS, *BESIDE], [*evaluate.METRICS, *BESIDE], metric),

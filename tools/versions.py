@@ -17,7 +17,7 @@ import json
 import re
 import sys
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -29,13 +29,20 @@ from numpy.typing import NDArray
 from examples import EXAMPLES, Near, Outcome
 from method_examples import method
 from recpress import registry, versions
+from recpress.backbones.catalogue import backbone, card_of
+from recpress.cards import Versioned
 from recpress.errors import UserError, unknown
 from recpress.registry import OWN
 
 GOLDEN = Path(__file__).parents[1] / "tests" / "golden"
 METHOD = "method"
+# Rooms whose things have a card of their own: from a name to the file that holds it, and what it says.
+CARDS: dict[str, Callable[[str], tuple[Path, Versioned]]] = {
+    METHOD: lambda name: (registry.method(name).folder / "card.toml", registry.method(name).card),
+    "backbone": lambda name: (backbone(name).file, backbone(name).card),
+}
 HEADER = """\
-# The version of everything that results rest on, beside methods: those are in their cards.
+# The version of everything that results rest on, beside methods and backbones, whose cards say theirs.
 # `python tools/versions.py bump ROOM NAME "what changed"` raises one and adds its line to history.
 """
 
@@ -58,8 +65,8 @@ def registered() -> dict[Thing, str]:
 def version(thing: Thing) -> int:
     """Return the declared version of something."""
     room, name = thing
-    if room == METHOD:
-        return registry.method(name).card.version or 0
+    if room in CARDS:
+        return CARDS[room](name)[1].version or 0
     return versions.version(room, name)  # type: ignore[arg-type]  # A room.
 
 
@@ -241,12 +248,13 @@ def raise_version(thing: Thing, what: str) -> None:
     room, name = thing
     number = version(thing) + 1
     line = f"{number}: {what}"
-    if room == METHOD:
-        path = registry.method(name).folder / "card.toml"
-        history = [*registry.method(name).card.history, line]
+    if room in CARDS:
+        path, card = CARDS[room](name)
+        history = [*card.history, line]
         text = re.sub(r"^history = \[.*?\]\n", "", path.read_text(encoding="utf-8"), flags=re.M | re.S)
         declared = f"version = {number}\n{_history(history)}"
         path.write_text(re.sub(r"^version = \d+\n", lambda _: declared, text, count=1, flags=re.M), encoding="utf-8")
+        card_of.cache_clear()
         return
     all_of_them = versions.declared().model_dump()
     entry = all_of_them[room][name]

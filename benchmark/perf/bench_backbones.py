@@ -22,7 +22,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from recpress.backbones.catalogue import BACKBONES, backbone
+from recpress.backbones.catalogue import backbone, backbones
 from recpress.backbones.config import read_training_config
 from recpress.backbones.propagate import Propagation
 from recpress.backbones.training.losses import bpr
@@ -46,7 +46,7 @@ def graph_of(spec: Synthetic) -> Graph:
 class Step:
     """One optimisation step of each trained backbone, with the default training config."""
 
-    params = tuple(name for name, entry in BACKBONES.items() if entry.model)
+    params = tuple(backbones())
     param_names = ("backbone",)
     number, repeat, timeout = 1, 3, 900  # UltraGCN finds similar items first
 

@@ -1,4 +1,4 @@
-"""Versions of what results rest on, beside methods (whose cards say theirs): codecs, backbones, metrics and so on.
+"""Versions of what results rest on, beside methods and backbones, whose cards say theirs: codecs, metrics and so on.
 
 A version is an integer that is raised when the same input gives other results. Identities are made of names and
 versions, so that moving or renaming code makes no result old; that no version is forgotten is what the repository's
@@ -18,7 +18,7 @@ from recpress.errors import unknown
 from recpress.paths import PACKAGE
 
 FILE = PACKAGE / "versions.toml"
-Room = Literal["codec", "network", "backbone", "graph", "split", "metric", "ranking"]
+Room = Literal["codec", "network", "graph", "split", "metric", "ranking"]
 ROOMS: tuple[Room, ...] = get_args(Room)
 
 
@@ -33,7 +33,6 @@ class Versions(Card):
 
     codec: dict[str, Declared]
     network: dict[str, Declared]
-    backbone: dict[str, Declared]
     graph: dict[str, Declared]
     split: dict[str, Declared]
     metric: dict[str, Declared]

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from recpress.backbones.base import Session
-from recpress.backbones.catalogue import BACKBONES, backbone
+from recpress.backbones.catalogue import backbone, backbones
 from recpress.backbones.config import read_training_config
 from recpress.backbones.propagate import neighbour_mean, symmetric
 from recpress.backbones.training.sampling import Batch
@@ -17,7 +17,7 @@ from recpress.run.worker import Report
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 
-TRAINED = sorted(name for name, entry in BACKBONES.items() if entry.model)
+TRAINED = list(backbones())
 
 
 @pytest.mark.parametrize("make", [symmetric, neighbour_mean])

@@ -18,20 +18,22 @@ from recpress.errors import UserError
 
 def test_the_refusal_names_what_is_needed_and_a_width_that_fits(small: Graph) -> None:
     config = TrainingConfig(dim=64, layers=2)
-    needed = training_bytes("lightgcn", small, config)
-    require_memory("lightgcn", small, config, needed)
+    own = backbone("lightgcn").model.footprint
+    needed = training_bytes(own, small, config)
+    require_memory("lightgcn", own, small, config, needed)
     with pytest.raises(UserError, match="GB are free: set dim = 32") as refusal:
-        require_memory("lightgcn", small, config, needed - 1)
+        require_memory("lightgcn", own, small, config, needed - 1)
     width = int(re.findall(r"set dim = (\d+)", str(refusal.value))[0])
-    require_memory("lightgcn", small, config.model_copy(update={"dim": width}), needed - 1)
+    require_memory("lightgcn", own, small, config.model_copy(update={"dim": width}), needed - 1)
     with pytest.raises(UserError, match="no dim fits"):
-        require_memory("lightgcn", small, config, 10)
+        require_memory("lightgcn", own, small, config, 10)
 
 
 def test_needs_grow_with_the_table_and_the_interactions(small: Graph) -> None:
-    narrow, wide = (training_bytes("ngcf", small, TrainingConfig(dim=dim, layers=2)) for dim in (16, 32))
+    ngcf, gat = (backbone(name).model.footprint for name in ("ngcf", "gat"))
+    narrow, wide = (training_bytes(ngcf, small, TrainingConfig(dim=dim, layers=2)) for dim in (16, 32))
     assert narrow < wide < 2 * narrow  # the interactions don't grow with the width
-    heads = [training_bytes("gat", small, TrainingConfig(layers=2, heads=count)) for count in (1, 2)]
+    heads = [training_bytes(gat, small, TrainingConfig(layers=2, heads=count)) for count in (1, 2)]
     assert heads[0] < heads[1]
 
 

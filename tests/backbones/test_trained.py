@@ -12,7 +12,7 @@ from torch import Tensor
 
 from recpress.backbones import checkpoint
 from recpress.backbones.base import Backbone
-from recpress.backbones.catalogue import BACKBONES, backbone
+from recpress.backbones.catalogue import backbone, backbones
 from recpress.backbones.config import TrainingConfig, read_training_config
 from recpress.backbones.model import Model
 from recpress.backbones.propagate import Propagation
@@ -22,7 +22,7 @@ from recpress.codecs.graph_form import network_of
 from recpress.data.graph import Graph, Links
 from recpress.errors import UserError
 
-TRAINED = sorted(name for name, entry in BACKBONES.items() if entry.model)
+TRAINED = list(backbones())
 
 
 def config_of(name: str) -> TrainingConfig:

@@ -8,12 +8,12 @@ import pytest
 from click.testing import CliRunner
 
 from recpress import registry
-from recpress.backbones.catalogue import BACKBONES
+from recpress.backbones.catalogue import backbones
 from recpress.cli import cli
 
 REGISTERED = {
     "datasets": registry.dataset_folders,
-    "backbones": lambda: BACKBONES,
+    "backbones": lambda: backbones(),
     "methods": registry.methods,
     "suites": registry.suites,
 }

@@ -53,7 +53,7 @@ def trained(graph: Graph) -> Callable[[str], Backbone]:
     def of(which: str) -> Backbone:
         if which not in kept:
             name = NAMES.get(which, which)
-            kept[which] = fit_model(name, entry(name).build, graph, CONFIGS[which], 0)
+            kept[which] = fit_model(name, entry(name).model, graph, CONFIGS[which], 0)
         return kept[which]
 
     return of
@@ -164,7 +164,7 @@ def test_original_degrees_keep_the_weights_of_a_part_of_the_edges(
 def test_item_item_graphs_propagate_one_table(tmp_path: Path) -> None:
     pairs = np.array([[0, 1], [1, 0], [1, 2], [2, 1], [3, 4], [4, 3]])
     graph = Graph(UserItems.from_pairs(pairs[:, 0], pairs[:, 1], 5, 5), bipartite=False)
-    backbone = fit_model("lightgcn", entry("lightgcn").build, graph, CONFIGS["lightgcn"], 0)
+    backbone = fit_model("lightgcn", entry("lightgcn").model, graph, CONFIGS["lightgcn"], 0)
     made = linear_artefact(backbone, graph, graph.user_items, layers=2, values="fp32")
     torch.testing.assert_close(made.items.decode(), backbone.items)
     assert torch.equal(made.users.decode(), made.items.decode())
@@ -172,7 +172,7 @@ def test_item_item_graphs_propagate_one_table(tmp_path: Path) -> None:
 
 
 def test_a_backbone_without_a_graph_is_refused(graph: Graph) -> None:
-    backbone = fit_model("mf", entry("mf").build, graph, TrainingConfig(dim=8, epochs=1), 0)
+    backbone = fit_model("mf", entry("mf").model, graph, TrainingConfig(dim=8, epochs=1), 0)
     with pytest.raises(UserError, match="doesn't propagate"):
         network_of(backbone, graph, Dense.encode)
 

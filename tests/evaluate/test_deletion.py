@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from recpress import data
-from recpress.backbones.catalogue import BACKBONES
 from recpress.backbones.catalogue import backbone as registered
+from recpress.backbones.catalogue import backbones
 from recpress.backbones.config import TrainingConfig, read_training_config
 from recpress.data.graph import Graph
 from recpress.data.interactions import UserItems
@@ -34,7 +34,7 @@ def graph():
     return Graph(UserItems.from_pairs(users, items, 30, 40))
 
 
-@pytest.mark.parametrize("name", sorted(BACKBONES))
+@pytest.mark.parametrize("name", sorted(backbones()))
 def test_a_backbone_made_again_gives_its_own_tables(name, graph):
     config = read_training_config("default", name).config.model_copy(update={"dim": 8, "epochs": 2, "batch_size": 64})
     backbone = registered(name).fit(graph, config, seed=0)

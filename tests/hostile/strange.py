@@ -112,7 +112,7 @@ def sound(folder: Path, users: int = USERS, items: int = ITEMS) -> list[Path]:
     made = generate(Synthetic(users=users, items=items, interactions=10 * users, seed=2))
     graph = Graph(UserItems.from_pairs(made.users, made.items, made.n_users, made.n_items))
     for name in ("lightgcn", "sage", "ngcf"):
-        trained = fit_model(name, entry(name).build, graph, TrainingConfig(dim=COLUMNS, layers=2, epochs=1), 0)
+        trained = fit_model(name, entry(name).model, graph, TrainingConfig(dim=COLUMNS, layers=2, epochs=1), 0)
         network = network_of(trained, graph, _uniform)
         Artefact.propagated(_uniform(trained.base_users), _uniform(trained.base_items), network).save(folder / name)
     return sorted(folder.iterdir())

@@ -17,7 +17,7 @@ from recpress.backbones.catalogue import backbone as entry
 from recpress.backbones.config import TrainingConfig
 from recpress.backbones.pruning.channels import pruned
 from recpress.backbones.pruning.elimination import Regression, eliminate
-from recpress.backbones.pruning.wiring import WIRINGS
+from recpress.backbones.pruning.wiring import Wiring
 from recpress.codecs.graph_form import encode_base
 from recpress.codecs.layered import LayeredNetwork
 from recpress.codecs.network import Propagated
@@ -37,7 +37,7 @@ def networks(graph: Graph) -> dict[str, Backbone]:
         config = TrainingConfig(
             dim=DIM, layers=LAYERS, epochs=15, learning_rate=0.02, loss=loss, heads=heads, negatives=16, batch_size=1024
         )
-        made[name] = fit_model(name, entry(name).build, graph, config, 0)
+        made[name] = fit_model(name, entry(name).model, graph, config, 0)
     return made
 
 
@@ -62,6 +62,12 @@ def final(backbone: Backbone, graph: Graph) -> torch.Tensor:
         return net.eval().final()
 
 
+def wiring_of(backbone: Backbone, graph: Graph) -> Wiring:
+    found = entry(backbone.name).build(graph, backbone.config, torch.Generator()).wiring()
+    assert found is not None
+    return found
+
+
 def stored_base(made: Artefact) -> tuple[int, int]:
     assert isinstance(made.users, Propagated)
     return made.users.base.shape
@@ -78,7 +84,7 @@ def test_all_channels_are_the_network(name: str, graph: Graph, networks: dict[st
 @pytest.mark.parametrize("name", NETWORKS)
 def test_the_wiring_runs_as_the_network_does(name: str, graph: Graph, networks: dict[str, Backbone]) -> None:
     backbone = networks[name]
-    wiring = WIRINGS[name](backbone, graph)
+    wiring = wiring_of(backbone, graph)
     base = torch.cat([backbone.base_users, backbone.base_items])
     scores = backbone.users @ backbone.items.T
     for turned, weights in ((base, backbone.weights), wiring.aligned(base, backbone.weights)):
@@ -164,7 +170,7 @@ def test_fitting_what_stays_reconstructs_scores_better(name: str, graph: Graph, 
 def test_a_first_layer_is_fitted_to_least_error(
     name: str, bias: str, graph: Graph, networks: dict[str, Backbone]
 ) -> None:
-    backbone, wiring = networks[name], WIRINGS[name](networks[name], graph)
+    backbone, wiring = networks[name], wiring_of(networks[name], graph)
     small, bare = (narrow(graph, backbone, 8, criterion="magnitude", refit=refit) for refit in (True, False))
     # Which outputs stayed, by their biases in the whole network.
     places = torch.stack([(backbone.weights[bias] - each).abs().argmin() for each in bare.weights[bias]])

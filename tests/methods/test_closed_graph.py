@@ -137,7 +137,7 @@ def test_fewer_edges_and_layers_take_fewer_bytes_and_less_time(graph: Graph, bac
 )
 def test_what_does_not_propagate_linearly_is_refused(method: Method[Any], params: Any, graph: Graph) -> None:
     mf = fit_embeddings("mf", graph, TrainingConfig(dim=8, epochs=1), seed=0)
-    sage = fit_model("sage", entry("sage").build, graph, TrainingConfig(dim=8, layers=1, epochs=1), 0)
+    sage = fit_model("sage", entry("sage").model, graph, TrainingConfig(dim=8, layers=1, epochs=1), 0)
     for backbone in (mf, sage):
         with pytest.raises(UserError, match="propagate linearly"):
             compress(method, params, graph, backbone)
@@ -146,7 +146,7 @@ def test_what_does_not_propagate_linearly_is_refused(method: Method[Any], params
 @pytest.mark.parametrize("name", ["sage", "gat", "ngcf"])
 def test_quantized_networks_keep_their_lists_and_meet_budgets(name: str, graph: Graph) -> None:
     backbone = fit_model(
-        name, entry(name).build, graph, TrainingConfig(dim=16, layers=2, epochs=3, learning_rate=0.02), 0
+        name, entry(name).model, graph, TrainingConfig(dim=16, layers=2, epochs=3, learning_rate=0.02), 0
     )
     final = torch.cat([backbone.users, backbone.items])
     method, errors = GraphQuantization(), []

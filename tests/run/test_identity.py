@@ -126,7 +126,8 @@ def test_a_codecs_version_is_that_of_methods_that_declare_it(copy, before, room:
 
 
 def test_a_backbones_version_is_its_own_cells(copy, before) -> None:
-    found = after(copy, raised("backbone", "mf"))
+    card = "benchmark/configs/default/mf.toml"
+    found = after(copy, (card, "version = 1\n", 'version = 2\nhistory = ["2: is otherwise"]\n'))
     for part in (ID, BACKBONE, MADE):
         assert changed(before, found, part) == {name for name in before if name.startswith("mf ")}
 

@@ -13,9 +13,9 @@ import optuna
 import pytest
 from click.testing import CliRunner
 
-from recpress.backbones.catalogue import BACKBONES
+from recpress.backbones.catalogue import backbone, backbones
 from recpress.backbones.config import TrainingConfig, TrainingConfigFile, read_training_config
-from recpress.backbones.spaces import SPACES, Choice, Dimension, Range
+from recpress.backbones.spaces import Choice, Dimension, Range
 from recpress.cards import read_toml
 from recpress.cli import cli as cli_group
 from recpress.data import load, splits
@@ -45,6 +45,7 @@ class Silent:
 
 # Learns by heart within its epochs.
 BASE = TrainingConfig(dim=8, loss="bpr", learning_rate=0.05, epochs=80, batch_size=2048, regularisation=1e-6)
+SPACE = backbone("mf").space
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +86,7 @@ def test_a_search_that_is_killed_goes_on_as_if_it_had_not_been(held: Held, tmp_p
 
 def test_the_chosen_config_scores_what_the_log_says(held: Held, tmp_path: Path) -> None:
     rows = run(held, 3, tmp_path / "study")
-    file = chosen(BASE, SPACES["mf"], rows, Budget(3), "")
+    file = chosen(BASE, SPACE, rows, Budget(3), "")
     assert file.tuning.value == max(row.value for row in rows if row.epochs)
     seen: list[Look] = []
     train("mf", held, file.config, 0, seen.append)
@@ -125,7 +126,7 @@ def test_a_schedule_that_takes_too_long_is_shortened_to_fit(
     rows = run(held, 2, tmp_path / "study", trial_seconds=12.5)
     assert all(1 <= row.epochs <= 12 for row in rows)
     # Its end is that of a training of twelve epochs, whatever was tried before.
-    file = chosen(BASE, SPACES["mf"], rows, Budget(2), "")
+    file = chosen(BASE, SPACE, rows, Budget(2), "")
     seen: list[Look] = []
     train("mf", held, file.config, 0, seen.append)
     assert round(seen[-1].scores["ndcg@20"], 4) == file.tuning.value
@@ -135,8 +136,8 @@ def test_a_trial_of_which_no_epoch_fits_is_never_chosen(held: Held, tmp_path: Pa
     rows = run(held, 2, tmp_path / "study", trial_seconds=1e-9)
     assert [row.epochs for row in rows] == [0, 0]
     with pytest.raises(UserError, match="--trial-seconds"):
-        chosen(BASE, SPACES["mf"], rows, Budget(2), "")
-    kept = chosen(BASE, SPACES["mf"], [*rows, Row({"loss": "bpr"}, 0.01, 7)], Budget(3), "")
+        chosen(BASE, SPACE, rows, Budget(2), "")
+    kept = chosen(BASE, SPACE, [*rows, Row({"loss": "bpr"}, 0.01, 7)], Budget(3), "")
     assert (kept.config.epochs, kept.tuning.value, kept.tuning.trials) == (7, 0.01, 3)
 
 
@@ -145,7 +146,7 @@ def test_a_config_file_reads_back_as_it_was(tmp_path: Path) -> None:
         Row({"loss": "softmax", "temperature": 0.07123, "learning_rate": 1e-05}, 0.1234, 40),
         Row({"loss": "bpr", "batch_size": 2048}, 0.12, 0),
     ]
-    file = chosen(BASE, SPACES["mf"], rows, Budget(2, trial_seconds=15.0), 'said "so"')
+    file = chosen(BASE, SPACE, rows, Budget(2, trial_seconds=15.0), 'said "so"')
     (tmp_path / "file.toml").write_text(toml(file))
     assert read_toml(tmp_path / "file.toml", TrainingConfigFile) == file
 
@@ -154,9 +155,9 @@ def corners(each: Dimension) -> tuple[Any, ...]:
     return each.domain.values if isinstance(each.domain, Choice) else (each.domain.low, each.domain.high)
 
 
-@pytest.mark.parametrize("name", BACKBONES)
+@pytest.mark.parametrize("name", backbones())
 def test_every_backbone_has_a_space_of_fields_that_its_config_takes(name: str) -> None:
-    space = SPACES[name]
+    space = backbone(name).space
     names = [each.name for each in space]
     assert len(set(names)) == len(names)
     assert not {"dim", "precision"} & set(names)
@@ -172,8 +173,8 @@ def test_every_backbone_has_a_space_of_fields_that_its_config_takes(name: str) -
 
 def test_what_is_not_searched_in_a_trial_has_its_plain_default() -> None:
     base = TrainingConfig(loss="softmax", negatives=256, temperature=0.3)
-    assert settled(base, {"loss": "bpr"}, SPACES["mf"]).negatives == 1
-    assert settled(base, {"loss": "softmax", "negatives": 64}, SPACES["mf"]).negatives == 64
+    assert settled(base, {"loss": "bpr"}, SPACE).negatives == 1
+    assert settled(base, {"loss": "softmax", "negatives": 64}, SPACE).negatives == 64
 
 
 def planned(dataset: str, backbone: str) -> Planned:

@@ -10,7 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from recpress import registry, versions
-from recpress.backbones.catalogue import BACKBONES
+from recpress.backbones.catalogue import backbone, backbones
 from recpress.backbones.config import TrainingConfig
 from recpress.cards import MethodCard
 from recpress.codecs import KINDS, NETWORKS
@@ -23,7 +23,6 @@ DEFAULTS = Path(__file__).parents[1] / "golden" / "training-config.json"
 REGISTERED = {
     "codec": set(KINDS),
     "network": set(NETWORKS),
-    "backbone": set(BACKBONES),
     # Edges beside the interactions, which no split's hash knows.
     "graph": {"links"},
     "split": set(get_args(SplitSpec.model_fields["protocol"].annotation)),
@@ -52,6 +51,13 @@ def test_methods_of_this_project_declare_a_version_and_their_codecs(name: str) -
     assert list(card.codecs) == sorted(set(card.codecs))
 
 
+@pytest.mark.parametrize("name", backbones())
+def test_backbones_declare_a_version_and_search_fields_of_a_training_config(name: str) -> None:
+    card = backbone(name).card
+    assert card.version >= 1
+    assert {each.name for each in card.space} <= TrainingConfig.model_fields.keys()
+
+
 @pytest.mark.parametrize(
     ("version", "history"), [(1, ["1: first"]), (2, []), (3, ["2: rounds up"]), (0, []), (None, ["2: rounds up"])]
 )
@@ -70,7 +76,7 @@ def test_an_unknown_name_is_told_with_the_nearest() -> None:
     with pytest.raises(UserError, match="did you mean 'uniform'"):
         versions.of_kinds(["unifrom"])
     with pytest.raises(UserError, match="did you mean 'lightgcn'"):
-        versions.version("backbone", "lightgnc")
+        backbone("lightgnc")
 
 
 def test_defaults_of_configs_are_those_that_keys_leave_out() -> None:

@@ -88,7 +88,7 @@ class Session:
 
 def fit_model(
     name: str,
-    model: Callable[[Graph, TrainingConfig, torch.Generator], Model],
+    model: type[Model],
     graph: Graph,
     config: TrainingConfig,
     seed: int,
@@ -101,8 +101,8 @@ def fit_model(
     ----------
     name : str
         Of the backbone.
-    model : callable
-        Its class.
+    model : type
+        Its subclass of `Model`.
     graph : Graph
         Training interactions.
     config : TrainingConfig
@@ -121,7 +121,7 @@ def fit_model(
     """
     session = session or Session()
     if session.device == "cpu":
-        require_memory(name, graph, config)
+        require_memory(name, model.footprint, graph, config)
     started = time.perf_counter()
     generator = torch.Generator(session.device).manual_seed(seed)
     net = model(graph, config, generator)

@@ -1,14 +1,23 @@
-"""Which backbones there are. Importing this imports no torch."""
+"""Which backbones there are. Importing this imports no torch.
+
+A backbone is two files: its model, ``recpress/backbones/models/<name>.py``, and its default training config,
+``benchmark/configs/default/<name>.toml``, whose table ``[backbone]`` describes it.
+"""
 
 from __future__ import annotations
 
 import importlib
 from dataclasses import dataclass
-from types import ModuleType
+from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from recpress.backbones.config import TrainingConfig
-from recpress.errors import unknown
+from recpress.backbones.card import BackboneCard
+from recpress.backbones.config import DEFAULT, TrainingConfig, TrainingConfigFile
+from recpress.backbones.spaces import Space
+from recpress.cards import read_card
+from recpress.errors import UserError, unknown
+from recpress.paths import resources
 
 if TYPE_CHECKING:
     import torch
@@ -20,20 +29,44 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class BackboneEntry:
-    """One backbone, in the module of its name in `recpress.backbones`.
+    """One registered backbone.
 
     Attributes
     ----------
-    name, title, paper : str
-    model : str, optional
-        Its subclass of `Model`, which the shared loop trains. A backbone in closed form has none, but a function
-        ``fit(graph, training config, seed, watch)``.
+    name : str
+    file : Path
+        Its default training config.
     """
 
     name: str
-    title: str
-    paper: str
-    model: str | None = None
+    file: Path
+
+    @property
+    def card(self) -> BackboneCard:
+        """What its default training config says of it.
+
+        Raises
+        ------
+        UserError
+            When the file has no table ``[backbone]``, or a wrong field.
+        """
+        return card_of(self.file)
+
+    @property
+    def space(self) -> Space:
+        """What `recpress tune` searches, the same on every data set."""
+        return self.card.space
+
+    @property
+    def model(self) -> type[Model]:
+        """Its class: the one subclass of `Model` that its module defines. Reading this imports torch.
+
+        Raises
+        ------
+        UserError
+            When its module is missing, or defines no such class or several.
+        """
+        return _model(self.name)
 
     def fit(
         self,
@@ -44,35 +77,53 @@ class BackboneEntry:
         session: Session | None = None,
     ) -> Backbone:
         """Train it; see `recpress.backbones.base.fit_model`."""
-        if self.model is None:
-            solved: Backbone = self._module.fit(graph, config, seed, watch)
-            return solved
         from recpress.backbones.base import fit_model
 
-        return fit_model(self.name, self.build, graph, config, seed, watch, session)
+        return fit_model(self.name, self.model, graph, config, seed, watch, session)
 
     def build(self, graph: Graph, config: TrainingConfig, generator: torch.Generator) -> Model:
-        """Return the model that `fit` trains, untrained; for backbones that have one."""
-        made: Model = getattr(self._module, self.model or "")(graph, config, generator)
-        return made
-
-    @property
-    def _module(self) -> ModuleType:
-        return importlib.import_module(f"recpress.backbones.{self.name}")
+        """Return the model that `fit` trains, untrained."""
+        return self.model(graph, config, generator)
 
 
-BACKBONES = {
-    entry.name: entry
-    for entry in (
-        BackboneEntry("gat", "GAT", "Velickovic et al. 2018, https://arxiv.org/abs/1710.10903", "GAT"),
-        BackboneEntry("lightgcn", "LightGCN", "He et al. 2020, https://arxiv.org/abs/2002.02126", "LightGCN"),
-        BackboneEntry("mf", "Matrix factorization", "Rendle et al. 2009, https://arxiv.org/abs/1205.2618", "MF"),
-        BackboneEntry("ngcf", "NGCF", "Wang et al. 2019, https://arxiv.org/abs/1905.08108", "NGCF"),
-        BackboneEntry("sage", "GraphSAGE", "Hamilton et al. 2017, https://arxiv.org/abs/1706.02216", "Sage"),
-        BackboneEntry("ultragcn", "UltraGCN", "Mao et al. 2021, https://arxiv.org/abs/2110.15114", "UltraGCN"),
-        BackboneEntry("xsimgcl", "XSimGCL", "Yu et al. 2023, https://arxiv.org/abs/2209.02544", "XSimGCL"),
-    )
-}
+@cache
+def card_of(file: Path) -> BackboneCard:
+    """Return the card in a default training config, read once."""
+    card = read_card(file, TrainingConfigFile).backbone
+    if card is None:
+        raise UserError(f"{file} has no table [backbone], which says what {file.stem} is: give it title and paper.")
+    return card
+
+
+@cache
+def _model(name: str) -> type[Model]:
+    from recpress.backbones.model import Model
+
+    place = f"recpress.backbones.models.{name}"
+    try:
+        module = importlib.import_module(place)
+    except ModuleNotFoundError as error:
+        if error.name != place:
+            raise
+        raise UserError(f"The backbone {name} has a training config but no module {place}: write it.") from error
+    found = [
+        each
+        for each in vars(module).values()
+        if isinstance(each, type) and issubclass(each, Model) and each.__module__ == place
+    ]
+    if len(found) != 1:
+        raise UserError(f"{place} must define one subclass of Model, not {len(found)}.")
+    return found[0]
+
+
+def backbones() -> dict[str, BackboneEntry]:
+    """Return every registered backbone by name, sorted."""
+    return _backbones(resources("configs") / DEFAULT)
+
+
+@cache
+def _backbones(folder: Path) -> dict[str, BackboneEntry]:
+    return {file.stem: BackboneEntry(file.stem, file) for file in sorted(folder.glob("*.toml"))}
 
 
 def backbone(name: str) -> BackboneEntry:
@@ -83,6 +134,7 @@ def backbone(name: str) -> BackboneEntry:
     UserError
         When none has this name; the nearest name is given.
     """
-    if name not in BACKBONES:
-        raise unknown("backbone", name, BACKBONES, "`recpress list backbones` shows them")
-    return BACKBONES[name]
+    known = backbones()
+    if name not in known:
+        raise unknown("backbone", name, known, "`recpress list backbones` shows them")
+    return known[name]

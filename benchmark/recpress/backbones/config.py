@@ -7,9 +7,13 @@ from typing import Literal
 
 from pydantic import Field
 
+from recpress.backbones.card import BackboneCard
 from recpress.cards import Card, read_toml
 from recpress.errors import UserError
 from recpress.paths import resources
+
+# The folder of the training configs that hold where a data set has none of its own.
+DEFAULT = "default"
 
 
 class TrainingConfig(Card):
@@ -89,8 +93,12 @@ class Tuning(Card):
 
 
 class TrainingConfigFile(Card):
-    """``benchmark/configs/<dataset>/<backbone>.toml``."""
+    """A file of ``benchmark/configs/<dataset>/<backbone>.toml``, or the default of a backbone.
 
+    The default also registers the backbone: its table ``[backbone]`` describes it.
+    """
+
+    backbone: BackboneCard | None = None
     config: TrainingConfig
     tuning: Tuning = Tuning()
 
@@ -105,7 +113,7 @@ def read_training_config(dataset: str, backbone: str, folder: Path | None = None
     """
     root = folder or resources("configs")
     path = root / dataset / f"{backbone}.toml"
-    path = path if path.is_file() else root / "default" / f"{backbone}.toml"
+    path = path if path.is_file() else root / DEFAULT / f"{backbone}.toml"
     try:
         return read_toml(path, TrainingConfigFile)
     except FileNotFoundError as error:

@@ -10,6 +10,8 @@ from torch import Tensor, nn
 
 from recpress.backbones.config import TrainingConfig
 from recpress.backbones.propagate import SparseProduct
+from recpress.backbones.pruning.wiring import Wiring
+from recpress.backbones.training.footprint import Footprint
 from recpress.backbones.training.objective import Embed, Objective, drop
 from recpress.backbones.training.sampling import Batch
 from recpress.data.graph import Graph
@@ -45,6 +47,15 @@ class Model(nn.Module, ABC):
         self.objective = Objective(graph, config, generator)
         table = torch.empty(graph.n_nodes, config.dim, device=generator.device)
         self.base = nn.Parameter(table.normal_(std=config.init_std, generator=generator))
+
+    @classmethod
+    def footprint(cls, config: TrainingConfig) -> Footprint:
+        """Return what its training holds in memory beside what any training does."""
+        return Footprint()
+
+    def wiring(self) -> Wiring | None:
+        """Return what its channels are connected with; None where it has no layers whose channels could go."""
+        return None
 
     @abstractmethod
     def final(self) -> Tensor:

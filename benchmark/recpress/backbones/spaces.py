@@ -1,4 +1,4 @@
-"""What `recpress tune` searches, for each backbone: one declared space, the same on every data set.
+"""Spaces that `recpress tune` searches, and the groups of dimensions that backbones share.
 
 The width of the tables is not searched: it decides the bytes that everything is compared with. Nor is the seed.
 Importing this imports no torch.
@@ -7,7 +7,7 @@ Importing this imports no torch.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 
 @dataclass(frozen=True)
@@ -69,24 +69,5 @@ RANKING: Space = (
 )
 LAYERS: Space = (Dimension("layers", Choice((1, 2, 3))),)
 DROPOUT: Space = (Dimension("dropout", Range(0.0, 0.5)),)
-
-SPACES: dict[str, Space] = {
-    "mf": RANKING + TRAINING,
-    "lightgcn": LAYERS + RANKING + TRAINING,
-    "xsimgcl": (
-        *LAYERS,
-        Dimension("contrast_weight", Range(1e-3, 0.5, log=True)),
-        Dimension("contrast_temperature", Range(0.05, 0.5, log=True)),
-        Dimension("contrast_noise", Range(0.05, 0.5)),
-        *TRAINING,
-    ),
-    "ultragcn": (
-        Dimension("negatives", Choice((64, 256, 1024))),
-        Dimension("negative_weight", Range(1.0, 500.0, log=True)),
-        Dimension("item_weight", Range(1e-5, 10.0, log=True)),
-        *TRAINING,
-    ),
-    "ngcf": LAYERS + DROPOUT + RANKING + TRAINING,
-    "sage": LAYERS + DROPOUT + RANKING + TRAINING,
-    "gat": (*LAYERS, Dimension("heads", Choice((1, 2, 4))), *DROPOUT, *RANKING, *TRAINING),
-}
+Group = Literal["training", "ranking", "layers", "dropout"]
+GROUPS: dict[Group, Space] = {"training": TRAINING, "ranking": RANKING, "layers": LAYERS, "dropout": DROPOUT}

@@ -25,7 +25,8 @@ def _datasets() -> Rows:
 
 
 def _backbones() -> Rows:
-    return [{"name": each.name, "title": each.title, "paper": each.paper} for each in catalogue.BACKBONES.values()]
+    cards = {name: each.card for name, each in catalogue.backbones().items()}
+    return [{"name": name, "title": card.title, "paper": card.paper} for name, card in cards.items()]
 
 
 def _methods() -> Rows:
@@ -56,7 +57,7 @@ KINDS: dict[str, Callable[[], Rows]] = {
 }
 NAMES: dict[str, Callable[[], list[str]]] = {
     "datasets": lambda: list(registry.dataset_folders()),
-    "backbones": lambda: list(catalogue.BACKBONES),
+    "backbones": lambda: list(catalogue.backbones()),
     "methods": lambda: list(registry.methods()),
     "suites": lambda: list(registry.suites()),
 }

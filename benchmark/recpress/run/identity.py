@@ -11,6 +11,7 @@ from functools import cache
 from typing import Any
 
 from recpress import registry, versions
+from recpress.backbones.catalogue import backbone
 from recpress.backbones.config import TrainingConfig, TrainingConfigFile, read_training_config
 from recpress.data.card import dataset_card
 from recpress.hashing import sha256_json
@@ -90,7 +91,7 @@ def _backbone(cell: Cell, split: str, config: TrainingConfig) -> dict[str, Any]:
     links = {"links": versions.version("graph", "links")} if config.relations else {}
     return {
         "split": {"sha256": split, "protocol": protocol, "version": versions.version("split", protocol)},
-        "backbone": {"name": cell.backbone, "version": versions.version("backbone", cell.backbone)},
+        "backbone": {"name": cell.backbone, "version": backbone(cell.backbone).card.version},
         # Without what is as by default, so that a field that is new changes nothing.
         "recipe": config.model_dump(mode="json", exclude_defaults=True),
         "seed": cell.seed,

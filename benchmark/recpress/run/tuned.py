@@ -6,9 +6,8 @@ from collections.abc import Callable
 
 from recpress.backbones.catalogue import backbone
 from recpress.backbones.config import TrainingConfigFile, read_training_config
-from recpress.backbones.spaces import SPACES
 from recpress.data import load
-from recpress.errors import UserError, unknown
+from recpress.errors import UserError
 from recpress.paths import cache_dir
 from recpress.run.isolate import WorkFailed, call
 from recpress.run.locks import Cores, locked
@@ -34,9 +33,9 @@ def tune(
     UserError
         Unknown names; a set without valid; every trial stopped early; a failed search.
     """
-    backbone(name)
-    if name not in SPACES:
-        raise unknown("search space for a backbone", name, SPACES)
+    space = backbone(name).space
+    if not space:
+        raise UserError(f"{name} declares no search space: add `search` to the table [backbone] of its default config.")
     base = read_training_config("default", name).config
     loaded = load(dataset)
     if not loaded.split.valid.nnz:
@@ -63,5 +62,5 @@ def tune(
             raise UserError(f"The search on {dataset} failed: {failure}. What is tried already is kept.") from failure
     where = "" if device == "cpu" else f", on {device}"
     return chosen(
-        base, SPACES[name], rows, budget, f"TPE over the space of {name}, trained on train and scored on valid{where}."
+        base, space, rows, budget, f"TPE over the space of {name}, trained on train and scored on valid{where}."
     )

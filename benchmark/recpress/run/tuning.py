@@ -15,8 +15,9 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.trial import FrozenTrial, Trial, TrialState
 
+from recpress.backbones.catalogue import backbone
 from recpress.backbones.config import TrainingConfig, TrainingConfigFile, Tuning
-from recpress.backbones.spaces import SPACES, Choice, Space
+from recpress.backbones.spaces import Choice, Space
 from recpress.errors import UserError
 from recpress.hashing import sha256_json
 from recpress.run.validation import HEADLINE, Held, Look, TooLongError, described, train
@@ -89,7 +90,7 @@ def search(
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
         study.tell(trial.number, state=TrialState.FAIL)  # its process was killed
     if not study.trials:
-        study.enqueue_trial(within(base, SPACES[name]))
+        study.enqueue_trial(within(base, backbone(name).space))
     deadline = time.monotonic() + (budget.seconds or float("inf"))
     while (done := len(study.get_trials(deepcopy=False, states=COUNTED))) < budget.trials:
         if time.monotonic() >= deadline:
@@ -127,7 +128,7 @@ def objective(
             raise optuna.TrialPruned from error
         return max(scored) if recipe.decay == "constant" else scored[-1]
 
-    recipe = settled(base, suggest(trial, SPACES[name]), SPACES[name])
+    recipe = settled(base, suggest(trial, backbone(name).space), backbone(name).space)
     try:
         return score_of(recipe, budget.trial_seconds)
     except TooLongError as long:
@@ -233,7 +234,7 @@ def _fields(values: dict[str, Any]) -> list[str]:
 
 def key(name: str, split: str, base: TrainingConfig, budget: Budget, seed: int, device: str) -> str:
     """Return the hash of all that decides the trials but their number: a study goes on only where it is the same."""
-    space = [[each.name, repr(each.domain), each.given] for each in SPACES[name]]
+    space = [[each.name, repr(each.domain), each.given] for each in backbone(name).space]
     where = [] if device == "cpu" else [device]
     # What the limit does is part of it: trials that were given up don't mix with such as were shortened.
     limit = [budget.trial_seconds, "shortened to fit"]

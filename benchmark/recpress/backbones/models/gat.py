@@ -2,85 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+from functools import partial
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from recpress.backbones.config import TrainingConfig
+from recpress.backbones.edges import Edges
 from recpress.backbones.model import Layered
-from recpress.data.graph import Adjacency, Graph
+from recpress.backbones.pruning.wiring import Part, State, Weights, Wiring
+from recpress.backbones.training.footprint import Footprint
+from recpress.data.graph import Graph
 from recpress.errors import UserError
 
 SLOPE = 0.2  # of the leaky ReLU in the attention, as in the paper
-
-
-class Edges:
-    """Edges of a symmetric graph by rows, with a loop at each node if asked for.
-
-    Attributes
-    ----------
-    pointers : int32 Tensor of shape (n + 1,)
-    rows, columns : int64 and int32 Tensor of shape (m,)
-        The two ends of each edge; it lies in row `rows` and reads node `columns`.
-    reverse : int64 Tensor of shape (m,)
-        Position of the edge in the other direction.
-    """
-
-    def __init__(self, adjacency: Adjacency, device: torch.device, *, loops: bool) -> None:
-        nodes = np.arange(adjacency.n_nodes, dtype=np.int32)
-        looped = nodes if loops else nodes[:0]
-        rows = np.concatenate([np.repeat(nodes, np.diff(adjacency.indptr)), looped])
-        columns = np.concatenate([adjacency.indices, looped])
-        order = np.lexsort((columns, rows))
-        rows, columns = rows[order], columns[order]
-        pointers = np.zeros(len(nodes) + 1, np.int32)
-        np.cumsum(np.bincount(rows, minlength=len(nodes)), out=pointers[1:])
-        self.pointers = torch.from_numpy(pointers).to(device)
-        self.rows = torch.from_numpy(rows.astype(np.int64)).to(device)
-        self.columns = torch.from_numpy(columns).to(device)
-        self.reverse = torch.from_numpy(np.lexsort((rows, columns))).to(device)
-
-    def softmax(self, logits: Tensor) -> Tensor:
-        """Return the softmax of each row's edges, for logits of shape (m,)."""
-        offsets = self.pointers.long()
-        with torch.no_grad():
-            largest = torch.segment_reduce(logits, "max", offsets=offsets)
-        raised = (logits - largest[self.rows]).exp()
-        return raised / torch.segment_reduce(raised, "sum", offsets=offsets)[self.rows]
-
-    def gather(self, weights: Tensor, x: Tensor) -> Tensor:
-        """Return ``Σ_j w_ij x_j`` for weights of shape (m,) and x of shape (n, d), differentiable once."""
-        result: Tensor = _Gather.apply(weights, x, self)  # type: ignore[no-untyped-call]  # torch leaves it untyped
-        return result
-
-
-def _bag(edges: Edges, weights: Tensor, x: Tensor) -> Tensor:
-    return F.embedding_bag(
-        edges.columns, x, edges.pointers, mode="sum", per_sample_weights=weights, include_last_offset=True
-    )
-
-
-class _Gather(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, weights: Tensor, x: Tensor, edges: Edges) -> Tensor:
-        ctx.edges = edges
-        ctx.save_for_backward(weights, x)
-        return _bag(edges, weights, x)
-
-    @staticmethod
-    @torch.autograd.function.once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None]:
-        edges, (weights, x) = ctx.edges, ctx.saved_tensors
-        gradient = gradient.contiguous()
-        # Of w_ij: g_i · x_j, edge by edge; torch has it as the gradient of embedding_bag by its weights.
-        by_weight = torch.ops.aten._embedding_bag_per_sample_weights_backward(
-            gradient, x, edges.columns, edges.pointers, edges.rows.int(), 0
-        )
-        # Of x_j: Σ_i w_ij g_i, a product with the transpose.
-        return by_weight, _bag(edges, weights[edges.reverse], gradient), None
+# Loops, ends and reverse places of edges (int64), and what a head's softmax keeps for the gradient.
+BYTES_PER_ATTENDED = 2 * (3 * 8)
+BYTES_PER_HEAD = 2 * (12 * 4)
 
 
 class Attention(nn.Module):
@@ -116,6 +55,12 @@ class GAT(Layered):
     The mean, LightGCN's combination, is ours: the paper classifies nodes that have features, and reads the last layer.
     """
 
+    @classmethod
+    def footprint(cls, config: TrainingConfig) -> Footprint:
+        """See `Model.footprint`."""
+        attention = BYTES_PER_ATTENDED + BYTES_PER_HEAD * config.heads * config.layers
+        return Footprint(tables_per_layer=3, bytes_per_interaction=attention)
+
     def __init__(self, graph: Graph, config: TrainingConfig, generator: torch.Generator) -> None:
         if config.dim % config.heads:
             raise UserError("gat needs a dim in its config that its heads divide.")
@@ -123,6 +68,10 @@ class GAT(Layered):
         self.edges = Edges(graph.adjacency(), generator.device, loops=True)
         self.layers = nn.ModuleList(Attention(config.dim, config.heads) for _ in range(config.layers))
         self.initialise()
+
+    def wiring(self) -> GATWiring:
+        """See `Model.wiring`."""
+        return GATWiring(self)
 
     def final(self) -> Tensor:
         """See `Model.final`."""
@@ -134,3 +83,52 @@ class GAT(Layered):
             if number < self.config.layers:
                 x = self.drop(F.elu(x))
         return self.objective.scored(total / (self.config.layers + 1))
+
+
+class GATWiring(Wiring):
+    """With the attention held, each head's outputs are linear in the neighbours that it attends to."""
+
+    shared = True
+
+    def __init__(self, net: GAT) -> None:
+        super().__init__(net.objective)
+        self.edges = net.edges
+        self.heads = net.config.heads
+
+    def parts(self, layer: int, x: Tensor, weights: Weights) -> tuple[Part, ...]:
+        """See `Wiring.parts`."""
+        found: list[Part] = []
+        for by_reader, by_read in zip(*self._logits(layer, x, weights), strict=True):
+            logits = by_reader[self.edges.rows] + by_read[self.edges.columns.long()]
+            attention = self.edges.softmax(F.leaky_relu(logits, SLOPE))
+            found.append((partial(self._attended, attention),))
+        return tuple(found)
+
+    def _attended(self, attention: Tensor, x: Tensor) -> Tensor:
+        return self.edges.gather(attention, x.contiguous())
+
+    def _logits(self, layer: int, x: Tensor, weights: Weights) -> tuple[list[Tensor], list[Tensor]]:
+        reader, read = (weights[f"layers.{layer}.{name}"] for name in ("reader", "read"))
+        heads = (x @ weights[f"layers.{layer}.linear.weight"].T).tensor_split(len(reader), dim=1)
+        return [h @ a for h, a in zip(heads, reader, strict=True)], [h @ a for h, a in zip(heads, read, strict=True)]
+
+    def activated(self, layer: int, x: Tensor) -> Tensor:
+        """See `Wiring.activated`."""
+        return F.elu(x) if layer + 1 < self.layers else x
+
+    def served(self, tables: list[Tensor], place: int) -> Tensor | None:
+        """See `Wiring.served`: the base table and all outputs before their nonlinearity."""
+        return self.scored(torch.stack(tables).mean(0))
+
+    def settled(self, layer: int, x: Tensor, weights: Weights, state: State, whole: Weights) -> Weights:
+        """See `Wiring.settled`: the vectors that attention is made of, fitted to what the whole network attends to."""
+        heads = (x @ weights[f"layers.{layer}.linear.weight"].T).double()
+        chunks = heads.tensor_split(len(whole[f"layers.{layer}.reader"]), dim=1)
+        found = {}
+        for name, logits in zip(("reader", "read"), self._logits(layer, state.read, whole), strict=True):
+            fitted = [
+                torch.linalg.lstsq(chunk, wanted.double()[:, None], driver="gelsd").solution[:, 0]
+                for chunk, wanted in zip(chunks, logits, strict=True)
+            ]
+            found[f"layers.{layer}.{name}"] = torch.stack(fitted).float()
+        return found

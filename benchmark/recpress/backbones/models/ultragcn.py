@@ -11,6 +11,7 @@ from torch import Tensor
 
 from recpress.backbones.config import TrainingConfig
 from recpress.backbones.model import Model
+from recpress.backbones.training.footprint import Footprint
 from recpress.backbones.training.sampling import Batch
 from recpress.data.graph import Graph
 from recpress.data.interactions import UserItems
@@ -26,6 +27,11 @@ class UltraGCN(Model):
     (the paper draws them for each positive). The item term is ``-λ Σ_{j ∈ S(i)} ω_ij ln σ(u·j)`` (equation 13). The
     regularisation is of the mean base row, whatever the batch.
     """
+
+    @classmethod
+    def footprint(cls, config: TrainingConfig) -> Footprint:
+        """See `Model.footprint`."""
+        return Footprint(rows_per_positive=config.item_neighbours if config.item_weight else 0)
 
     def __init__(self, graph: Graph, config: TrainingConfig, generator: torch.Generator) -> None:
         if config.layers or config.loss != "bce":

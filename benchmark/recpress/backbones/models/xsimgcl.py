@@ -9,6 +9,7 @@ from torch import Tensor
 from recpress.backbones.config import TrainingConfig
 from recpress.backbones.model import Model
 from recpress.backbones.propagate import Propagation
+from recpress.backbones.training.footprint import Footprint
 from recpress.backbones.training.losses import info_nce
 from recpress.backbones.training.sampling import Batch
 from recpress.data.graph import Graph
@@ -27,6 +28,11 @@ class XSimGCL(Model):
     """
 
     product_kind = "symmetric"
+
+    @classmethod
+    def footprint(cls, config: TrainingConfig) -> Footprint:
+        """See `Model.footprint`."""
+        return Footprint(tables_per_layer=2)
 
     def __init__(self, graph: Graph, config: TrainingConfig, generator: torch.Generator) -> None:
         super().__init__(graph, config, generator)

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from recpress.backbones.base import Backbone
+from recpress.backbones.catalogue import backbone as entry
 from recpress.backbones.pruning.elimination import Regression, eliminate
-from recpress.backbones.pruning.wiring import WIRINGS, State, Weights, Wiring, biases_of, layer_of, matrices_of
+from recpress.backbones.pruning.wiring import State, Weights, Wiring, biases_of, layer_of, matrices_of
 from recpress.backbones.training.retrain import of_nodes
 from recpress.data.graph import Graph
 from recpress.errors import UserError
@@ -62,15 +63,15 @@ def pruned(
     UserError
         When the backbone has no layers with weights, or `kept` is out of range.
     """
-    if backbone.name not in WIRINGS:
+    wiring = entry(backbone.name).build(graph, backbone.config, torch.Generator()).wiring()
+    if wiring is None:
         raise UserError(f"{backbone.name} has no layer weights whose channels could go: choose sage, gat or ngcf.")
-    heads, dim = backbone.config.heads if backbone.name == "gat" else 1, backbone.config.dim
+    heads, dim = wiring.heads, backbone.config.dim
     kept = max(kept // heads, 1) * heads
     if kept > dim:
         raise UserError(f"{kept} channels are more than the {dim} of {backbone.name}: keep fewer.")
     if kept == dim:
         return backbone
-    wiring = WIRINGS[backbone.name](backbone, graph)
     base, whole = of_nodes(backbone.base_users, backbone.base_items, graph), backbone.weights
     with torch.no_grad():
         if criterion == "reconstruction":

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from recpress.backbones.config import TrainingConfig
-from recpress.backbones.models.gat import Edges
+from recpress.backbones.edges import Edges
 from recpress.backbones.propagate import CPU
 from recpress.data.graph import Graph
 from recpress.errors import UserError

@@ -14,19 +14,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from recpress.backbones.base import Backbone
-from recpress.backbones.catalogue import backbone as entry
-from recpress.backbones.models.gat import GAT, SLOPE
-from recpress.backbones.models.ngcf import NGCF
-from recpress.backbones.models.sage import Sage
-from recpress.backbones.training.retrain import leading_directions
-from recpress.data.graph import Graph
+from recpress.backbones.training.objective import Objective
 
 Weights = dict[str, Tensor]
 # From what a layer reads to something of the same shape whose column c depends on column c alone.
@@ -52,26 +44,22 @@ class State:
 
 
 class Wiring(ABC):
-    """What channels of a network are connected with.
+    """What channels of a network are connected with; a model makes its own (`Model.wiring`).
 
     Parameters
     ----------
-    backbone : Backbone
-    graph : Graph
+    objective : Objective
+        Of the network.
     """
 
     # Whether channels are the same columns in all layers.
     shared = False
+    # Runs of channels that keep equally many each.
+    heads = 1
 
-    def __init__(self, backbone: Backbone, graph: Graph) -> None:
-        net = entry(backbone.name).build(graph, backbone.config, torch.Generator())
-        self.layers = backbone.config.layers
-        self.split, self.scored = net.objective.split, net.objective.scored
-        self._take(net)
-
-    @abstractmethod
-    def _take(self, net: torch.nn.Module) -> None:
-        """Keep what the layers need of a network besides its weights."""
+    def __init__(self, objective: Objective) -> None:
+        self.layers = objective.config.layers
+        self.split, self.scored = objective.split, objective.scored
 
     @abstractmethod
     def parts(self, layer: int, x: Tensor, weights: Weights) -> tuple[Part, ...]:
@@ -115,123 +103,6 @@ class Wiring(ABC):
             states.append(State(x, self.written(layer, x, weights), self.parts(layer, x, weights)))
             x = self.activated(layer, states[-1].written)
         return states
-
-
-class SageWiring(Wiring):
-    """Base table and last output are read by linear maps alone, and may be turned."""
-
-    def _take(self, net: torch.nn.Module) -> None:
-        assert isinstance(net, Sage)
-        self.product = net.product
-
-    def parts(self, layer: int, x: Tensor, weights: Weights) -> tuple[Part, ...]:
-        """See `Wiring.parts`."""
-        return ((self.product.apply, lambda y: y),)
-
-    def activated(self, layer: int, x: Tensor) -> Tensor:
-        """See `Wiring.activated`."""
-        return F.relu(x) if layer + 1 < self.layers else x
-
-    def served(self, tables: list[Tensor], place: int) -> Tensor | None:
-        """See `Wiring.served`."""
-        return self.scored(tables[-1]) if place == self.layers else None
-
-    def aligned(self, base: Tensor, weights: Weights) -> tuple[Tensor, Weights]:
-        """Lay the last output on the principal axes of what is served, and the base table on those of what is read."""
-        made, last = dict(weights), self.layers - 1
-        x = self.scored(self.run(base, weights)[-1].written)
-        axes = leading_directions(x, x.shape[1])
-        for name in (*matrices_of(weights, last), *biases_of(weights, last)):
-            made[name] = (axes.T.double() @ weights[name].double()).float()
-        reading = torch.cat([made[name] for name in matrices_of(weights, 0)])
-        values, vectors = torch.linalg.eigh(reading.double().T @ reading.double())
-        root = values.clamp(min=float(values.max()) * 1e-9).sqrt()
-        turn = (vectors * root) @ vectors.T
-        turn = turn @ leading_directions((base.double() @ turn).float(), base.shape[1]).double()
-        back = torch.linalg.inv(turn).T
-        for name in matrices_of(weights, 0):
-            made[name] = (made[name].double() @ back).float()
-        return (base.double() @ turn).float(), made
-
-    def rebased(self, base: Tensor, whole: Tensor, generator: torch.Generator) -> Tensor:
-        """Turn the base table at random: on its axes a few columns are wide, and a row's grid with them."""
-        turn: Tensor = torch.linalg.qr(torch.randn(base.shape[1], base.shape[1], generator=generator)).Q
-        return base @ turn
-
-
-class NGCFWiring(Wiring):
-    """Sums and products with the neighbours act channel by channel."""
-
-    def _take(self, net: torch.nn.Module) -> None:
-        assert isinstance(net, NGCF)
-        self.product = net.product
-
-    def parts(self, layer: int, x: Tensor, weights: Weights) -> tuple[Part, ...]:
-        """See `Wiring.parts`; in the order of the weights' names."""
-        return ((lambda y: self.product.apply(y) * y, lambda y: self.product.apply(y) + y),)
-
-    def activated(self, layer: int, x: Tensor) -> Tensor:
-        """See `Wiring.activated`."""
-        return F.leaky_relu(x, SLOPE)
-
-    def served(self, tables: list[Tensor], place: int) -> Tensor | None:
-        """See `Wiring.served`."""
-        return F.normalize(tables[place]) if place else tables[0]
-
-    def rebased(self, base: Tensor, whole: Tensor, generator: torch.Generator) -> Tensor:
-        """Stretch the base table to the whole one's norm: all other blocks of a served row still have length 1."""
-        return base * float(whole.norm() / base.norm().clamp(min=1e-30))
-
-
-class GATWiring(Wiring):
-    """With the attention held, each head's outputs are linear in the neighbours that it attends to."""
-
-    shared = True
-
-    def _take(self, net: torch.nn.Module) -> None:
-        assert isinstance(net, GAT)
-        self.edges = net.edges
-
-    def parts(self, layer: int, x: Tensor, weights: Weights) -> tuple[Part, ...]:
-        """See `Wiring.parts`."""
-        found: list[Part] = []
-        for by_reader, by_read in zip(*self._logits(layer, x, weights), strict=True):
-            logits = by_reader[self.edges.rows] + by_read[self.edges.columns.long()]
-            attention = self.edges.softmax(F.leaky_relu(logits, SLOPE))
-            found.append((partial(self._attended, attention),))
-        return tuple(found)
-
-    def _attended(self, attention: Tensor, x: Tensor) -> Tensor:
-        return self.edges.gather(attention, x.contiguous())
-
-    def _logits(self, layer: int, x: Tensor, weights: Weights) -> tuple[list[Tensor], list[Tensor]]:
-        reader, read = (weights[f"layers.{layer}.{name}"] for name in ("reader", "read"))
-        heads = (x @ weights[f"layers.{layer}.linear.weight"].T).tensor_split(len(reader), dim=1)
-        return [h @ a for h, a in zip(heads, reader, strict=True)], [h @ a for h, a in zip(heads, read, strict=True)]
-
-    def activated(self, layer: int, x: Tensor) -> Tensor:
-        """See `Wiring.activated`."""
-        return F.elu(x) if layer + 1 < self.layers else x
-
-    def served(self, tables: list[Tensor], place: int) -> Tensor | None:
-        """See `Wiring.served`: the base table and all outputs before their nonlinearity."""
-        return self.scored(torch.stack(tables).mean(0))
-
-    def settled(self, layer: int, x: Tensor, weights: Weights, state: State, whole: Weights) -> Weights:
-        """See `Wiring.settled`: the vectors that attention is made of, fitted to what the whole network attends to."""
-        heads = (x @ weights[f"layers.{layer}.linear.weight"].T).double()
-        chunks = heads.tensor_split(len(whole[f"layers.{layer}.reader"]), dim=1)
-        found = {}
-        for name, logits in zip(("reader", "read"), self._logits(layer, state.read, whole), strict=True):
-            fitted = [
-                torch.linalg.lstsq(chunk, wanted.double()[:, None], driver="gelsd").solution[:, 0]
-                for chunk, wanted in zip(chunks, logits, strict=True)
-            ]
-            found[f"layers.{layer}.{name}"] = torch.stack(fitted).float()
-        return found
-
-
-WIRINGS: dict[str, type[Wiring]] = {"sage": SageWiring, "ngcf": NGCFWiring, "gat": GATWiring}
 
 
 def layer_of(name: str) -> int:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import psutil
 
 from recpress.backbones.config import TrainingConfig
@@ -10,15 +13,11 @@ from recpress.errors import UserError
 
 # The graph in both directions (int32 neighbours, fp32 weights) and the sampler's users, items and keys (int64).
 BYTES_PER_INTERACTION = 2 * 8 + 3 * 8
-# GAT's loops, ends and reverse places of edges (int64), and what its softmax keeps for the gradient in each head.
-BYTES_PER_ATTENDED = 2 * (3 * 8)
-BYTES_PER_HEAD = 2 * (12 * 4)
 # Kernels, threads and what the allocator keeps ahead.
 FIXED_BYTES = 2**26
 # Tables of the size of the base table that are alive at once (parameters, gradients, Adam's moments, the final table,
-# products), and more for each layer; measured at the peak of a step with 90,000 nodes and a million interactions.
+# products); measured at the peak of a step with 90,000 nodes and a million interactions.
 TABLES_WITHOUT_LAYERS, TABLES = 5, 8
-TABLES_PER_LAYER = {"gat": 3, "ngcf": 13, "sage": 5, "xsimgcl": 2}
 # Copies, with their gradients, of each row that a batch looks up, and of the scores of its positives against shared
 # negatives; of an item that is drawn for a positive alone, its id and its score.
 COPIES_OF_A_ROW, COPIES_OF_A_SCORE, NUMBERS_PER_DRAW = 2.5, 9, 3
@@ -26,37 +25,65 @@ COPIES_OF_A_ROW, COPIES_OF_A_SCORE, NUMBERS_PER_DRAW = 2.5, 9, 3
 NEAR = 0.1
 
 
-def training_bytes(name: str, graph: Graph, config: TrainingConfig) -> int:
-    """Return about how many bytes training a backbone takes beside the interactions, on a CPU."""
-    tables = TABLES + TABLES_PER_LAYER.get(name, 0) * config.layers if config.layers else TABLES_WITHOUT_LAYERS
-    per_interaction = BYTES_PER_INTERACTION
-    if name == "gat":
-        per_interaction += BYTES_PER_ATTENDED + BYTES_PER_HEAD * config.heads * config.layers
-    batch = 4 * numbers_per_positive(name, config) * min(config.batch_size, graph.user_items.nnz)
+@dataclass(frozen=True)
+class Footprint:
+    """What training one model holds in memory beside what training any model does.
+
+    Attributes
+    ----------
+    tables_per_layer : int
+        Tables of the size of the base table that each layer keeps alive, measured as `TABLES` is.
+    bytes_per_interaction : int
+    columns : int, optional
+        Of the final table; by default as many as the base table has.
+    rows_per_positive : int
+        Rows that a batch looks up for each of its positives, beside the user, the item and the negatives.
+    """
+
+    tables_per_layer: int = 0
+    bytes_per_interaction: int = 0
+    columns: int | None = None
+    rows_per_positive: int = 0
+
+
+# From a training config to the footprint of a model that is trained by it.
+FootprintOf = Callable[[TrainingConfig], Footprint]
+
+
+def training_bytes(own: FootprintOf, graph: Graph, config: TrainingConfig) -> int:
+    """Return about how many bytes training a model takes beside the interactions, on a CPU."""
+    needs = own(config)
+    tables = TABLES + needs.tables_per_layer * config.layers if config.layers else TABLES_WITHOUT_LAYERS
+    per_interaction = BYTES_PER_INTERACTION + needs.bytes_per_interaction
+    batch = 4 * numbers_per_positive(needs, config) * min(config.batch_size, graph.user_items.nnz)
     table = 4 * graph.n_nodes * config.dim
     edges = graph.user_items.nnz + (graph.links.ends.shape[1] if graph.links else 0)
     return int(FIXED_BYTES + tables * table + batch + per_interaction * edges)
 
 
-def numbers_per_positive(name: str, config: TrainingConfig) -> float:
+def numbers_per_positive(needs: Footprint, config: TrainingConfig) -> float:
     """Return about how many numbers a step holds for each positive of its batch."""
-    columns = config.dim * (config.layers + 1) if name == "ngcf" else config.dim
+    columns = config.dim if needs.columns is None else needs.columns
+    rows = 2 + needs.rows_per_positive
     if config.loss == "bpr":
         drawn = config.negatives * config.candidates if config.candidates > 1 else 0
-        return COPIES_OF_A_ROW * columns * (2 + config.negatives) + NUMBERS_PER_DRAW * drawn
+        return COPIES_OF_A_ROW * columns * (rows + config.negatives) + NUMBERS_PER_DRAW * drawn
     if config.loss == "ccl":
-        return COPIES_OF_A_ROW * columns * (2 + NEAR * config.negatives) + NUMBERS_PER_DRAW * config.negatives
-    near = config.item_neighbours if name == "ultragcn" and config.item_weight else 0
-    return COPIES_OF_A_ROW * columns * (2 + near) + COPIES_OF_A_SCORE * config.negatives
+        return COPIES_OF_A_ROW * columns * (rows + NEAR * config.negatives) + NUMBERS_PER_DRAW * config.negatives
+    return COPIES_OF_A_ROW * columns * rows + COPIES_OF_A_SCORE * config.negatives
 
 
-def require_memory(name: str, graph: Graph, config: TrainingConfig, available: int | None = None) -> None:
+def require_memory(
+    name: str, own: FootprintOf, graph: Graph, config: TrainingConfig, available: int | None = None
+) -> None:
     """Refuse a training that would not fit into memory.
 
     Parameters
     ----------
     name : str
         Of the backbone.
+    own : callable
+        What its model holds; see `Footprint`.
     graph : Graph
     config : TrainingConfig
     available : int, optional
@@ -68,13 +95,13 @@ def require_memory(name: str, graph: Graph, config: TrainingConfig, available: i
         It says how much is needed, how much is there, and the largest `dim` that fits, if any does.
     """
     free = psutil.virtual_memory().available if available is None else available
-    needed = training_bytes(name, graph, config)
+    needed = training_bytes(own, graph, config)
     if needed <= free:
         return
     fitting = config.dim
-    while fitting > 1 and training_bytes(name, graph, config.model_copy(update={"dim": fitting})) > free:
+    while fitting > 1 and training_bytes(own, graph, config.model_copy(update={"dim": fitting})) > free:
         fitting //= 2
-    smaller = training_bytes(name, graph, config.model_copy(update={"dim": fitting})) <= free
+    smaller = training_bytes(own, graph, config.model_copy(update={"dim": fitting})) <= free
     remedy = f"set dim = {fitting} in its training config" if smaller else "no dim fits: use a machine with more memory"
     raise UserError(
         f"Training {name} on {graph.n_nodes:,} nodes and {graph.user_items.nnz:,} interactions with dim = {config.dim} "
