@@ -15,6 +15,19 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from recpress.errors import UserError
 from recpress.lines import line_of
 
+# Shapes of points that the charts draw, as Vega names them.
+Mark = Literal[
+    "cross",
+    "circle",
+    "square",
+    "diamond",
+    "triangle-up",
+    "triangle-down",
+    "triangle-left",
+    "triangle-right",
+    "arrow",
+    "stroke",
+]
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 
@@ -68,6 +81,19 @@ class MethodCard(Versioned):
     developed_on: tuple[str, ...] = Field(
         (), description="Data sets whose test scores were looked at while the method was made: no confirmation there."
     )
+
+
+class FamilyCard(Card):
+    """What a family of methods is and how charts draw it, ``methods/<family>/family.toml``."""
+
+    title: str = Field(description="Name of the family as the board prints it.")
+    summary: str = Field(description="One sentence: how its methods make a model smaller.")
+    order: int = Field(ge=1, description="Its place in legends and lists.")
+    colour: str = Field(
+        pattern="^#[0-9a-f]{6}$",
+        description="In charts; with a contrast of 3:1 or more on the light and on the dark page.",
+    )
+    mark: Mark = Field(description="Shape of its points, so that colour alone tells nothing.")
 
 
 CardT = TypeVar("CardT", bound=Card)

@@ -17,7 +17,7 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
 
-from recpress.cards import MethodCard, read_card
+from recpress.cards import FamilyCard, MethodCard, read_card, read_toml
 from recpress.errors import UserError, unknown
 from recpress.paths import PLUGINS, resources
 
@@ -166,6 +166,36 @@ def method(name: str) -> MethodEntry:
     known = methods()
     if name not in known:
         raise unknown("method", name, known, "`recpress list methods` shows them")
+    return known[name]
+
+
+def families() -> dict[str, FamilyCard]:
+    """Return every declared family of methods by name, in their order; a plugin's may declare none.
+
+    Raises
+    ------
+    UserError
+        When a family.toml has a wrong field.
+    """
+    found: dict[str, FamilyCard] = {}
+    for source in method_sources():
+        for file in sorted(source.folder.glob("*/family.toml")):
+            if file.parent.name not in found:
+                found[file.parent.name] = read_toml(file, FamilyCard)
+    return dict(sorted(found.items(), key=lambda item: item[1].order))
+
+
+def family(name: str) -> FamilyCard:
+    """Return one family.
+
+    Raises
+    ------
+    UserError
+        When no family has this name; the nearest name is given.
+    """
+    known = families()
+    if name not in known:
+        raise unknown("family", name, known, "methods/FAMILY/family.toml declares one")
     return known[name]
 
 

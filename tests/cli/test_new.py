@@ -51,6 +51,7 @@ def test_a_new_dataset_has_a_valid_card(checkout: Path) -> None:
     [
         (("method", "../evil"), "lower-case Python name"),
         (("method", "fine", "--family", "a/b"), "lower-case Python name"),
+        (("method", "fine", "--family", "quantisation"), "did you mean 'quantization'"),
         (("method", "uniform"), "already"),
         (("dataset", "ml-100k"), "already"),
         (("dataset", "Bad Name"), "lower-case"),

@@ -60,6 +60,7 @@ def method(name: str, family: str, division: str) -> None:
     for word in (name, family):
         if not re.fullmatch("[a-z][a-z0-9_]{0,40}", word):
             raise UserError(f"{word!r} must be a lower-case Python name, such as my_method: it becomes a module.")
+    registry.family(family)
     if name in registry.methods():
         raise UserError(f"There is a method {name} already: choose another name.")
     folder = _root() / "methods" / family / name

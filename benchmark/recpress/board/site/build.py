@@ -113,8 +113,8 @@ def _write(results: Path, found: Collection, out: Path, earlier: Earlier | None,
     rows = _rows(found, standing)
     # The same rows, in the same order, with the times of each machine.
     timed = {name: _rows(found.on(name), standing) for name in found.timings}
-    families = sorted(rows["family"].unique())
-    specs = charts.compiled(families)
+    families = {name: charts.look(name) for name in charts.in_order(rows["family"].unique())}
+    specs = charts.compiled(list(families))
     cards = {
         "dataset": pages.dataset_cards(rows["dataset"].unique()),
         "method": pages.method_cards(rows["method"].unique()),
@@ -127,6 +127,7 @@ def _write(results: Path, found: Collection, out: Path, earlier: Earlier | None,
             "words": pages.words(rows, timed.values()),
             "columns": pages.GLOSSARY,
             "tiers": TIERS,
+            "families": families,
             "machines": machines.machines(found),
             "refused": found.refused,
             "findings": written,
@@ -151,11 +152,10 @@ def _rows(found: Collection, standing: dict[str, Standing]) -> pd.DataFrame:
     return aggregate(frame(found.runs, (standing[run.id].tier for run in found.runs)))
 
 
-def _write_assets(site: _Site, specs: dict[str, Any], families: list[str]) -> None:
+def _write_assets(site: _Site, specs: dict[str, Any], families: dict[str, dict[str, str]]) -> None:
     for file in sorted((HERE / "static").iterdir()):
         site.write(f"assets/{file.name}", file.read_bytes())
-    looks = {name: charts.look(name) for name in families}
-    site.write("assets/specs.js", payload.script("RecPress.receiveSpecs", specs, looks, TIERS))
+    site.write("assets/specs.js", payload.script("RecPress.receiveSpecs", specs, families, TIERS))
     site.write("assets/vega.js", charts.renderer())
 
 

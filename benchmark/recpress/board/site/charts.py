@@ -9,50 +9,62 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import vl_convert
 
+from recpress import registry
+
 Spec = dict[str, Any]
 
-# Each family has a colour and a mark, so that neither has to be told by colour alone. Colours are mid-tones
-# that reach a contrast of 3:1 on white and on the dark page, and stay apart for colour-blind readers.
-FAMILIES = {
-    "reference": ("#7a7f87", "cross"),
-    "quantization": ("#1f77b4", "circle"),
-    "pruning": ("#d1495b", "square"),
-    "distillation": ("#c77700", "triangle-up"),
-    "low_rank": ("#0d9276", "diamond"),
-    "sharing": ("#8a63d2", "triangle-down"),
-    "sparsification": ("#8a7f1e", "triangle-right"),
-    "hybrid": ("#c2408f", "triangle-left"),
-}
 # What a point's tooltip says is written by the page, from the row that the point stands for.
 TIP = {"field": "row"}
 # A phone's legend breaks its lines.
 _COLUMNS = {"expr": "width < 500 ? 2 : 6"}
-_SPARE = ("#7a7f87", "stroke")
+# Of families that declare nothing: those of plugins and of outside models.
+_SPARE = {"colour": "#7a7f87", "mark": "stroke"}
 
 
-def _domain(families: Iterable[str]) -> list[str]:
-    present = set(families)
-    return [name for name in FAMILIES if name in present] + sorted(present - FAMILIES.keys())
+def look(family: str) -> dict[str, str]:
+    """Return the colour, the mark and the title of a family, so that no one has to tell it by colour alone."""
+    card = registry.families().get(family)
+    if card is None:
+        return {**_SPARE, "title": family.replace("_", " ").capitalize()}
+    return {"colour": card.colour, "mark": card.mark, "title": card.title}
+
+
+def _series(what: Literal["colour", "mark"]) -> list[str]:
+    """Return colours or marks for things that are no families: those of all families but the grey reference."""
+    return [look(name)[what] for name in registry.families() if name != "reference"]
+
+
+def in_order(families: Iterable[str]) -> list[str]:
+    """Return families in their declared order; those that declare nothing come last, by name."""
+    present, declared = set(families), registry.families()
+    return [name for name in declared if name in present] + sorted(present - declared.keys())
 
 
 def _family(families: Sequence[str]) -> tuple[Spec, Spec]:
-    names = _domain(families)
-    looks = [FAMILIES.get(name, _SPARE) for name in names]
-    legend = {"title": None, "orient": "top", "symbolSize": 90, "symbolOpacity": 1, "columns": _COLUMNS}
+    names = in_order(families)
+    looks = [look(name) for name in names]
+    legend = {
+        "title": None,
+        "orient": "top",
+        "symbolSize": 90,
+        "symbolOpacity": 1,
+        "columns": _COLUMNS,
+        "labelExpr": f"{json.dumps({name: look(name)['title'] for name in names})}[datum.label]",
+    }
     colour = {
         "field": "family",
         "type": "nominal",
-        "scale": {"domain": names, "range": [look[0] for look in looks]},
+        "scale": {"domain": names, "range": [each["colour"] for each in looks]},
         "legend": legend,
     }
     shape = {
         "field": "family",
         "type": "nominal",
-        "scale": {"domain": names, "range": [look[1] for look in looks]},
+        "scale": {"domain": names, "range": [each["mark"] for each in looks]},
         "legend": legend,
     }
     return colour, shape
@@ -157,13 +169,13 @@ def curves(families: Sequence[str] | None) -> Spec:
         colour: Spec = {
             "field": "series",
             "type": "nominal",
-            "scale": {"domain": ["SERIES"], "range": [look[0] for look in FAMILIES.values()][1:]},
+            "scale": {"domain": ["SERIES"], "range": _series("colour")},
             "legend": legend,
         }
         shape: Spec = {
             "field": "series",
             "type": "nominal",
-            "scale": {"domain": ["SERIES"], "range": [look[1] for look in FAMILIES.values()][1:]},
+            "scale": {"domain": ["SERIES"], "range": _series("mark")},
             "legend": legend,
         }
     else:
@@ -221,7 +233,7 @@ def ledger() -> Spec:
                 "field": "kind",
                 "type": "nominal",
                 "sort": None,
-                "scale": {"range": [look[0] for look in FAMILIES.values()][1:]},
+                "scale": {"range": _series("colour")},
                 "legend": {"title": None, "orient": "top", "symbolType": "square"},
             },
             "order": {"field": "place", "type": "quantitative"},
@@ -323,12 +335,6 @@ def renderer() -> str:
     # The bundle declares its names at the top level: a function keeps them from the page's own.
     bundle = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
     return f"(function () {{{bundle}}})();\n"
-
-
-def look(family: str) -> dict[str, str]:
-    """Return the colour and the mark of a family."""
-    colour, mark = FAMILIES.get(family, _SPARE)
-    return {"colour": colour, "mark": mark}
 
 
 def picture(rows: list[dict[str, Any]], families: Sequence[str], width: int = 760) -> Spec:

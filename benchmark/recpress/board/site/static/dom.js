@@ -94,7 +94,7 @@ RecPress.receiveSpecs = function (specs, looks, tiers) {
 };
 RecPress.GLYPHS = {
   cross: "✚", circle: "●", square: "■", "triangle-up": "▲", diamond: "◆",
-  "triangle-down": "▼", "triangle-right": "▶", "triangle-left": "◀", stroke: "▬",
+  "triangle-down": "▼", "triangle-right": "▶", "triangle-left": "◀", arrow: "⬆", stroke: "▬",
 };
 RecPress.paintMark = function (mark) {
   const look = RecPress.looks && RecPress.looks[mark.dataset.family];
