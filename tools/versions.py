@@ -44,6 +44,7 @@ CARDS: dict[str, Callable[[str], tuple[Path, Versioned]]] = {
 HEADER = """\
 # The version of everything that results rest on, beside methods and backbones, whose cards say theirs.
 # `python tools/versions.py bump ROOM NAME "what changed"` raises one and adds its line to history.
+# Metrics that are not named here have version 1.
 """
 
 Thing = tuple[str, str]
@@ -67,6 +68,8 @@ def version(thing: Thing) -> int:
     room, name = thing
     if room in CARDS:
         return CARDS[room](name)[1].version or 0
+    if room == "metric":
+        return versions.versions(room).get(name, 1)
     return versions.version(room, name)  # type: ignore[arg-type]  # A room.
 
 
@@ -257,7 +260,7 @@ def raise_version(thing: Thing, what: str) -> None:
         card_of.cache_clear()
         return
     all_of_them = versions.declared().model_dump()
-    entry = all_of_them[room][name]
+    entry = all_of_them[room].setdefault(name, {"version": 1, "history": ()})
     entry["version"], entry["history"] = number, [*entry["history"], line]
     blocks = [
         f"[{place}.{each}]\nversion = {said['version']}\n{_history(said['history'])}"

@@ -11,11 +11,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from recpress.headline import BOTH, HEADLINE
 from recpress.record import Identity, Quality, Record
 
-HEADLINE: Final = "ndcg@20"
 # Of what a closed method may retain only so much.
-KEPT: Final = (HEADLINE, "recall@20")
+KEPT: Final = BOTH
 MOST: Final = 1.05
 # The method that leaves the backbone's tables as they are.
 UNCOMPRESSED: Final = "none"

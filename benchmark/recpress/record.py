@@ -18,6 +18,7 @@ from recpress.atomic import write_atomic
 from recpress.cards import Sha256, validation_message
 from recpress.errors import UserError
 from recpress.hashing import sha256_json
+from recpress.headline import HEADLINE, SECOND
 from recpress.paths import PACKAGE
 from recpress.schema import MOST_QUERIES
 from recpress.schema.json_ import parse
@@ -100,10 +101,10 @@ class Quality(Part):
     topk_sha256: Sha256 = Field(description="Hash of the served top-100 lists.")
     paired: Paired | None = Field(None, description="Significance of what is lost.")
     item_deciles: tuple[Kept | None, ...] = Field(
-        (), description="Retention of recall@20 in each tenth of the items, rarest first; null: nothing to keep."
+        (), description=f"Retention of {SECOND} in each tenth of the items, rarest first; null: nothing to keep."
     )
     user_deciles: tuple[Kept | None, ...] = Field(
-        (), description="Retention of ndcg@20 in each tenth of the users, least active first."
+        (), description=f"Retention of {HEADLINE} in each tenth of the users, least active first."
     )
     doubtful: tuple[str, ...] | None = Field(
         None,

@@ -35,7 +35,7 @@ class Versions(Card):
     network: dict[str, Declared]
     graph: dict[str, Declared]
     split: dict[str, Declared]
-    metric: dict[str, Declared]
+    metric: dict[str, Declared] = Field({}, description="Those that changed: others have version 1.")
     ranking: dict[str, Declared]
 
     def of(self, room: Room) -> dict[str, Declared]:

@@ -16,7 +16,7 @@ from recpress.errors import UserError
 
 STATIC = Path(charts.__file__).parent / "static"
 # Backgrounds of the light and of the dark page.
-PAPERS = sorted(set(re.findall(r"--paper: (#[0-9a-f]{6})", (STATIC / "style.css").read_text(encoding="utf-8"))))
+PAPERS = sorted(set(re.findall(r"--paper: (#[0-9a-f]{6})", (STATIC / "site.css").read_text(encoding="utf-8"))))
 
 
 def luminance(colour: str) -> float:

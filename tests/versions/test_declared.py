@@ -34,7 +34,10 @@ REGISTERED = {
 
 @pytest.mark.parametrize("room", versions.ROOMS)
 def test_all_that_is_registered_is_declared_and_nothing_else(room: versions.Room) -> None:
-    assert set(versions.versions(room)) == REGISTERED[room]
+    declared = set(versions.versions(room))
+    assert declared <= REGISTERED[room]
+    if room != "metric":  # A metric that never changed has version 1.
+        assert declared == REGISTERED[room]
 
 
 def test_codecs_and_networks_share_no_name() -> None:

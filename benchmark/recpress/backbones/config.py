@@ -10,6 +10,7 @@ from pydantic import Field
 from recpress.backbones.card import BackboneCard
 from recpress.cards import Card, read_toml
 from recpress.errors import UserError
+from recpress.headline import HEADLINE
 from recpress.paths import resources
 
 # The folder of the training configs that hold where a data set has none of its own.
@@ -83,7 +84,7 @@ class Tuning(Card):
     """How a training config was chosen: on valid, never on test."""
 
     trials: int = Field(0, ge=0, description="Settings tried.")
-    metric: str = Field("ndcg@20", description="What was maximised on valid.")
+    metric: str = Field(HEADLINE, description="What was maximised on valid.")
     value: float | None = Field(None, description="What the chosen setting reached on valid, first seed.")
     trial_seconds: float | None = Field(None, description="CPU seconds that one training was allowed.")
     note: str = ""

@@ -9,6 +9,9 @@ import math
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from recpress.headline import COLUMN, HEADLINE, SECOND, column_of
+from recpress.metrics import LABEL, help_of, label_of, metric_of
+
 Better = Literal["high", "low"]
 
 
@@ -130,7 +133,7 @@ TEXT = (
     Column(
         "doubtful",
         "For a person to look at",
-        "(‡): a closed method retains more than compressing explains, or NDCG@20 lies far above every uncompressed "
+        f"(‡): a closed method retains more than compressing explains, or {LABEL} lies far above every uncompressed "
         "model and reference of the set. It may be noise, or test items that the method has seen.",
         headline=False,
     ),
@@ -145,18 +148,17 @@ TEXT = (
     Column("reason", "Reason", "What went wrong, where something did.", headline=False),
 )
 
+
+def _of_metric(name: str) -> Column:
+    return Column(column_of(name), label_of(name), help_of(name), decimals=4, better=metric_of(name).better)
+
+
 NUMBERS = (
-    Column(
-        "ndcg20",
-        "NDCG@20",
-        "Ranking quality of the top 20 on test, counting higher places more; 1 is perfect.",
-        decimals=4,
-        better="high",
-    ),
+    _of_metric(HEADLINE),
     Column(
         "kept",
         "Kept",
-        "NDCG@20 as a share of what the same uncompressed backbone reaches; 100 % is no loss.",
+        f"{LABEL} as a share of what the same uncompressed backbone reaches; 100 % is no loss.",
         unit="%",
         decimals=1,
         better="high",
@@ -164,19 +166,13 @@ NUMBERS = (
     Column(
         "of_best",
         "Of the best model",
-        "NDCG@20 as a share of what the best uncompressed model of the data set reaches, whatever its backbone.",
+        f"{LABEL} as a share of what the best uncompressed model of the data set reaches, whatever its backbone.",
         unit="%",
         decimals=1,
         better="high",
         headline=False,
     ),
-    Column(
-        "recall20",
-        "Recall@20",
-        "Share of a user's test items that are in the top 20, averaged over users.",
-        decimals=4,
-        better="high",
-    ),
+    _of_metric(SECOND),
     Column(
         "mb",
         "Size",
@@ -294,5 +290,5 @@ INTERVALS = {
 # What the pages' scripts get by machine, beside the columns that belong to one.
 NOISY: Final = ("single_noisy", "batch_noisy")
 # Figures of the pages without scripts: what fits a page's width.
-PAGE = ("ndcg20", "kept", "mb", "smaller", "single_ms", "single_ratio", "batch_ratio", "analytic_mj")
+PAGE = (COLUMN, "kept", "mb", "smaller", "single_ms", "single_ratio", "batch_ratio", "analytic_mj")
 COLUMNS = {column.key: column for column in (*TEXT, *NUMBERS)}

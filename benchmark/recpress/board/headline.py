@@ -14,6 +14,7 @@ from recpress.board.collect import collect
 from recpress.board.tables import aggregate, frame, texts
 from recpress.documents import generated, rewrite
 from recpress.errors import UserError
+from recpress.headline import COLUMN
 from recpress.paths import checkout_root
 
 DATASET, BACKBONE, DIVISION = "ml-1m", "lightgcn", "closed"
@@ -22,7 +23,7 @@ SMALLER = (4, 8, 16, 32, 64)
 PLAIN = "uniform"
 # As a budget allows (`recpress.api.TOLERANCE`).
 TOLERANCE = 1.02
-FIGURES = ("smaller", "ndcg20", "kept", "single_ratio")
+FIGURES = ("smaller", COLUMN, "kept", "single_ratio")
 
 
 def markdown(results: Path) -> str:
@@ -47,7 +48,7 @@ def markdown(results: Path) -> str:
 
 def _chosen(rows: pd.DataFrame) -> Iterator[tuple[int, pd.DataFrame]]:
     for size in SMALLER:
-        fitting = rows[rows["smaller"] * TOLERANCE >= size].sort_values(["ndcg20", "method"], ascending=[False, True])
+        fitting = rows[rows["smaller"] * TOLERANCE >= size].sort_values([COLUMN, "method"], ascending=[False, True])
         plain = fitting[fitting["method"] == PLAIN].head(1)
         best = fitting[fitting["method"] != PLAIN].head(1)
         yield from ((size, row) for row in (best, plain) if len(row))

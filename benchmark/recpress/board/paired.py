@@ -12,14 +12,14 @@ from tabulate import tabulate
 from recpress.board.tables import SETTING, Format, csv, texts
 from recpress.errors import UserError
 from recpress.evaluate import Comparison, adjust, compare
+from recpress.headline import COLUMN, HEADLINE
 from recpress.plausible import UNCOMPRESSED
 from recpress.printable import markdown, printable
 from recpress.record import Record
 from recpress.run.pairing import Setting, pair, refuse_nothing, setting_name
 
-METRIC = "ndcg@20"
 TEXT = ("dataset", "backbone", "method", "setting")
-FIGURES = ("ndcg20", "mb")
+FIGURES = (COLUMN, "mb")
 HEADINGS = ("Kept [%] (95 % CI)", "p (Holm)", "Loss below")
 
 Key = tuple[str, ...]
@@ -55,8 +55,8 @@ def against_fp32(
             continue
         try:
             paired = pair(fp32, mine)
-            refuse_nothing(paired, METRIC)
-            told.append(compare(*paired.values(METRIC), METRIC))
+            refuse_nothing(paired, HEADLINE)
+            told.append(compare(*paired.values(HEADLINE), HEADLINE))
         except UserError as error:
             told.append(None)
             reasons.append(str(error))

@@ -18,6 +18,7 @@ from typing import Final, Literal
 from tabulate import tabulate
 
 from recpress.board.collect import Collection, Run
+from recpress.headline import BOTH
 from recpress.measure.repeats import Spread, between_runs, interval
 from recpress.printable import markdown, printable
 from recpress.record import WENT_WRONG, Latency
@@ -25,9 +26,8 @@ from recpress.record import WENT_WRONG, Latency
 Verdict = Literal["worse", "better", "same", "can't tell"]
 Setting = tuple[str, str, str, str]
 
-QUALITY: Final = ("ndcg@20", "recall@20")
 # A change of the same seeds smaller than this is rounding of another machine's kernels, not a change of the method.
-QUALITY_FLOOR: Final = 1e-3
+BOTH_FLOOR: Final = 1e-3
 EXACT_FLOOR: Final = 1e-9
 SPREADS: Final = 2.0
 
@@ -90,7 +90,7 @@ def _status(setting: Setting, base: Sequence[Run], head: Sequence[Run]) -> Itera
 
 
 def _quality(setting: Setting, base: Sequence[Run], head: Sequence[Run]) -> Iterable[Finding]:
-    for metric in QUALITY:
+    for metric in BOTH:
         pairs = [
             (before.record.quality.metrics[metric], after.record.quality.metrics[metric])
             for before, after in zip(base, head, strict=True)
@@ -101,7 +101,7 @@ def _quality(setting: Setting, base: Sequence[Run], head: Sequence[Run]) -> Iter
         was, now = (mean(side) for side in zip(*pairs, strict=True))
         changes = [after / before - 1 for before, after in pairs if before]
         spread = SPREADS * stdev(changes) / math.sqrt(len(changes)) if len(changes) > 1 else 0.0
-        tolerance = max(QUALITY_FLOOR, spread)
+        tolerance = max(BOTH_FLOOR, spread)
         why = "" if len(changes) > 1 else "one seed: a change may be luck"
         verdict = _verdict(_relative(was, now), tolerance, True)
         yield Finding(setting, metric, was, now, verdict, why if verdict != "same" else "")

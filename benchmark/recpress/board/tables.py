@@ -25,6 +25,7 @@ from recpress.board.columns import (
     Column,
 )
 from recpress.errors import unknown
+from recpress.headline import COLUMN, HEADLINE, SECOND, SECOND_COLUMN
 from recpress.measure.repeats import Spread, between_runs, interval
 from recpress.plausible import UNCOMPRESSED, References
 from recpress.printable import markdown, printable
@@ -69,13 +70,13 @@ def _row(run: Run, tier: str, spread: Spread, references: References) -> dict[st
         "budget": math.nan if who.budget is None else who.budget,
         "seed": who.seed,
         "started": record.provenance.started,
-        "ndcg20": quality.metrics.get("ndcg@20", math.nan) if quality else math.nan,
-        "kept": 100 * quality.kept("ndcg@20") if quality else math.nan,
+        COLUMN: quality.metrics.get(HEADLINE, math.nan) if quality else math.nan,
+        "kept": 100 * quality.kept(HEADLINE) if quality else math.nan,
         "kept_low": 100 * quality.paired.low if quality and quality.paired else math.nan,
         "kept_high": 100 * quality.paired.high if quality and quality.paired else math.nan,
         # Filled in where the rows of a data set are together.
         **dict.fromkeys(("of_best", "of_best_low", "of_best_high"), math.nan),
-        "recall20": quality.metrics.get("recall@20", math.nan) if quality else math.nan,
+        SECOND_COLUMN: quality.metrics.get(SECOND, math.nan) if quality else math.nan,
         "mb": size.file / 1e6 if size else math.nan,
         "smaller": size.ratio if size and size.file else math.nan,
         "nonzero": size.nonzero_parameters / 1e6 if size else math.nan,
@@ -183,11 +184,11 @@ def _of_best(rows: pd.DataFrame) -> pd.DataFrame:
     fp32 = rows[(rows["method"] == UNCOMPRESSED) & (rows["status"] == "ok")]
     of_set = ["dataset", "protocol"]
     of_backbone = [*of_set, "backbone"]
-    best = fp32.groupby(of_set)["ndcg20"].max().rename("best")
-    own = fp32.groupby(of_backbone)["ndcg20"].max().rename("own")
+    best = fp32.groupby(of_set)[COLUMN].max().rename("best")
+    own = fp32.groupby(of_backbone)[COLUMN].max().rename("own")
     found = rows.join(best, on=of_set).join(own, on=of_backbone)
-    rows["of_best"] = 100 * found["ndcg20"] / found["best"]
-    rows["of_best_sd"] = 100 * found["ndcg20_sd"] / found["best"]
+    rows["of_best"] = 100 * found[COLUMN] / found["best"]
+    rows["of_best_sd"] = 100 * found[f"{COLUMN}_sd"] / found["best"]
     for end in ("low", "high"):
         # The interval of what is kept is that of the row's own backbone.
         rows[f"of_best_{end}"] = found[f"kept_{end}"] * found["own"] / found["best"]

@@ -10,6 +10,7 @@ import click
 from tabulate import tabulate
 
 from recpress.errors import UserError
+from recpress.headline import BOTH
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,7 +37,7 @@ HEADINGS = {
 @click.argument("baseline", required=False)
 @click.argument("runs", nargs=-1)
 @click.option("--results", type=click.Path(path_type=Path), default="results", show_default=True, help="Folder.")
-@click.option("--metric", "metrics", multiple=True, default=("ndcg@20", "recall@20"), show_default=True)
+@click.option("--metric", "metrics", multiple=True, default=BOTH, show_default=True)
 @click.option("--slices", is_flag=True, help="Also by tenths of the items and of the users; needs the runs' lists.")
 @click.option("--format", "form", type=click.Choice(["table", "markdown", "json"]), default="table", show_default=True)
 def command(

@@ -24,6 +24,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from recpress.headline import HEADLINE
 from recpress.record import WENT_WRONG, Record
 
 if TYPE_CHECKING:
@@ -228,4 +229,6 @@ def outcome(done: Record) -> str:
     """Return what became of a cell, in a few words."""
     if done.status != "ok" or done.quality is None or done.bytes is None:
         return f"{done.status}: {done.reason}"
-    return f"ndcg@20 {done.quality.metrics['ndcg@20']:.4f}, {done.bytes.file:,} bytes, {done.bytes.ratio:.1f}x smaller"
+    return (
+        f"{HEADLINE} {done.quality.metrics[HEADLINE]:.4f}, {done.bytes.file:,} bytes, {done.bytes.ratio:.1f}x smaller"
+    )

@@ -14,6 +14,8 @@ from rich.console import Console
 from recpress import registry
 from recpress.cli.cells import Asked, cell_options, stage_printer
 from recpress.errors import UserError
+from recpress.headline import HEADLINE
+from recpress.metrics import LABEL
 
 
 @click.command("score")
@@ -70,10 +72,10 @@ def command(
     masks.keep(results, made, ended.scored, load(made.identity.dataset).split.test)
     path = record.write(results, made)
     if made.quality and made.bytes:
-        kept = made.quality.retention.get("ndcg@20")
+        kept = made.quality.retention.get(HEADLINE)
         said = "nothing to keep" if kept is None else f"{kept:.1%} kept"
         click.echo(
-            f"{path}: NDCG@20 {made.quality.metrics['ndcg@20']:.4f} ({said}), {made.bytes.file:,} bytes "
+            f"{path}: {LABEL} {made.quality.metrics[HEADLINE]:.4f} ({said}), {made.bytes.file:,} bytes "
             f"({made.bytes.ratio:.2f}x smaller)."
         )
         for doubt in doubts(made.identity.division, made.quality):

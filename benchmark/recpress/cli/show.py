@@ -12,6 +12,7 @@ from recpress.board.collect import collect
 from recpress.board.folder import TABLES, tables
 from recpress.board.tables import Format, aggregate, choose, doubts, frame, render, sort
 from recpress.board.tiers import standings
+from recpress.headline import COLUMN
 from recpress.measure.machine import named
 from recpress.printable import printable
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 @click.option("--backbone", help="Only this backbone.")
 @click.option("--method", help="Only this method.")
 @click.option("--machine", help="Whose times; default: the newest of the machines that have timed most.")
-@click.option("--sort", "key", help="Column to sort by, best first: ndcg20, kept, mb, smaller, single_ms, …")
+@click.option("--sort", "key", help=f"Column to sort by, best first: {COLUMN}, kept, mb, smaller, single_ms, …")
 @click.option("--format", "form", type=click.Choice(get_args(Format)), default="table", show_default=True)
 @click.option(
     "--paired", is_flag=True, help="What each row keeps of its backbone's fp32, paired by user: p and margin."

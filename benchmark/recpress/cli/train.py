@@ -9,11 +9,12 @@ import click
 from rich.console import Console
 
 from recpress.cli.cells import Asked, cell_options
+from recpress.headline import HEADLINE, SECOND
 
 if TYPE_CHECKING:
     from recpress.run.protocol import Protocol
 
-SHOWN = ("recall@20", "ndcg@20", "recall@10", "ndcg@10", "hits@20", "hits@50", "hits@100", "mrr")
+SHOWN = (SECOND, HEADLINE, "recall@10", "ndcg@10", "hits@20", "hits@50", "hits@100", "mrr")
 
 
 @click.command("train")

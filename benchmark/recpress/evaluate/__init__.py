@@ -18,7 +18,7 @@ from recpress.evaluate._comparison import (
     holm,
     tie_groups,
 )
-from recpress.evaluate._per_user import KS, METRICS, evaluable, means, per_user
+from recpress.evaluate._per_user import evaluable, means, per_user
 from recpress.evaluate._resample import ratio_interval, resampled_means, sign_flip
 from recpress.evaluate._slices import (
     activity_deciles,
@@ -28,6 +28,8 @@ from recpress.evaluate._slices import (
     recall_by_item_group,
 )
 from recpress.evaluate._two_level import MeanEstimate, mean_over
+from recpress.metrics import CUTOFFS as KS
+from recpress.metrics import METRICS, Metric
 
 __all__ = [
     "KS",
@@ -35,6 +37,7 @@ __all__ = [
     "Agreement",
     "Comparison",
     "MeanEstimate",
+    "Metric",
     "activity_deciles",
     "adjust",
     "agreement",

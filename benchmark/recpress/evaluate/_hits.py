@@ -2,48 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
 from recpress.data.interactions import UserItems
 from recpress.jit import kernel
-
-
-@dataclass(frozen=True)
-class Hits:
-    """The hits of many lists, one entry each, ordered by list and place: most places are misses.
-
-    Attributes
-    ----------
-    rows : int64 array of shape (n_hits,)
-        The list of each hit.
-    places : int64 array of shape (n_hits,)
-        Its place in the list, from 1.
-    ordinals : int64 array of shape (n_hits,)
-        How many hits the list has down to it, from 1.
-    n_test : int64 array of shape (n,)
-        Test items of the user of each list, each at least 1.
-    """
-
-    rows: NDArray[np.int64]
-    places: NDArray[np.int64]
-    ordinals: NDArray[np.int64]
-    n_test: NDArray[np.int64]
-
-    def sum(self, gains: NDArray[np.float64], k: int) -> NDArray[np.float64]:
-        """Add up a gain per hit over the hits in the first k places of each list, shape (n,)."""
-        inside = self.places <= k
-        return np.asarray(np.bincount(self.rows[inside], gains[inside], len(self.n_test)), np.float64)
-
-    def count(self, k: int) -> NDArray[np.int64]:
-        """Count the hits in the first k places of each list, shape (n,)."""
-        return np.bincount(self.rows[self.places <= k], minlength=len(self.n_test))
-
-    def reachable(self, k: int) -> NDArray[np.int64]:
-        """Return the most hits that a list of length k can have, min(k, |test|), shape (n,)."""
-        return np.minimum(self.n_test, k)
+from recpress.metrics import Hits
 
 
 @kernel

@@ -8,21 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recpress.data.interactions import UserItems
-from recpress.evaluate import _hits, _rank_metrics, _set_metrics
-
-KS = (5, 10, 20, 50, 100)
-"""The cut-offs; the headline is 20."""
-
-METRICS = {
-    "recall": _set_metrics.recall,
-    "recall_capped": _set_metrics.recall_capped,
-    "ndcg": _rank_metrics.ndcg,
-    "precision": _set_metrics.precision,
-    "hit_rate": _set_metrics.hit_rate,
-    "mrr": _rank_metrics.mrr,
-    "map": _rank_metrics.average_precision,
-}
-"""Each takes hits and k and gives float64 of shape (n,) in [0, 1]."""
+from recpress.evaluate import _hits
+from recpress.metrics import CUTOFFS as KS
+from recpress.metrics import METRICS
 
 
 def evaluable(test: UserItems) -> NDArray[np.int64]:

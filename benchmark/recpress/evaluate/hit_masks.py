@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from recpress.data.interactions import UserItems
 from recpress.errors import UserError, unknown
 from recpress.evaluate import _hits
-from recpress.evaluate._per_user import METRICS
+from recpress.metrics import METRICS
 
 Masks = NDArray[np.uint32]
 

@@ -18,13 +18,14 @@ from recpress.atomic import write_atomic
 from recpress.cards import Sha256, validation_message
 from recpress.errors import UserError
 from recpress.hashing import sha256_file
+from recpress.headline import HEADLINE as METRIC
 from recpress.measure.repeats import Retimed, Spread, interval, widened
 from recpress.record import Count, Kept, Latency, Part, Positive, Record, Scenario, Share, Status, relative_path
 from recpress.timing import Timing
 
 FOLDER = "attestations"
 # Differences that are told first.
-HEADLINE = ("status ", "ndcg@20 ", "bytes ", "single ", "batch ")
+HEADLINE = ("status ", f"{METRIC} ", "bytes ", "single ", "batch ")
 Event = Literal["rescored", "rerun"]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,79}$")]
 

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from recpress.atomic import replacing
 from recpress.errors import UserError
+from recpress.headline import BOTH
 from recpress.record import Identity, Record
 from recpress.run import locks
 from recpress.run.locks import locked
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
 FOLDER: Final = "per-user"
 # What a record has to say the same of.
-HEADLINES: Final = ("recall@20", "ndcg@20")
 SAME: Final = 1e-12
 # Bytes that a file may unfold to: those of our largest sets take a hundredth of it.
 LARGEST: Final = 100_000_000
@@ -263,7 +263,7 @@ class Store:
         try:
             found = Hits(hit_masks.unpack(packed, len(n_test)), n_test)
             metrics = made.quality.metrics
-            same = all(math.isclose(found.values(name).mean(), metrics[name], abs_tol=SAME) for name in HEADLINES)
+            same = all(math.isclose(found.values(name).mean(), metrics[name], abs_tol=SAME) for name in BOTH)
         except (ValueError, KeyError):
             same = False
         if not same:

@@ -19,7 +19,8 @@ from recpress.evaluate import (
     recall_by_item_group,
 )
 from recpress.evaluate.store import PerUser
-from recpress.plausible import HEADLINE, doubtful
+from recpress.headline import HEADLINE
+from recpress.plausible import doubtful
 from recpress.record import Paired, Quality
 
 COVERED_AT = 20

@@ -10,7 +10,9 @@ from pathlib import Path
 from recpress import registry
 from recpress.data import load
 from recpress.errors import UserError
-from recpress.plausible import HEADLINE, References, doubts
+from recpress.headline import HEADLINE
+from recpress.metrics import LABEL
+from recpress.plausible import References, doubts
 from recpress.record import Identity, Record, read
 from recpress.run import cell as cells
 from recpress.run import trained
@@ -87,9 +89,9 @@ def _figures(name: str, ended: Ended) -> str:
     made = ended.record
     if made.bytes is None or made.quality is None or ended.timing is None:
         return f"{name}: {made.reason}"
-    kept, ratio = made.quality.kept("ndcg@20"), ended.timing.latency[0].ratio
+    kept, ratio = made.quality.kept(HEADLINE), ended.timing.latency[0].ratio
     smaller = made.bytes.reference / made.bytes.file
     return (
-        f"{name}, {made.identity.backbone}: keeps {kept:.1%} of NDCG@20 in 1/{smaller:.1f} of the bytes; "
+        f"{name}, {made.identity.backbone}: keeps {kept:.1%} of {LABEL} in 1/{smaller:.1f} of the bytes; "
         f"one user takes {ratio:.2f} × as long as fp32"
     )

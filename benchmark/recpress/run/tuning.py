@@ -20,7 +20,8 @@ from recpress.backbones.config import TrainingConfig, TrainingConfigFile, Tuning
 from recpress.backbones.spaces import Choice, Space
 from recpress.errors import UserError
 from recpress.hashing import sha256_json
-from recpress.run.validation import HEADLINE, Held, Look, TooLongError, described, train
+from recpress.headline import HEADLINE
+from recpress.run.validation import Held, Look, TooLongError, described, train
 from recpress.run.worker import Report
 
 JOURNAL = "study.log"

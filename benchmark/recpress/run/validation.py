@@ -17,11 +17,10 @@ from recpress.data.graph import Graph
 from recpress.data.interactions import UserItems
 from recpress.data.relations import linked
 from recpress.evaluate import evaluable, means, per_user
+from recpress.headline import BOTH, HEADLINE
 from recpress.run.worker import Report
 from recpress.serve import topk
 
-METRICS = ("recall@20", "ndcg@20")
-HEADLINE = "ndcg@20"
 CUT = 20
 # Scorings of one training.
 LOOKS = 10
@@ -55,7 +54,7 @@ class Held:
             lambda chosen: users[torch.from_numpy(chosen)], items, who.astype(np.int64), self.graph.user_items, CUT
         )
         found = means(per_user(lists, who, self.valid, (CUT,)))
-        return {name: found[name] for name in METRICS}
+        return {name: found[name] for name in BOTH}
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from recpress.board.site.history import Earlier
 from recpress.board.tables import aggregate, frame, render, sort
 from recpress.board.tiers import Standing, standings
 from recpress.errors import UserError
+from recpress.headline import COLUMN
 from recpress.run.masks import Store
 
 HERE = Path(__file__).parent
@@ -199,7 +200,7 @@ def _write_pages(site: _Site, rows: pd.DataFrame, found: Collection, cards: dict
     datasets = pages.words(rows)["dataset"]
     families = sorted(rows["family"].unique())
     for name in datasets:
-        drawn = pages.chart_rows(sort(rows[rows["dataset"] == name], "ndcg20").head(pages.STATIC_ROWS))
+        drawn = pages.chart_rows(sort(rows[rows["dataset"] == name], COLUMN).head(pages.STATIC_ROWS))
         picture = charts.picture(drawn, families)
         svg = charts.svg(picture) if drawn else ""
         if drawn and name == datasets[0]:

@@ -14,6 +14,7 @@ from typing import Any, Literal
 import vl_convert
 
 from recpress import registry
+from recpress.metrics import LABEL
 
 Spec = dict[str, Any]
 
@@ -190,7 +191,7 @@ def curves(families: Sequence[str] | None) -> Spec:
         "field": "y",
         "type": "quantitative",
         "scale": {"zero": False, "padding": 8},
-        "axis": _axis("NDCG@20 kept [%]"),
+        "axis": _axis(f"{LABEL} kept [%]"),
     }
     detail = {"field": "series", "type": "nominal"}
     ends = {"field": "low", "type": "quantitative"}
@@ -342,7 +343,7 @@ def picture(rows: list[dict[str, Any]], families: Sequence[str], width: int = 76
     text = (
         json.dumps(pareto(families))
         .replace("X_TITLE", "size on disk [MB], log scale")
-        .replace("Y_TITLE", "NDCG@20")
+        .replace("Y_TITLE", LABEL)
         .replace("INK", "#1a1f26")
         .replace("PAPER", "#ffffff")
     )

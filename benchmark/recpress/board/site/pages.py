@@ -18,6 +18,8 @@ from recpress.board.pareto import front
 from recpress.board.tables import marked, sort, texts
 from recpress.data.card import dataset_card
 from recpress.errors import UserError
+from recpress.headline import COLUMN, SECOND_COLUMN
+from recpress.metrics import LABEL
 from recpress.record import in_a_name
 
 Context = dict[str, Any]
@@ -99,18 +101,18 @@ def best_under_each_size(rows: pd.DataFrame, dataset: str, root: str) -> Context
         href = f"{root}dataset/{dataset}.html"
         for backbone in backbones:
             # The manifest's few bytes are let pass, as the rules let 2 % pass.
-            small = ok[(ok["backbone"] == backbone) & (ok["smaller"] * 1.02 >= 1 / size) & ok["ndcg20"].notna()]
+            small = ok[(ok["backbone"] == backbone) & (ok["smaller"] * 1.02 >= 1 / size) & ok[COLUMN].notna()]
             if small.empty:
                 cells.append("–")
                 continue
-            row = small.loc[small["ndcg20"].idxmax()]
+            row = small.loc[small[COLUMN].idxmax()]
             kept = "" if math.isnan(row["kept"]) else f" ({row['kept']:.1f} % kept)"
-            cells.append(f"{marked(row)} {row['setting']}: {row['ndcg20']:.4f}{kept}")
+            cells.append(f"{marked(row)} {row['setting']}: {row[COLUMN]:.4f}{kept}")
         lines.append({"status": "ok", "href": href, "note": "", "cells": cells})
     labels = ["Size at most", *backbones]
     return {
         "timed": False,
-        "caption": f"Best NDCG@20 on {dataset}",
+        "caption": f"Best {LABEL} on {dataset}",
         "columns": [{"label": label, "unit": "", "help": "", "number": False} for label in labels],
         "rows": lines,
     }
@@ -137,7 +139,7 @@ def method_cards(names: Iterable[str]) -> dict[str, Any]:
 
 def dataset_page(rows: pd.DataFrame, name: str, card: Any, root: str) -> Context:
     """Return what a data set's page shows."""
-    mine = sort(rows[rows["dataset"] == name], "ndcg20")
+    mine = sort(rows[rows["dataset"] == name], COLUMN)
     return {
         "name": name,
         "title": card.title if card else name,
@@ -168,7 +170,7 @@ def published_figures(rows: pd.DataFrame, name: str, card: Any, root: str) -> li
                 "href": None if own is None else run_link(own, root),
                 "figures": [
                     (printed, None if own is None else own[key])
-                    for key, printed in (("recall20", figure.recall), ("ndcg20", figure.ndcg))
+                    for key, printed in ((SECOND_COLUMN, figure.recall), (COLUMN, figure.ndcg))
                 ],
             }
         )
@@ -227,18 +229,18 @@ def method_page(rows: pd.DataFrame, name: str, card: Any, runs: list[Run], root:
 
 def chart_rows(rows: pd.DataFrame) -> list[Context]:
     """Return one data set's rows for the picture of the Pareto chart."""
-    ok = rows[(rows["status"] == "ok") & rows["ndcg20"].notna() & (rows["mb"] > 0)]
-    marks = front(ok["mb"], ok["ndcg20"])
+    ok = rows[(rows["status"] == "ok") & rows[COLUMN].notna() & (rows["mb"] > 0)]
+    marks = front(ok["mb"], ok[COLUMN])
     drawn = []
     for (_, row), mark in zip(ok.iterrows(), marks, strict=True):
-        sd = row["ndcg20_sd"]
+        sd = row[f"{COLUMN}_sd"]
         known = not math.isnan(sd)
         drawn.append(
             {
                 "x": row["mb"],
-                "y": row["ndcg20"],
-                "low": row["ndcg20"] - sd if known else None,
-                "high": row["ndcg20"] + sd if known else None,
+                "y": row[COLUMN],
+                "low": row[COLUMN] - sd if known else None,
+                "high": row[COLUMN] + sd if known else None,
                 "family": row["family"],
                 "front": bool(mark),
                 "label": None,
