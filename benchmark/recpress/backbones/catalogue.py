@@ -66,7 +66,7 @@ class BackboneEntry:
         UserError
             When its module is missing, or defines no such class or several.
         """
-        return _model(self.name)
+        return model_of(self.name)
 
     def fit(
         self,
@@ -96,7 +96,8 @@ def card_of(file: Path) -> BackboneCard:
 
 
 @cache
-def _model(name: str) -> type[Model]:
+def model_of(name: str) -> type[Model]:
+    """Return the class of a backbone's model; see `BackboneEntry.model`."""
     from recpress.backbones.model import Model
 
     place = f"recpress.backbones.models.{name}"

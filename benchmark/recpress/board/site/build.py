@@ -22,7 +22,8 @@ from recpress.board.site.history import Earlier
 from recpress.board.tables import aggregate, frame, render, sort
 from recpress.board.tiers import Standing, standings
 from recpress.errors import UserError
-from recpress.headline import COLUMN
+from recpress.headline import COLUMN, HEADLINE, SECOND_COLUMN
+from recpress.metrics import LABEL, SECOND_LABEL
 from recpress.run.masks import Store
 
 HERE = Path(__file__).parent
@@ -129,6 +130,13 @@ def _write(results: Path, found: Collection, out: Path, earlier: Earlier | None,
             "columns": pages.GLOSSARY,
             "tiers": TIERS,
             "families": families,
+            "headline": {
+                "metric": HEADLINE,
+                "column": COLUMN,
+                "label": LABEL,
+                "second": SECOND_LABEL,
+                "second_column": SECOND_COLUMN,
+            },
             "machines": machines.machines(found),
             "refused": found.refused,
             "findings": written,

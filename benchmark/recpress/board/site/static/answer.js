@@ -13,7 +13,7 @@ RecPress.answer = (function () {
   const measure = (state) => (state.backbone || !store.has("of_best") ? "kept" : "of_best");
   const whole = (state) => (measure(state) === "kept" ? `${state.backbone || "the backbone"}’s own fp32 tables` : "the best uncompressed model");
   // Accuracy is compared across data sets by that share, within one by NDCG itself.
-  const accuracy = (state) => (state.dataset === "all" ? measure(state) : "ndcg20");
+  const accuracy = (state) => (state.dataset === "all" ? measure(state) : RecPress.headline.column);
 
   function ordering(state, energy) {
     const goal = GOALS[state.goal] || GOALS.best;
@@ -24,7 +24,7 @@ RecPress.answer = (function () {
     const { key, descending } = ordering(state, energy);
     const timed = key.endsWith("_ms") ? key.replace("_ms", "") : null;
     const able = rows.filter((row) => store.word("status", row) === "ok" && store.number(key, row) !== null &&
-      store.number("ndcg20", row) !== null && !(timed && store.noisy(timed, row)));
+      store.number(RecPress.headline.column, row) !== null && !(timed && store.noisy(timed, row)));
     if (!able.length) return null;
     const first = store.sort(able, key, descending)[0];
     // What can't be told apart from it is as good, so the smaller file is the answer, and the better one of two such.
@@ -33,12 +33,12 @@ RecPress.answer = (function () {
       const range = within(row, key, state);
       return row === first || (range !== null && range[0] <= high && range[1] >= low);
     });
-    return store.sort(store.sort(tied, "ndcg20", true), "mb", false)[0];
+    return store.sort(store.sort(tied, RecPress.headline.column, true), "mb", false)[0];
   }
 
   // The interval of what is asked for: of a time it is that of its ratio to fp32.
   function within(row, key, state) {
-    if (key === "ndcg20") return store.range(measure(state), row);
+    if (key === RecPress.headline.column) return store.range(measure(state), row);
     if (!key.endsWith("_ms")) return store.range(key, row);
     const scale = store.number(key, row) / store.number(key.replace("_ms", "_ratio"), row);
     return store.range(key.replace("_ms", "_ratio"), row).map((end) => end * scale);
@@ -56,7 +56,7 @@ RecPress.answer = (function () {
   function sentence(row, state, energy, count) {
     const goal = GOALS[state.goal] || GOALS.best;
     const said = limits(state);
-    const parts = [`reaches NDCG@20 ${store.write("ndcg20", row)}, ${store.write(measure(state), row)} % of ${whole(state)},`, `${store.write("mb", row)} MB`];
+    const parts = [`reaches ${RecPress.headline.label} ${store.write(RecPress.headline.column, row)}, ${store.write(measure(state), row)} % of ${whole(state)},`, `${store.write("mb", row)} MB`];
     if (store.number("single_ms", row) !== null) parts.push(`${store.write("single_ms", row)} ms a user`);
     if (store.number(energy, row) !== null) parts.push(`${store.write(energy, row)} mJ a query (${energy.split("_")[0]})`);
     return h("p", { class: "verdict" },
@@ -86,9 +86,9 @@ RecPress.answer = (function () {
     const lost = 100 - kept;
     const [low, high] = store.range("kept", row);
     const spread = (from, to) => (high > low ? ` (${from.toFixed(1)} to ${to.toFixed(1)})` : "");
-    if (Math.abs(lost) < 0.05) return "Nothing in NDCG@20, to a tenth of a percent.";
-    return lost > 0 ? `${lost.toFixed(1)} % of NDCG@20${spread(100 - high, 100 - low)}.`
-      : `Nothing: NDCG@20 is ${(-lost).toFixed(1)} % higher${spread(low - 100, high - 100)}.`;
+    if (Math.abs(lost) < 0.05) return `Nothing in ${RecPress.headline.label}, to a tenth of a percent.`;
+    return lost > 0 ? `${lost.toFixed(1)} % of ${RecPress.headline.label}${spread(100 - high, 100 - low)}.`
+      : `Nothing: ${RecPress.headline.label} is ${(-lost).toFixed(1)} % higher${spread(low - 100, high - 100)}.`;
   }
 
   function speed(row) {
@@ -121,7 +121,7 @@ RecPress.answer = (function () {
       if (row === null) return h("li", {}, `${words}: none`);
       const ratio = store.number("single_ratio", row);
       return h("li", {}, `${words}: `, RecPress.mark(store.word("family", row)), h("a", { href: store.href(row) }, store.name(row)),
-        ` with ${store.word("backbone", row)}, NDCG@20 ${store.write("ndcg20", row)}, ${store.write(measure(state), row)} % of ${whole(state)}, ${store.write("mb", row)} MB (${store.write("smaller", row)}× smaller)`,
+        ` with ${store.word("backbone", row)}, ${RecPress.headline.label} ${store.write(RecPress.headline.column, row)}, ${store.write(measure(state), row)} % of ${whole(state)}, ${store.write("mb", row)} MB (${store.write("smaller", row)}× smaller)`,
         ratio === null ? "" : `, ${ratio.toFixed(2)}× the time of fp32`);
     });
     return h("div", {}, h("p", { class: "verdict" }, state.dataset === "all" ? "Over all data sets:" : `On ${state.dataset}:`, whose()), h("ul", { class: "openings" }, lines));

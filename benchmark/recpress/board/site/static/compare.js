@@ -59,13 +59,13 @@
     return { said, loaded };
   }
 
-  // NDCG@20 of each run against the first, paired by user: what can be said where two figures look alike.
+  // The headline metric of each run against the first, paired by user: what can be said where two figures look alike.
   async function tests(rows, loaded) {
     const settings = rows.map((row, place) => ({ shard: store.shard(row), runs: loaded[place] }));
     const comparable = settings.map((each) => each.runs.length && settings[0].runs.length && each.runs[0].record.identity.split === settings[0].runs[0].record.identity.split);
     const found = await Promise.all(settings.slice(1).map((each, place) => (comparable[place + 1] ? RecPress.pairedTest(each, settings[0]) : null)));
     if (found.every((test) => test === null)) {
-      return h("section", {}, h("h2", {}, "NDCG@20, paired by user"), h("p", {}, "This site was built without the hits of these runs, they are not of the same users, or the first finds nothing: no paired test."));
+      return h("section", {}, h("h2", {}, `${RecPress.headline.label}, paired by user`), h("p", {}, "This site was built without the hits of these runs, they are not of the same users, or the first finds nothing: no paired test."));
     }
     const backbones = new Set(rows.map((row) => store.word("backbone", row)));
     const called = (row) => (backbones.size > 1 ? `${store.word("backbone", row)} ` : "") + store.name(row);
@@ -84,9 +84,9 @@
         h("td", {}, test.adjusted >= 0.05 ? "can't be told apart" : test.kept > 1 ? "better" : "worse"),
         h("td", { class: "num" }, `${RecPress.fixed(test.better, 0)} / ${RecPress.fixed(test.worse, 0)} / ${RecPress.fixed(test.equal, 0)}`),
       ]));
-    return h("section", {}, h("h2", {}, `NDCG@20 against ${called(rows[0])}, paired by user`),
+    return h("section", {}, h("h2", {}, `${RecPress.headline.label} against ${called(rows[0])}, paired by user`),
       h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Paired tests" }, h("table", { class: "board paired" },
-        h("thead", {}, h("tr", {}, ["Run", "NDCG@20 of the first", "Difference", "p", "p (Holm)", "Verdict at 5 %", "Users better / worse / equal"].map((label, place) => h("th", { scope: "col", class: place && place !== 5 ? "num" : null }, label)))),
+        h("thead", {}, h("tr", {}, ["Run", `${RecPress.headline.label} of the first`, "Difference", "p", "p (Holm)", "Verdict at 5 %", "Users better / worse / equal"].map((label, place) => h("th", { scope: "col", class: place && place !== 5 ? "num" : null }, label)))),
         h("tbody", {}, lines))),
       h("p", { class: "hint" }, "Intervals are of 95 %. One seed: percentile bootstrap and two-sided sign flips over users. Several that both have: a t-test in which users and seeds are both drawn. Holm's correction is over these rows."));
   }

@@ -11,7 +11,7 @@
     series: names,
     open: (datum) => store.href(datum.row),
     tip: ({ row }) => [`${store.name(row)}, ${store.word("backbone", row)}, ${store.word("dataset", row)}`,
-      `${store.write("kept", row)} % of NDCG@20 kept`, `${store.write("mb", row)} MB, ${store.write("smaller", row)}× smaller`],
+      `${store.write("kept", row)} % of ${RecPress.headline.label} kept`, `${store.write("mb", row)} MB, ${store.write("smaller", row)}× smaller`],
   });
 
   function fitting(equal) {

@@ -1,6 +1,10 @@
 // Small things that every page uses. Text from records only ever becomes text nodes and attributes.
 "use strict";
-window.RecPress = { root: document.body.dataset.root };
+window.RecPress = {
+  root: document.body.dataset.root,
+  // Its name in records, its column, and what people call it.
+  headline: JSON.parse(document.body.dataset.headline),
+};
 
 // Make an element: h("td", {class: "num"}, "1.0", otherElement). Attributes that are null or false are left out.
 RecPress.h = function (tag, attributes, ...children) {

@@ -10,7 +10,7 @@
   const LISTS = { family: "family", division: "division", form: "serve_form", protocol: "protocol", status: "status" };
   const HEADLINE = [...store.columns.values()].filter((column) => column.headline).map((column) => column.key);
   // Those that fit least into a page's width are a click away.
-  const AWAY = ["recall20", "batch_ms", "batch_ratio"];
+  const AWAY = [RecPress.headline.second_column, "batch_ms", "batch_ratio"];
   const ORDER = ["method", "setting", "dataset", "backbone",
     ...HEADLINE.filter((key) => !store.isText(key) && !AWAY.includes(key) && key !== "analytic_mj"), "tier", "analytic_mj", "status", "seeds"];
   const CHOICES = ["method", "setting", "dataset", "backbone",
@@ -67,7 +67,7 @@
   const chart = RecPress.chart(place, "pareto", {
     open: (datum) => store.href(datum.row),
     tip: ({ row }) => [`${store.name(row)}, ${store.word("backbone", row)}, ${store.word("dataset", row)}`,
-      `NDCG@20 ${store.write("ndcg20", row)}, ${store.write("kept", row)} % kept`, `${store.write("mb", row)} MB, ${store.write("smaller", row)}× smaller`,
+      `${RecPress.headline.label} ${store.write(RecPress.headline.column, row)}, ${store.write("kept", row)} % kept`, `${store.write("mb", row)} MB, ${store.write("smaller", row)}× smaller`,
       `${store.write("single_ms", row)} ms a user, ${store.write("single_ratio", row)} × fp32${state.machine ? `, on ${state.machine}` : ""}`, `${store.write(energyKey(), row)} mJ a query (${energyKey().split("_")[0]})`],
   });
 

@@ -1,4 +1,4 @@
-// NDCG@20 of each user of a run, from the hits that the site ships; two shards of them are loaded for two runs.
+// The headline metric of each user of a run, from the hits that the site ships; two shards of them are loaded for two runs.
 "use strict";
 (function () {
   const { h } = RecPress;

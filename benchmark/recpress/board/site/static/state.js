@@ -4,7 +4,7 @@ RecPress.state = (function () {
   const DEFAULTS = {
     dataset: "", backbone: "", goal: "best", kept: null, mb: null, ms: null, mj: null,
     family: [], division: [], form: [], protocol: [], status: [], machine: "", grade: "", tier: "", q: "",
-    x: "mb", y: "ndcg20", sort: "", cols: [], page: 1, runs: [],
+    x: "mb", y: RecPress.headline.column, sort: "", cols: [], page: 1, runs: [],
   };
 
   function read(defaults) {
