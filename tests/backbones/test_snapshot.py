@@ -34,14 +34,14 @@ from recpress.data.interactions import UserItems
 torch.set_num_threads(1)
 folder, pause = Path(sys.argv[1]), float(sys.argv[2])
 items = UserItems(np.load(folder / "indptr.npy"), np.load(folder / "items.npy"), int(sys.argv[3]))
-training config = TrainingConfig.model_validate_json((folder / "training config.json").read_text())
+config = TrainingConfig.model_validate_json((folder / "config.json").read_text())
 
 def watch(epoch, loss, tables):
     print(epoch, flush=True)
     time.sleep(pause)
 
 session = Session(state=folder / "state.safetensors", save_seconds=0.01)
-checkpoint.write(folder, backbone("xsimgcl").fit(Graph(items), training config, 3, watch, session))
+checkpoint.write(folder, backbone("xsimgcl").fit(Graph(items), config, 3, watch, session))
 """
 CONFIG = TrainingConfig(dim=8, layers=2, first_layer=1, epochs=12, batch_size=100, learning_rate=0.02, decay="cosine")
 

@@ -151,7 +151,7 @@ def test_a_stage_that_reports_nothing_ends_with_a_killed_program(checkout, suite
 def test_a_signal_stops_a_training_cleanly(checkout) -> None:
     config = checkout.root / "benchmark" / "configs" / "synthetic-tiny" / "gat.toml"
     config.parent.mkdir(exist_ok=True)
-    config.write_text("[training config]\nlayers = 1\nepochs = 10_000_000\n")
+    config.write_text("[config]\nlayers = 1\nepochs = 10_000_000\n")
     before = set(checkout.temporary.glob("stage-*"))
     process = checkout.start("train", "--dataset", "synthetic-tiny", "--backbone", "gat", "--valid")
     wait_for(lambda: processes_of(checkout.temporary), process)

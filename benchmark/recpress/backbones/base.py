@@ -35,7 +35,7 @@ class Backbone:
     name : str
     users, items : float32 Tensor of shape (n_users, d) and (n_items, d)
         Final tables: what a `table` artefact stores.
-    base_users, base_items : float32 Tensor of shape (n_users, training config.dim) and (n_items, training config.dim)
+    base_users, base_items : float32 Tensor of shape (n_users, config.dim) and (n_items, config.dim)
         Tables before propagation (those of `mf` are the final ones).
     config : TrainingConfig
     seed : int

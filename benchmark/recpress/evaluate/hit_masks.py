@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from recpress.data.interactions import UserItems
 from recpress.errors import UserError, unknown
 from recpress.evaluate import _hits
-from recpress.metrics import METRICS
+from recpress.metrics import METRICS, Hits
 
 Masks = NDArray[np.uint32]
 
@@ -78,11 +78,11 @@ def can_give() -> str:
     return f"{', '.join(METRICS)}, each at 1 to {DEPTH}, such as ndcg@{DEPTH}"
 
 
-def _hits_of(masks: Masks, n_test: NDArray[np.int64]) -> _hits.Hits:
+def _hits_of(masks: Masks, n_test: NDArray[np.int64]) -> Hits:
     rows, columns = np.nonzero(_bits(masks))
     found = np.bincount(rows, minlength=len(masks))
     before = np.cumsum(found) - found
-    return _hits.Hits(rows, columns + 1, np.arange(1, len(rows) + 1) - before[rows], n_test)
+    return Hits(rows, columns + 1, np.arange(1, len(rows) + 1) - before[rows], n_test)
 
 
 def _bits(masks: Masks) -> NDArray[np.bool_]:
