@@ -15,7 +15,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from recpress import codecs, registry
-from recpress.cli import cli, revision
+from recpress.cli import cli
+from recpress.cli.shared import revision
 from recpress.errors import UserError
 from recpress.record import read, write
 from recpress.registry import MethodEntry

@@ -9,8 +9,8 @@ import click
 from rich.console import Console
 
 from recpress import registry
-from recpress.cli.cells import Asked, stage_printer
-from recpress.cli.launch import Running, running_options
+from recpress.cli.shared.launch import Running, running_options
+from recpress.cli.shared.one_run import Asked, stage_printer
 from recpress.errors import UserError
 
 SUITE = "submission"
