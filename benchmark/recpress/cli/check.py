@@ -95,6 +95,8 @@ def _check(name: str, asked: dict[str, Any], audits: bool, smoked: bool, results
         from recpress.run.check_dataset import check_dataset
 
         return check_dataset(name)
+    if name == RESULTS:
+        raise UserError("`recpress results check` checks a results folder.")
     raise unknown("method or data set", name, [*methods, *datasets], "`recpress list` names them")
 
 

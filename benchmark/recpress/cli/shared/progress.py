@@ -109,7 +109,7 @@ def watcher(todo: Sequence[Planned], results: Path, done: int, *, as_json: bool 
                 Watcher(live.stage, counted(live.finished), live.usage, elsewhere, live.waiting, live.note), ended
             )
     else:
-        lines = _Lines(len(todo))
+        lines = Lines(len(todo))
         yield Shown(
             Watcher(lines.stage, counted(lines.finished), lines.usage, elsewhere, lines.waiting, lines.note), ended
         )
@@ -132,7 +132,7 @@ def bars(console: Console, *, hidden: bool = False) -> Progress:
     )
 
 
-class _Lines:
+class Lines:
     """Lines for a log: each result, each training that begins, and what takes long, every `QUIET` seconds."""
 
     def __init__(self, total: int) -> None:
