@@ -7,7 +7,7 @@ from typing import Final
 
 import click
 
-MOVED: Final = {
+MOVED: Final[dict[str, tuple[str, ...]]] = {
     "fit": ("compress",),
     "status": ("results", "status"),
     "regress": ("results", "diff"),
@@ -22,6 +22,7 @@ MOVED: Final = {
 def present(words: Sequence[str]) -> list[str]:
     """Return a command's words as they are spelt now; if that is another spelling, say so on stderr."""
     old, *rest = words
+    new: tuple[str, ...]
     if old == "check" and (at := _results(rest)) is not None:
         new, rest = ("results", "check"), rest[:at] + rest[at + 1 :]
         old = "check results"
