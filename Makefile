@@ -38,7 +38,7 @@ SAMPLE ?= 3
 SEED ?= 0
 repeat: .venv/.installed
 	mkdir -p $(dir $(SUMMARY))
-	$(BIN)/recpress rerun --changed $(BASE) --sample $(SAMPLE) --seed $(SEED) --summary $(SUMMARY)
+	$(BIN)/recpress results reproduce --changed $(BASE) --sample $(SAMPLE) --seed $(SEED) --summary $(SUMMARY)
 
 lint: .venv/.installed
 	$(BIN)/ruff check .ci benchmark tests tools methods datasets

@@ -1,8 +1,8 @@
 """Write the hits of runs whose lists this machine's cache still has: ``python tools/per_user.py [RESULTS]``.
 
-`recpress run` and `recpress rescore` keep them as they go. This is for records from before they did, and for files that
-were lost: a record stays as it is, and lists that aren't those that it was made from are left alone. Rows that no
-record is there for are removed.
+`recpress run` and `recpress results rescore` write them as they go. This is for records from before they did, and for
+files that were lost: a record stays as it is, and lists that aren't those that it was made from are left alone. Rows
+that no record is there for are removed.
 """
 
 from __future__ import annotations

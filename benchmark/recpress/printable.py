@@ -27,3 +27,16 @@ def _shown(sign: str) -> str:
 def markdown(text: str) -> str:
     """Return a printable text as a cell of a Markdown table shows it: it holds no tag, link or other cell."""
     return MARKS.sub(lambda found: f"&#{ord(found[0])};", printable(text))
+
+
+def readable_json(text: str) -> str:
+    r"""Return JSON with what a terminal would obey escaped (``\u202e``), its own line ends aside; letters stay."""
+    return re.sub(r"[^\x20-\x7e\n]", _escaped, text)
+
+
+def _escaped(found: re.Match[str]) -> str:
+    sign = found[0]
+    if unicodedata.category(sign) not in OBEYED:
+        return sign
+    units = sign.encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[at : at + 2].hex()}" for at in range(0, len(units), 2))

@@ -11,6 +11,7 @@ import importlib.util
 import os
 import re
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
@@ -153,6 +154,15 @@ def _refuse_misplaced(entry: MethodEntry) -> None:
             raise UserError(f"{entry.folder}: {word!r} must be a lower-case Python name, such as my_method.")
     if entry.source.package == NAMESPACE and (entry.folder.parent / "__init__.py").exists():
         raise UserError(f"{entry.folder.parent} must hold no __init__.py: it would hide other methods of its family.")
+
+
+def cards() -> dict[str, MethodCard]:
+    """Return the card of every method whose card can be read; `recpress list methods` names the others."""
+    found = {}
+    for name, entry in methods().items():
+        with suppress(UserError):
+            found[name] = entry.card
+    return found
 
 
 def method(name: str) -> MethodEntry:

@@ -206,14 +206,14 @@ def test_a_submission_s_text_says_it(tmp_path: Path) -> None:
 
 
 def run(*words: str) -> Result:
-    return CliRunner().invoke(cli, ["check", *words], catch_exceptions=False)
+    return CliRunner().invoke(cli, words, catch_exceptions=False)
 
 
 def test_check_results_tells_flags_and_they_fail_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     results = folder(tmp_path, keeping(LEAKED))
     monkeypatch.setattr("recpress.board.folder.check", lambda *_: [])
     comment = tmp_path / "comment.md"
-    words = ("results", "--results", str(results), "--summary", str(comment))
+    words = ("results", "check", "--results", str(results), "--summary", str(comment))
     told = run(*words)
     assert told.exit_code == 0
     assert "FOR A PERSON TO LOOK AT:\n" in told.stdout
@@ -228,9 +228,9 @@ def test_check_results_tells_flags_and_they_fail_nothing(tmp_path: Path, monkeyp
     assert {(each["file"], each["check"], each["state"]) for each in json.loads(told.stdout)} == {
         (FILE, "plausible", "flagged")
     }
-    told = run(*words[:3], "--base", str(results))
+    told = run(*words[:4], "--base", str(results))
     assert told.stdout == f"0 findings in {results}.\n"
-    told = run("results", "--results", str(folder(tmp_path / "calm", keeping(1.049))))
+    told = run("results", "check", "--results", str(folder(tmp_path / "calm", keeping(1.049))))
     assert "flagged" not in told.stdout
 
 
@@ -251,9 +251,9 @@ def test_the_comment_on_a_pull_request_names_its_doubtful_records(
     folder(tmp_path, keeping(LEAKED), *more)
     git("add", "--all")
     git("commit", "--quiet", "-m", "records")
-    monkeypatch.setattr("recpress.cli.revision.checkout_root", lambda: tmp_path)
+    monkeypatch.setattr("recpress.cli.shared.revision.checkout_root", lambda: tmp_path)
     comment = tmp_path / "comment.md"
-    told = run("--changed", "main", "--results", str(results), "--format", "github", "--summary", str(comment))
+    told = run("check", "--changed", "main", "--results", str(results), "--format", "github", "--summary", str(comment))
     assert told.exit_code == 0
     assert told.stdout.endswith("0 checks pass, 0 fail, 4 flagged for a person to look at.\n")
     lines = comment.read_text().splitlines()

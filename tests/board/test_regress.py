@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from recpress.board.collect import Run, collect
 from recpress.board.regress import Finding, compare, missing, on_one_machine, render
-from recpress.cli.regress import command
+from recpress.cli.results.diff import command
 from recpress.record import Record
 from recpress.timing import Timing
 

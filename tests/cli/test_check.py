@@ -15,7 +15,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from recpress import codecs, registry
-from recpress.cli import cli, revision
+from recpress.cli import cli
+from recpress.cli.shared import revision
 from recpress.errors import UserError
 from recpress.record import read, write
 from recpress.registry import MethodEntry
@@ -267,6 +268,19 @@ def test_each_broken_promise_is_named(
     assert said in check_file(code, tmp_path, monkeypatch, "--no-audit")[named]
 
 
+def test_one_cause_is_one_finding_with_its_line(cached: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    code = (METHOD + HONEST).replace('raise BudgetUnreachable("fp32 takes all its bytes")', "pass")
+    code = code.replace("def make(task):", "def make(task):\n    return nosuch(task)")
+    found = check_file(code, tmp_path, monkeypatch, "--no-audit")
+    assert [name for name, said in found.items() if "NameError" in said] == ["compresses"]
+    assert found["compresses"] == "NameError: name 'nosuch' is not defined; fix what is raised"
+    told = check("cheat", "--no-audit").stdout
+    line = next(number for number, text in enumerate(code.splitlines(), 1) if "nosuch" in text)
+    assert f"{tmp_path / 'method.py'}:{line}: compress returns an Artefact" in told
+    assert "it raises what compresses tells" in told
+    assert told.endswith(f"\n{len(found)} findings.\n")
+
+
 def test_findings_annotate_the_files_of_a_pull_request(
     cached: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -287,7 +301,7 @@ def test_findings_annotate_the_files_of_a_pull_request(
         ((), "Say what to check"),
         (("unifrom",), "did you mean 'uniform'"),
         (("ml-10k",), "did you mean 'ml-10"),
-        (("results", "uniform"), "stands alone"),
+        (("results", "uniform"), "recpress results check"),
         (("--changed", "no-such-revision"), "can't compare with 'no-such-revision'"),
     ],
 )

@@ -1,4 +1,4 @@
-"""`recpress measure`: methods on a synthetic catalogue, small here."""
+"""`recpress time kernels`: methods on a synthetic catalogue, small here."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SMALL = ["--rows", "3000", "--columns", "16", "--seconds", "0.05"]
 
 
 def measure(*words: str) -> Result:
-    done = CliRunner().invoke(cli, ["measure", *words, *SMALL], catch_exceptions=False)
+    done = CliRunner().invoke(cli, ["time", "kernels", *words, *SMALL], catch_exceptions=False)
     assert done.exit_code == 0, done.output
     return done
 

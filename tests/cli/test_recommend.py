@@ -56,7 +56,7 @@ def history(place: Path) -> dict[str, set[str]]:
 @pytest.fixture
 def fitted(place: Path, data: list[object]) -> Path:
     if not (place / "fitted").is_dir():
-        assert "the artefact has" in recpress("fit", *data, "--out", place / "fitted")
+        assert "the artefact has" in recpress("compress", *data, "--out", place / "fitted")
     return place / "fitted"
 
 
@@ -114,9 +114,9 @@ def test_folders_that_do_not_recommend_are_told_apart(fitted: Path, data: list[o
     with pytest.raises(UserError, match="not a fitted folder"):
         recpress("recommend", tmp_path, "--user", "user-07@x")
     with pytest.raises(UserError, match="not empty"):
-        recpress("fit", *data, "--out", fitted)
+        recpress("compress", *data, "--out", fitted)
     with pytest.raises(UserError, match="can't reach 1/64"):
-        recpress("fit", *data[:-1], "1/64", "--out", tmp_path / "small")
+        recpress("compress", *data[:-1], "1/64", "--out", tmp_path / "small")
     assert list(tmp_path.iterdir()) == []
 
 

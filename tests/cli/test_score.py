@@ -29,7 +29,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RECPRESS_CACHE", str(folder / "cache"))
         patch.delenv("RECPRESS_DATA", raising=False)
-        done = recpress(folder, "fit", *CELL, "--method", "none", "--out", "fp32")
+        done = recpress(folder, "compress", *CELL, "--method", "none", "--out", "fp32")
         assert done.returncode == 0, done.stderr
         script = DOC.read_text(encoding="utf-8").split("```python\n")[1].split("```")[0]
         assert "recpress" not in script

@@ -215,7 +215,7 @@ def test_an_interrupt_while_the_server_starts_is_one_sentence(checkout, suite, t
 def test_a_stopped_rerun_goes_on_where_it_was(checkout, suite, whole, tmp_path) -> None:
     results = tmp_path / "results"
     shutil.copytree(checkout.root / "whole", results)
-    words = ("rerun", "--sample", str(CELLS), "--results", str(results))
+    words = ("results", "reproduce", "--sample", str(CELLS), "--results", str(results))
     process = checkout.start(*words)
     wait_for(lambda: list(results.glob("attestations/**/*.json")), process)
     process.send_signal(signal.SIGTERM)
@@ -224,7 +224,7 @@ def test_a_stopped_rerun_goes_on_where_it_was(checkout, suite, whole, tmp_path) 
     assert not checkout.leftovers()
     before = {path: path.read_bytes() for path in results.glob("attestations/**/*.json")}
     said = checkout.recpress(*words)
-    assert f"{CELLS} cells, {len(before)} done, {CELLS - len(before)} to run" in said
+    assert f"{CELLS} runs, {len(before)} done, {CELLS - len(before)} to run" in said
     assert f"{CELLS} of {CELLS} agree" in said
     assert {path: path.read_bytes() for path in before} == before
     assert figures(results) == whole

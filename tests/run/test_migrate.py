@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from recpress import record, timing
 from recpress.board.collect import collect
 from recpress.board.tables import frame
-from recpress.cli.results import command
+from recpress.cli.results.migrate import command
 from recpress.codecs import Uniform
 from recpress.codecs.artefact import Artefact, folder_ledger
 from recpress.codecs.signature import serving
@@ -140,8 +140,8 @@ def test_a_record_of_version_1_is_migrated_too(tmp_path: Path) -> None:
 
 def test_the_verb_prints_both_counts_and_refuses_what_is_no_folder(tmp_path: Path) -> None:
     lay(tmp_path)
-    said = CliRunner().invoke(command, ["migrate", "--results", str(tmp_path)]).output
+    said = CliRunner().invoke(command, ["--results", str(tmp_path)]).output
     assert "before: 1 records (1 ok)" in said
     assert "after: 1 records (1 ok)" in said
     with pytest.raises(Exception, match="There are no records"):
-        CliRunner().invoke(command, ["migrate", "--results", str(tmp_path / "x")], catch_exceptions=False)
+        CliRunner().invoke(command, ["--results", str(tmp_path / "x")], catch_exceptions=False)

@@ -29,7 +29,7 @@ def results(checkout) -> Path:
 
 
 def test_status_says_what_failed_and_where_its_log_is(checkout, results) -> None:
-    said = checkout.recpress("status", "--results", str(results))
+    said = checkout.recpress("results", "status", "--results", str(results))
     assert "ValueError: this is what went wrong" in said
     (log,) = (line.split("log: ")[1] for line in said.splitlines() if "log: " in line)
     assert "Traceback" in Path(log).read_text()
@@ -39,7 +39,7 @@ def test_retry_runs_what_failed_and_nothing_else(checkout, results) -> None:
     (failed,) = results.rglob("fault=raises*.json")
     (sound,) = results.rglob("number=1*.json")
     before = failed.stat().st_mtime_ns, sound.stat().st_mtime_ns
-    said = checkout.recpress("retry", "--failed", "--results", str(results), code=1)
+    said = checkout.recpress("run", "--retry-failed", "--results", str(results), code=1)
     assert "1 to run" in said
     after = failed.stat().st_mtime_ns
     assert after > before[0]
@@ -57,13 +57,13 @@ def test_rescore_mends_figures_without_running(checkout, results) -> None:
     raw["identity"]["cell"] = "0" * 64
     path.write_text(json.dumps(raw))
     shutil.rmtree(results / "per-user")
-    assert "1 scored again" in checkout.recpress("rescore", "--results", str(results))
+    assert "1 scored again" in checkout.recpress("results", "rescore", "--results", str(results))
     assert path.read_text() == right
     assert masks.Store(results).hits(record.read(path))
     assert standing_of(results, path).tier == "re-scored"
     raw["quality"]["topk_sha256"] = "0" * 64
     path.write_text(json.dumps(raw))
-    assert "is not what it served" in checkout.recpress("rescore", "--results", str(results))
+    assert "is not what it served" in checkout.recpress("results", "rescore", "--results", str(results))
     path.write_text(right)
 
 
@@ -79,7 +79,7 @@ def standing_of(results: Path, path: Path) -> Standing:
 def test_drawn_cells_run_again_and_what_differs_is_said(checkout, results) -> None:
     (path,) = results.rglob("number=1*.json")
     right = path.read_text()
-    words = ("rerun", "--sample", "1", "--seed", "5", "--results", str(results))
+    words = ("results", "reproduce", "--sample", "1", "--seed", "5", "--results", str(results))
     backbones = sorted((checkout.cache / "backbones").iterdir())
     said = checkout.recpress(*words)
     assert "synthetic-tiny mf trivial number=1 seed 0" in said
@@ -91,7 +91,7 @@ def test_drawn_cells_run_again_and_what_differs_is_said(checkout, results) -> No
     assert standing_of(results, path).tier == "re-run"
     for again, todo in (((), 0), (("--reuse-backbones",), 0), (("--reuse-backbones", "--force"), 1), ((), 1)):
         said = checkout.recpress(*words, *again)
-        assert f"1 cells, {1 - todo} done, {todo} to run" in said
+        assert f"1 runs, {1 - todo} done, {todo} to run" in said
         assert "1 of 1 agree" in said
     raw = json.loads(right)
     raw["quality"]["metrics"]["ndcg@20"] += 1e-12
@@ -106,23 +106,24 @@ def test_drawn_cells_run_again_and_what_differs_is_said(checkout, results) -> No
 
 
 def test_a_draw_is_that_of_its_seed(checkout, results) -> None:
-    words = ("rerun", "--sample", "1", "--dry-run", "--results", str(results))
+    words = ("results", "reproduce", "--sample", "1", "--dry-run", "--results", str(results))
     assert checkout.recpress(*words, "--seed", "3") == checkout.recpress(*words, "--seed", "3")
-    assert "holds 1 records" in checkout.recpress("rerun", "--sample", "9", "--results", str(results), code=2)
-    assert "holds no records" in checkout.recpress("rerun", "--results", str(results / "nowhere"), code=2)
+    verb, nowhere = words[:2], str(results / "nowhere")
+    assert "holds 1 records" in checkout.recpress(*verb, "--sample", "9", "--results", str(results), code=2)
+    assert "holds no records" in checkout.recpress(*verb, "--results", nowhere, code=2)
 
 
 def test_the_cache_is_listed_verified_and_cleared(checkout, results) -> None:
-    said = checkout.recpress("cache", "ls")
+    said = checkout.recpress("doctor", "cache", "ls")
     assert all(kind in said for kind in ("parsed", "backbones", "per-user", "logs"))
-    assert " 0 damaged" in checkout.recpress("cache", "verify")
+    assert " 0 damaged" in checkout.recpress("doctor", "cache", "verify")
     (checkpoint, *_) = sorted((checkout.cache / "backbones").glob("*/backbone.safetensors"))
     right = checkpoint.read_bytes()
     checkpoint.write_bytes(right[:-4] + b"\0\0\0\x40")
-    assert "1 damaged" in checkout.recpress("cache", "verify", code=1)
+    assert "1 damaged" in checkout.recpress("doctor", "cache", "verify", code=1)
     checkpoint.write_bytes(right)
-    assert checkout.recpress("cache", "gc", "--older-than", "1").startswith("0 entries")
-    assert "would go" in checkout.recpress("cache", "gc", "--older-than", "0", "--dry-run")
+    assert checkout.recpress("doctor", "cache", "gc", "--older-than", "1").startswith("0 entries")
+    assert "would go" in checkout.recpress("doctor", "cache", "gc", "--older-than", "0", "--dry-run")
     assert checkpoint.is_file()
 
 
@@ -171,9 +172,11 @@ def test_of_what_a_submission_changed_a_drawn_share_runs_again(checkout, results
     git = ["git", "-C", str(folder), "-c", "user.name=a", "-c", "user.email=a@example.org"]
     for words in (["init", "-q"], ["add", "."], ["commit", "-qm", "base"]):
         subprocess.run([*git, *words], check=True)
-    words = ("rerun", "--changed", "HEAD", "--seed", "5", "--results", str(folder), "--summary", str(summary))
+    verb = ("results", "reproduce")
+    options = ("--seed", "5", "--results", str(folder), "--summary", str(summary))
+    words = (*verb, "--changed", "HEAD", *options)
     assert "No record that can be run again differs from HEAD." in checkout.recpress(*words)
-    assert "git can't compare with 'nosuch'" in checkout.recpress("rerun", "--changed", "nosuch", *words[3:], code=2)
+    assert "git can't compare with 'nosuch'" in checkout.recpress(*verb, "--changed", "nosuch", *options, code=2)
     raw = json.loads(copy.read_text())
     raw["quality"]["metrics"]["ndcg@20"] = 0.9
     copy.write_text(json.dumps(raw))

@@ -42,7 +42,7 @@ def markdown(results: Path) -> str:
                 stayed = brief(each.differs) or "equal"
                 lines.append((run.id, stayed, *(_went(pairs.get(name)) for name in SCENARIOS)))
     if not lines:
-        raise UserError(f"{results} has no run that another machine repeated: `recpress rerun` there makes some.")
+        raise UserError(f"No other machine has repeated a run of {results}: `recpress results reproduce` there does.")
     headings = ("Run", "Quality and bytes", *(f"{name} / fp32" for name in SCENARIOS))
     align = ("left", "left", "right", "right")
     return tabulate(lines, headings, tablefmt="pipe", disable_numparse=True, colalign=align)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -273,7 +274,7 @@ def _tables(folder: Folder) -> Iterator[Finding]:
     made = tables(folder.path)
     for name in sorted(written.keys() | made.keys()):
         if written.get(name) != made.get(name):
-            fix = f"`recpress show --results {folder.path} --write-tables` writes it anew."
+            fix = f"`recpress show --results {shlex.quote(str(folder.path))} --write-tables` writes it anew."
             yield Finding(f"{TABLES}/{name}", "tables-generated", fix)
 
 

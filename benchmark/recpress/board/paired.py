@@ -14,7 +14,7 @@ from recpress.errors import UserError
 from recpress.evaluate import Comparison, adjust, compare
 from recpress.headline import COLUMN, HEADLINE
 from recpress.plausible import UNCOMPRESSED
-from recpress.printable import markdown, printable
+from recpress.printable import markdown, printable, readable_json
 from recpress.record import Record
 from recpress.run.pairing import Setting, pair, refuse_nothing, setting_name
 
@@ -93,7 +93,9 @@ def render(rows: pd.DataFrame, told: Sequence[Comparison | None], form: Format) 
     """Print rows with their comparisons; ``csv`` and ``json`` carry every column unrounded."""
     if form in ("csv", "json"):
         wide = rows.assign(**{name: [_figure(each, name) for each in told] for name in _FIGURES})
-        return csv(wide) if form == "csv" else wide.to_json(orient="records", indent=1)
+        return (
+            csv(wide) if form == "csv" else readable_json(wide.to_json(orient="records", indent=1, force_ascii=False))
+        )
     if form != "table":
         return _tabulate(rows, told, {"markdown": "github", "latex": "latex_booktabs"}[form], TEXT)
     numbered = rows.assign(place=range(len(rows)))

@@ -148,7 +148,9 @@ def bundle(submission: Submission, folder: Path) -> None:
             "recpress": first.provenance.recpress,
             "files": _hashes(unfinished),
         }
-        (unfinished / "bundle.json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
+        (unfinished / "bundle.json").write_text(
+            json.dumps(about, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
+        )
         (unfinished / TEXT).write_text(text(submission), encoding="utf-8")
 
 

@@ -28,7 +28,7 @@ from recpress.errors import unknown
 from recpress.headline import COLUMN, HEADLINE, SECOND, SECOND_COLUMN
 from recpress.measure.repeats import Spread, between_runs, interval
 from recpress.plausible import UNCOMPRESSED, References
-from recpress.printable import markdown, printable
+from recpress.printable import markdown, printable, readable_json
 from recpress.record import Latency
 
 Format = Literal["table", "csv", "json", "markdown", "latex"]
@@ -98,7 +98,7 @@ def _row(run: Run, tier: str, spread: Spread, references: References) -> dict[st
 @cache
 def _developed_on() -> dict[str, tuple[str, ...]]:
     """Return the sets that each registered method was developed on; of others nothing is known."""
-    return {name: entry.card.developed_on for name, entry in registry.methods().items()}
+    return {name: card.developed_on for name, card in registry.cards().items()}
 
 
 _ABOUT = ["reason", "tier", "developed", "doubtful", "isolated", "machine", "seed", "started"]
@@ -316,7 +316,7 @@ def render(rows: pd.DataFrame, form: Format) -> str:
     if form == "csv":
         return csv(rows)
     if form == "json":
-        return rows.to_json(orient="records", indent=1)
+        return readable_json(rows.to_json(orient="records", indent=1, force_ascii=False))
     if form == "markdown":
         return _tabulate(rows, "github")
     if form == "latex":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import importlib
 import os
 import signal
 import sys
@@ -15,7 +14,9 @@ from typing import Any, NoReturn
 import click
 
 from recpress import __version__
-from recpress.errors import UserError, unknown
+from recpress.cli.shared.groups import LazyGroup
+from recpress.cli.shared.moved import present
+from recpress.errors import UserError
 from recpress.paths import PLUGINS
 from recpress.printable import printable
 
@@ -28,40 +29,41 @@ PLAIN = frozenset(
         errno.ENOSPC, errno.ENOTDIR, errno.EPERM, errno.EROFS,
     )
 )  # fmt: skip
-# Verb: (module, one line of help). The line stands here so that `recpress --help` imports no verb.
 VERBS = {
-    "demo": ("demo", "The whole path on real data: fetch, quick suite, table, site."),
-    "list": ("list_", "List what is registered: datasets, backbones, methods, suites."),
-    "info": ("info", "Show a data set: card, statistics, split hashes."),
-    "fetch": ("fetch", "Fetch the raw files of a data set, checked."),
-    "train": ("train", "Train a backbone by its recipe, and print how it ranks."),
-    "tune": ("tune", "Search for a backbone's recipe on valid, and keep the log of trials."),
-    "run": ("run", "Run a suite, or single cells, and write their records."),
-    "time": ("time_", "Time what this machine has not timed: latency, energy and memory of each way to serve."),
-    "fit": ("fit", "Train and compress one recommender, and keep it as a folder."),
-    "recommend": ("recommend", "Recommend items to users, from a fitted folder or a cell."),
-    "status": ("status", "Show how far a results folder, or a suite in it, has come."),
-    "retry": ("retry", "Run cells again that went wrong."),
-    "rescore": ("rescore", "Compute metrics again from what was served, without running."),
-    "rerun": ("rerun", "Run randomly drawn cells again and compare them with their records."),
-    "cache": ("cache", "List, check and clear what is cached: data, backbones, lists, logs."),
-    "results": ("results", "Keep a results folder in order: rewrite records of older versions."),
-    "show": ("show", "Print the results as a table, csv, json, markdown or latex."),
-    "compare": ("compare", "Compare runs with a baseline, paired by user: what is kept, and how surely."),
-    "explain": ("explain", "Take a score apart by the user's history, before and after compressing."),
-    "site": ("site", "Build the leaderboard: static pages that open from a file."),
-    "regress": ("regress", "Compare two sets of records: what a change made worse."),
-    "new": ("new", "Make a method or a data set to start from."),
-    "submit": ("submit", "Check, run and bundle a method for a pull request."),
-    "score": ("score", "Measure an artefact that was made elsewhere, in any language."),
-    "measure": ("measure", "Time kernels on a synthetic catalogue that fits no cache."),
-    "check": ("check", "Check that a method keeps the contract, and audit its artefact."),
-    "doctor": ("doctor", "Show the machine, and what each counter or library that it lacks costs."),
+    "demo": ("recpress.cli.demo", "The whole path on real data: fetch, quick suite, table, site."),
+    "list": ("recpress.cli.list_", "List what is registered: data sets, backbones, methods, suites."),
+    "info": ("recpress.cli.info", "Show a data set: card, statistics, split hashes."),
+    "fetch": ("recpress.cli.fetch", "Fetch the raw files of a data set, checked."),
+    "train": ("recpress.cli.train", "Train a backbone by its recipe, and print how it ranks."),
+    "tune": ("recpress.cli.tune", "Search for the best recipe of a backbone on valid."),
+    "run": ("recpress.cli.run", "Run a suite, or single runs, and write their records."),
+    "time": ("recpress.cli.time_", "Time what this machine has not timed: latency, energy, memory."),
+    "show": (
+        "recpress.cli.show",
+        "Print the results: a summary, or row by row.",
+    ),
+    "compare": ("recpress.cli.compare", "Compare runs with a baseline, paired by user."),
+    "explain": ("recpress.cli.explain", "Explain a score by the user's history, before and after compressing."),
+    "site": ("recpress.cli.site", "Build the leaderboard: static pages that open from a file."),
+    "results": (
+        "recpress.cli.results",
+        "Look after a results folder: status, check, diff and more.",
+    ),
+    "compress": ("recpress.cli.compress", "Train and compress one recommender, and save it as a folder."),
+    "recommend": ("recpress.cli.recommend", "Recommend items to users, from a saved folder or a run."),
+    "new": ("recpress.cli.new", "Make a method or a data set to start from."),
+    "check": ("recpress.cli.check", "Check methods and data sets against their contracts."),
+    "submit": ("recpress.cli.submit", "Check, run and bundle a method for a pull request."),
+    "score": ("recpress.cli.score", "Measure an artefact that was made elsewhere, in any language."),
+    "doctor": ("recpress.cli.doctor", "Show the machine and what it lacks; look after the cache."),
 }
 
 
-class Verbs(click.Group):
-    """A group that imports a verb's module when the verb is called."""
+class Verbs(LazyGroup):
+    """The verbs."""
+
+    table = VERBS
+    kind = "verb"
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the verb; click would end the program with 1, as if something had been found, where nobody reads on."""
@@ -70,29 +72,11 @@ class Verbs(click.Group):
         except BrokenPipeError:
             _end(None)
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the verbs in the order of the table."""
-        return list(VERBS)
-
-    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        """Import the module of a verb and return its command."""
-        if name not in VERBS:
-            return None
-        command: click.Command = importlib.import_module(f"recpress.cli.{VERBS[name][0]}").command
-        return command
-
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the verb; a word that isn't one is answered with the nearest that is."""
-        if args[0] not in VERBS and not args[0].startswith("-"):
-            raise unknown("verb", args[0], VERBS)
-        return super().resolve_command(ctx, args)
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the verbs with their one line of help, from the table alone."""
-        with formatter.section("Verbs"):
-            formatter.write_dl([(name, line) for name, (_, line) in VERBS.items()])
+        """Find the verb, also by the name that it had."""
+        return super().resolve_command(ctx, present(args))
 
 
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -111,7 +95,7 @@ def cli(plugins: tuple[Path, ...]) -> None:
 
     \b
     Start here:
-      recpress demo            real MovieLens-100K, a table and a page in two minutes
+      recpress demo            real MovieLens-100K, a table and a page
       recpress list methods    what can be compared
     """
     if plugins:  # By the environment, where the processes that compress and serve find them as well.

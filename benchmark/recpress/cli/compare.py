@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-import json
+from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 from tabulate import tabulate
 
+from recpress.cli.shared.output import as_json, command_line
 from recpress.errors import UserError
 from recpress.headline import BOTH
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from recpress.evaluate import Comparison
     from recpress.run.pairing import Setting, Slice
 
+# Names of methods in one line of the list of what can be compared.
+SHOWN = 6
 HEADINGS = {
     "run": "Run",
     "metric": "Metric",
@@ -76,7 +79,7 @@ def command(
             {"run": other.name, "seeds": each.seeds, "metrics": [*map(_json, row)], "slices": [*map(_slice_json, part)]}
             for other, each, row, part in zip(others, pairs, told, parts, strict=True)
         ]
-        click.echo(json.dumps({"baseline": first.name, "runs": found}, indent=1))
+        click.echo(as_json({"baseline": first.name, "runs": found}))
         return
     style = "github" if form == "markdown" else "simple"
     users, seeds = told[0][0].n_users, ", ".join(sorted({str(list(each.seeds)) for each in pairs}))
@@ -104,15 +107,27 @@ def _listed(known: Mapping[str, Setting]) -> str:
         return "There is nothing to compare yet: `recpress run` keeps what is needed of each run in per-user/."
     rows = []
     for dataset, settings in found.items():
-        backbones = sorted({each.name.split("/")[1] for each in settings})
-        rows.append([dataset, len(settings), sum(len(each.records) for each in settings), ", ".join(backbones)])
+        of_backbone: dict[str, list[Setting]] = defaultdict(list)
+        for each in settings:
+            of_backbone[each.name.split("/")[1]].append(each)
+        for backbone, its in sorted(of_backbone.items()):
+            methods = sorted({each.name.split("/")[2] for each in its})
+            runs = sum(len(each.records) for each in its)
+            rows.append([dataset, backbone, len(its), runs, _some(methods)])
     names = next((settings for settings in found.values() if len(settings) > 1), [*known.values()])
-    table = tabulate(rows, headers=["Data set", "Settings", "Runs", "Of the backbones"], tablefmt="simple")
+    table = tabulate(rows, headers=["Data set", "Backbone", "Settings", "Runs", "Methods"], tablefmt="simple")
     return (
-        f"Any runs of one data set can be compared; `recpress show` names them.\n\n{table}\n\n"
+        "Any two runs of one data set can be compared, each named DATASET/BACKBONE/METHOD/SETTING. "
+        f"`recpress show --dataset NAME` lists them.\n\n{table}\n\n"
         f"Metrics: {hit_masks.can_give()}.\n"
-        f"For example: recpress compare {' '.join(each.name for each in names[:2])}"
+        f"For example: {command_line('compare', *(each.name for each in names[:2]))}"
     )
+
+
+def _some(names: Sequence[str]) -> str:
+    """Return the first names, and how many more there are."""
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more
 
 
 def _cells(one: Comparison) -> list[str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from recpress.headline import COLUMN
+from recpress.cli.shared.output import command_line
 
 
 @click.command("demo")
@@ -30,6 +30,6 @@ def command(out: Path) -> None:
     built = build(results, out / "site")
     click.echo(
         f"\nThe page: {built.index}\n"
-        f"Next: `recpress show --results {results} --sort {COLUMN}`, `recpress list methods`, or your own file:\n"
-        "      `recpress run --data likes.csv --user-col user --item-col item --method uniform`"
+        f"Next: `{command_line('show', '--results', results, '--all')}`, `recpress list methods`,\n"
+        "      or your own file: `recpress run --data likes.csv --user-col user --item-col item --method uniform`"
     )

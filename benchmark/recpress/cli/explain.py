@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -10,7 +9,8 @@ import numpy as np
 from rich.console import Console
 from tabulate import tabulate
 
-from recpress.cli.cells import Asked, cell_options, stage_printer
+from recpress.cli.shared.one_run import Asked, cell_options, stage_printer
+from recpress.cli.shared.output import as_json
 
 if TYPE_CHECKING:
     from recpress.evaluate.explain import Drift, Explanation
@@ -62,7 +62,7 @@ def command(user: str, item: str | None, top: int, explainer: How, form: str, **
     found = explain(planned, user, item, stage_printer(Console(stderr=True)), explainer)
     rows = _rows(found)
     if form == "json":
-        click.echo(json.dumps(_summary(found) | {"history": rows}, indent=1, default=np.generic.item))
+        click.echo(as_json(_summary(found) | {"history": rows}, default=np.generic.item))
         return
     place = f"rank {found.rank}" if found.rank else "in the history"
     name = f"{planned.cell.method} {planned.cell.setting}"

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
+
+from recpress.cli.shared.output import as_json
 
 
 @click.command("info")
@@ -32,7 +33,7 @@ def command(dataset: str, format_: str, data_dir: Path | None) -> None:
     numbers = describe(loaded).as_dict()
     card = loaded.card.model_dump(mode="json", exclude_none=True)
     if format_ == "json":
-        click.echo(json.dumps({"name": dataset, "statistics": numbers, "card": card}, indent=1))
+        click.echo(as_json({"name": dataset, "statistics": numbers, "card": card}))
         return
     click.echo(f"{card['title']} ({dataset}): {card['domain']}, {card['task']}")
     click.echo(card["description"])

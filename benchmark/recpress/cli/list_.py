@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 
 import click
@@ -10,6 +9,10 @@ from tabulate import tabulate
 
 from recpress import registry
 from recpress.backbones import catalogue
+from recpress.cards import MethodCard
+from recpress.cli.shared.output import as_json
+from recpress.errors import UserError
+from recpress.printable import printable
 
 Rows = list[dict[str, str]]
 
@@ -30,7 +33,7 @@ def _backbones() -> Rows:
 
 
 def _methods() -> Rows:
-    entries = [(each, each.card) for each in registry.methods().values()]
+    entries = [(each, card) for each in registry.methods().values() if (card := _card(each))]
     return [
         {
             "name": entry.name,
@@ -41,6 +44,15 @@ def _methods() -> Rows:
         }
         for entry, card in entries
     ]
+
+
+def _card(entry: registry.MethodEntry) -> MethodCard | None:
+    """Return a method's card; one that can't be read is a warning, and the others are listed."""
+    try:
+        return entry.card
+    except UserError as error:
+        click.echo(f"recpress: {entry.name} is left out: {printable(str(error))}", err=True)
+        return None
 
 
 def _suites() -> Rows:
@@ -76,7 +88,7 @@ def command(kind: str | None, form: str) -> None:
     """
     if form == "json":
         listed = {name: make() for name, make in KINDS.items() if kind in (None, name)}
-        click.echo(json.dumps(listed[kind] if kind else listed, indent=1))
+        click.echo(as_json(listed[kind] if kind else listed))
     elif kind is None:
         for name, make_names in NAMES.items():
             click.echo(f"{name}: {', '.join(make_names())}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 import shutil
 from pathlib import Path
@@ -14,6 +15,8 @@ from recpress.errors import UserError
 from recpress.paths import PACKAGE, checkout_root
 
 SCAFFOLD = PACKAGE / "scaffold"
+# Likeness, from 0 to 1, from which on the name of a new family is taken for a slip.
+NEAR = 0.7
 
 
 def _root() -> Path:
@@ -54,15 +57,23 @@ def command() -> None:
 @command.command("method")
 @click.argument("name")
 @click.option("--family", default="quantization", show_default=True, help="Folder under methods/.")
+@click.option("--new-family", is_flag=True, help="FAMILY is new, though another has nearly its name.")
 @click.option("--division", type=click.Choice(["closed", "open"]), default="closed", show_default=True)
-def method(name: str, family: str, division: str) -> None:
-    """Make methods/FAMILY/NAME with a card and a method that runs."""
+def method(name: str, family: str, new_family: bool, division: str) -> None:
+    """Make methods/FAMILY/NAME with a card and a method that runs.
+
+    \b
+    Example:
+      recpress new method kmeans --family quantization
+    """
     for word in (name, family):
         if not re.fullmatch("[a-z][a-z0-9_]{0,40}", word):
             raise UserError(f"{word!r} must be a lower-case Python name, such as my_method: it becomes a module.")
     registry.family(family)
     if name in registry.methods():
         raise UserError(f"There is a method {name} already: choose another name.")
+    if not new_family:
+        _refuse_misspelt(family)
     folder = _root() / "methods" / family / name
     values = {
         "title": name.replace("_", " ").capitalize(),
@@ -79,10 +90,23 @@ def method(name: str, family: str, division: str) -> None:
     )
 
 
+def _refuse_misspelt(family: str) -> None:
+    """Ask whether another family is meant where a new one has nearly its name."""
+    known = {entry.family for entry in registry.methods().values()}
+    near = [] if family in known else difflib.get_close_matches(family, known, n=1, cutoff=NEAR)
+    if near:
+        raise UserError(f"There is no family {family!r} yet: did you mean {near[0]!r}? Add --new-family to make it.")
+
+
 @command.command("dataset")
 @click.argument("name")
 def dataset(name: str) -> None:
-    """Make datasets/NAME with a card to fill in."""
+    """Make datasets/NAME with a card to fill in.
+
+    \b
+    Example:
+      recpress new dataset my-shop
+    """
     if not re.fullmatch("[a-z0-9][a-z0-9-]{0,60}", name):
         raise UserError(f"{name!r} must be lower-case letters, digits and hyphens, such as my-shop.")
     if name in registry.dataset_folders():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -15,7 +14,8 @@ import numpy as np
 from rich.console import Console
 from tabulate import tabulate
 
-from recpress.cli.cells import Asked, cell_options, stage_printer
+from recpress.cli.shared.one_run import Asked, cell_options, stage_printer
+from recpress.cli.shared.output import as_json
 from recpress.errors import UserError
 
 if TYPE_CHECKING:
@@ -39,9 +39,9 @@ def command(
     form: str,
     **asked: Any,
 ) -> None:
-    """Recommend items that a user hasn't seen, from a folder of `recpress fit` or from a cell.
+    """Recommend items that a user hasn't seen, from a folder of `recpress compress` or from a run.
 
-    A cell is fitted on the first call and kept in the cache. Items that a user has in the data, also those held out
+    A run is compressed on the first call and cached. Items that a user has in the data, also those held out
     for test, are left out.
 
     \b
@@ -73,7 +73,7 @@ def written(found: Sequence[Suggestion], form: str) -> str:
     """Return suggestions as a table, as csv or as json: user, rank, item, score."""
     rows = [asdict(each) for each in found]
     if form == "json":
-        return json.dumps(rows, indent=1, default=np.generic.item) + "\n"
+        return as_json(rows, default=np.generic.item) + "\n"
     fields = ["user", "rank", "item", "score"]
     if form == "csv":
         text = io.StringIO()

@@ -1,4 +1,4 @@
-"""``recpress run``: run cells and write their records."""
+"""``recpress run``: runs, and their records."""
 
 from __future__ import annotations
 
@@ -9,36 +9,11 @@ from typing import Any
 import click
 
 from recpress import registry
-from recpress.cli.launch import Running, launch, running_options
+from recpress.cli.shared.launch import Running, launch, running_options
+from recpress.cli.shared.types import BudgetType, ParamType, refuse_both
 from recpress.errors import UserError
-from recpress.run.suite import MethodRuns, Suite, expand, parse_budget, parse_value, read_suite
-
-
-class BudgetType(click.ParamType[str]):
-    """A fraction of the fp32 bytes, checked where it is typed."""
-
-    name = "fraction"
-
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return the text as it is, if it is a budget."""
-        try:
-            parse_budget(value)
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
-        return value
-
-
-class ParamType(click.ParamType[tuple[str, Any]]):
-    """``name=value``, with the value read by `parse_value`."""
-
-    name = "name=value"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, Any]:
-        """Split at the first equals sign."""
-        key, equals, text = str(value).partition("=")
-        if not (key and equals):
-            self.fail(f"{value!r} is not name=value, such as bits=4", param, ctx)
-        return key, parse_value(text)
+from recpress.record import WENT_WRONG, Status, read_all
+from recpress.run.suite import MethodRuns, Suite, expand, read_suite
 
 
 @click.command("run")
@@ -47,7 +22,7 @@ class ParamType(click.ParamType[tuple[str, Any]]):
 @click.option("--backbone", multiple=True)
 @click.option("--method", multiple=True)
 @click.option("--budget", multiple=True, type=BudgetType(), help="Fraction of the fp32 bytes, e.g. 1/8.")
-@click.option("--param", multiple=True, type=ParamType(), help="Sets a parameter of the method instead of a budget.")
+@click.option("--param", multiple=True, type=ParamType(), help="Set a parameter of the method, instead of a budget.")
 @click.option("--seed", multiple=True, type=click.IntRange(min=0))
 @click.option("--data", type=click.Path(path_type=Path), help="Your own csv, tsv, parquet or .inter file.")
 @click.option("--user-col", help="For --data: column of the user ids.")
@@ -56,9 +31,18 @@ class ParamType(click.ParamType[tuple[str, Any]]):
 @click.option("--time", "timed", is_flag=True, help="Also time what is run, as `recpress time` does afterwards.")
 @click.option("--timing-seconds", type=click.FloatRange(min=0), help="With --time: least time per latency scenario.")
 @click.option("--results", type=click.Path(path_type=Path), default="results", show_default=True, help="Folder.")
-@click.option("--only-missing", is_flag=True, help="Run only what isn't done; this is so by default.")
-@click.option("--force", is_flag=True, help="Run cells again that are done.")
-@click.option("--retry-failed", is_flag=True, help="Run cells again that failed, timed out or ran out of memory.")
+@click.option("--force", is_flag=True, help="Run again what is done.")
+@click.option(
+    "--retry-failed",
+    is_flag=True,
+    help="Run again what failed, timed out or ran out of memory; without a suite or a data set, all of --results.",
+)
+@click.option(
+    "--status",
+    multiple=True,
+    type=click.Choice([*WENT_WRONG, "over-budget"]),
+    help="With --retry-failed for all of --results: only what ended so.",
+)
 @click.option("--dry-run", is_flag=True, help="Print what would run and what it may take, and run nothing.")
 @running_options
 def command(
@@ -76,13 +60,13 @@ def command(
     timed: bool,
     timing_seconds: float | None,
     results: Path,
-    only_missing: bool,
     force: bool,
     retry_failed: bool,
+    status: tuple[Status, ...],
     dry_run: bool,
     **running: Any,
 ) -> None:
-    """Run a suite, or cells put together from options; what is done already is not run again.
+    """Run a suite, or runs put together from options; what is done already is not run again.
 
     \b
     Examples:
@@ -93,9 +77,18 @@ def command(
       recpress run --dataset ml-100k --backbone lightgcn --method uniform --budget 1/8
       recpress run --dataset ml-100k --backbone mf --method uniform --param bits=3
       recpress run --data likes.csv --user-col user --item-col item --method uniform
+      recpress run --retry-failed --status timeout --timeout 7200
     """
-    if force and (only_missing or retry_failed):
-        raise UserError("--force runs every cell: leave --only-missing and --retry-failed away.")
+    if force and retry_failed:
+        raise UserError("--force runs everything again: leave --retry-failed away.")
+    refuse_both(budget, param)
+    if retry_failed and not (suite or dataset or data):
+        if backbone or method or budget or param or seed or timed:
+            raise UserError("--retry-failed without --suite or --dataset takes all of --results: choose with --status.")
+        _retry(results, status or WENT_WRONG, Running(**running), dry_run=dry_run)
+        return
+    if status:
+        raise UserError("--status chooses among the records of --results: give it with --retry-failed alone.")
     if data is not None:
         dataset = (*dataset, _own(data, user_col, item_col, time_col))
     chosen = read_suite(suite) if suite else _ad_hoc(dataset, method)
@@ -108,6 +101,20 @@ def command(
         show_plan(chosen, results, force=force, retry_failed=retry_failed)
     else:
         run_suite(chosen, results, force=force, retry_failed=retry_failed, running=Running(**running))
+
+
+def _retry(results: Path, statuses: Sequence[Status], running: Running, *, dry_run: bool) -> None:
+    """Run again what ended with one of these statuses, each as its record says that it was run."""
+    from recpress.run.plan import make
+    from recpress.run.redo import cells_of
+
+    again = cells_of(each for each in read_all(results) if each.status in statuses)
+    if dry_run:
+        click.echo(f"{len(again)} to run.")
+        for cell in again:
+            click.echo(cell.label)
+        return
+    launch(make(again), results, running, force=True)
 
 
 def _narrowed(suite: Suite, **asked: Any) -> Suite:
@@ -170,20 +177,20 @@ def show_plan(suite: Suite, results: Path, *, force: bool, retry_failed: bool) -
     # Only a cell with a record at its place needs its identity to tell whether it is done.
     planned = make([cell for cell in cells if id(cell) not in absent], _say_read)
     todo = [*fresh, *(each.cell for each in unfinished(planned, results, retry_failed))]
-    click.echo(f"{len(cells)} cells, {len(cells) - len(todo)} done, {len(todo)} to run.")
+    click.echo(f"{len(cells)} runs, {len(cells) - len(todo)} done, {len(todo)} to run.")
     for cell in todo:
         click.echo(cell.label)
     if todo:
         taken = estimate(todo, results)
         if taken.unlike == len(todo):
-            click.echo(f"How long they take, and how many bytes, is unknown: none is like a cell in {results}.")
+            click.echo(f"How long they take, and how many bytes, is unknown: {results} has nothing like them.")
             return
-        unlike = f"; {taken.unlike} cells are like none in {results} and not counted" if taken.unlike else ""
+        unlike = f", without {taken.unlike} that resemble nothing in {results}" if taken.unlike else ""
         click.echo(f"About {_duration(taken.seconds)} and at most {taken.bytes / 1e6:.1f} MB{unlike}.")
 
 
 def _say_read(dataset: str) -> None:
-    click.echo(f"Reading {dataset}: its card pins no split.", err=True)
+    click.echo(f"Reading {dataset}, because its card gives no hash of its split.", err=True)
 
 
 def _duration(seconds: float) -> str:

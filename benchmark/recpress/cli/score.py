@@ -12,7 +12,7 @@ import click
 from rich.console import Console
 
 from recpress import registry
-from recpress.cli.cells import Asked, cell_options, stage_printer
+from recpress.cli.shared.one_run import Asked, cell_options, stage_printer
 from recpress.errors import UserError
 from recpress.headline import HEADLINE
 from recpress.metrics import LABEL

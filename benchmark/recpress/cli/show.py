@@ -1,4 +1,4 @@
-"""``recpress show``: the table of results."""
+"""``recpress show``: the results, summed up or row by row."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from recpress.board.collect import collect
 from recpress.board.folder import TABLES, tables
 from recpress.board.tables import Format, aggregate, choose, doubts, frame, render, sort
 from recpress.board.tiers import standings
+from recpress.cli.shared.output import paged
+from recpress.cli.shared.overview import overview
 from recpress.headline import COLUMN
 from recpress.measure.machine import named
 from recpress.printable import printable
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 @click.option(
     "--paired", is_flag=True, help="What each row keeps of its backbone's fp32, paired by user: p and margin."
 )
+@click.option("--all", "everything", is_flag=True, help="All rows, not the summary.")
 @click.option("--write-tables", is_flag=True, help="Write the results folder's own tables/, and print nothing.")
 def command(
     results: Path,
@@ -43,12 +46,17 @@ def command(
     key: str | None,
     form: Format,
     paired: bool,
+    everything: bool,
     write_tables: bool,
 ) -> None:
-    """Print the results as a table; several seeds of one setting are shown as mean ± sd.
+    """Print the results: a summary, or with a filter, --sort, --paired or --all their rows.
+
+    Several seeds of one setting are shown as mean ± sd. A long table goes through the pager of a terminal. The formats
+    other than table always have all rows that fit the filter.
 
     \b
     Examples:
+      recpress show
       recpress show --sort ndcg20
       recpress show --dataset ml-100k --method uniform --format markdown
       recpress show --dataset ml-100k --backbone lightgcn --paired
@@ -68,6 +76,11 @@ def command(
     if rows.empty and form == "table":
         click.echo(f"There are no results in {results} yet: `recpress demo` makes the first ones.")
         return
+    asked = dataset or backbone or method or key or paired or everything
+    if form == "table" and not asked:
+        click.echo(overview(rows))
+        click.echo("\n`recpress show --dataset NAME` shows the rows of a data set, `recpress show --all` shows all.")
+        return
     if paired:
         _show_paired(rows, found, results, form)
         _note(rows)
@@ -76,8 +89,15 @@ def command(
         whose = named(found.machine or "none", found.machines.get(found.machine or "", {}))
         others = ", ".join(name for name in found.timings if name != found.machine)
         click.echo(f"recpress: times are those of {whose}; --machine shows {others}.", err=True)
-    click.echo(render(rows, form))
+    _print(render(rows, form), form)
     _note(rows)
+
+
+def _print(text: str, form: Format) -> None:
+    if form == "table":
+        paged(text)
+    else:
+        click.echo(text)
 
 
 def _note(rows: DataFrame) -> None:
@@ -94,7 +114,7 @@ def _show_paired(rows: DataFrame, found: Collection, results: Path, form: Format
     from recpress.board.paired import against_fp32, render
 
     told, reasons = against_fp32(rows, (run.record for run in found.runs), results)
-    click.echo(render(rows, told, form))
+    _print(render(rows, told, form), form)
     tested = sum(each is not None for each in told)
     notes = [f"p is adjusted (Holm) over the {tested} rows that were tested against their backbone's fp32"]
     if reasons:

@@ -11,7 +11,7 @@ import click
 from recpress.board.perf import read
 from recpress.board.site import build
 from recpress.board.site.history import Earlier
-from recpress.cli.revision import before_last_change, results_of
+from recpress.cli.shared.revision import before_last_change, results_of
 
 
 @click.command("site")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,8 @@ import click
 from rich.console import Console
 
 from recpress import registry
-from recpress.cli.cells import Asked, stage_printer
-from recpress.cli.launch import Running, running_options
+from recpress.cli.shared.launch import Running, running_options
+from recpress.cli.shared.one_run import Asked, stage_printer
 from recpress.errors import UserError
 
 SUITE = "submission"
@@ -21,7 +22,7 @@ SUITE = "submission"
 @click.option("--suite", default=SUITE, show_default=True, help="What is run; a named suite, or a TOML file.")
 @click.option("--results", type=click.Path(path_type=Path), default="results", show_default=True, help="Folder.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder of the bundle; default: build/submissions/METHOD.")
-@click.option("--force", is_flag=True, help="Run the method's cells again that are done.")
+@click.option("--force", is_flag=True, help="Run again what is done of the method.")
 @running_options
 def command(method: str, suite: str, results: Path, out: Path | None, force: bool, **running: Any) -> None:
     """Make a submission of one method: what a pull request needs, with the rows that the board would get.
@@ -55,7 +56,8 @@ def command(method: str, suite: str, results: Path, out: Path | None, force: boo
     bundle(submission, out)
     click.echo(text(submission))
     click.echo(f"The bundle is in {out}. For the pull request:")
-    click.echo(f"  git add {entry.folder} {results} && git commit -m 'Add {method}' && git push")
+    added = shlex.join(["git", "add", str(entry.folder), str(results)])
+    click.echo(f"  {added} && git commit -m 'Add {method}' && git push")
     click.echo(f"and {out / TEXT} is its text.")
 
 

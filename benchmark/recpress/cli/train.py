@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
 
-from recpress.cli.cells import Asked, cell_options
+from recpress.cli.shared.one_run import Asked, cell_options
+from recpress.cli.shared.output import as_json
 from recpress.headline import HEADLINE, SECOND
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def command(protocol: Protocol | None, device: str, valid: bool, format_: str, *
       recpress train --dataset gowalla --backbone xsimgcl --protocol paper
       recpress train --dataset ml-100k --backbone mf --valid
     """
-    from recpress.cli.job import one_job
+    from recpress.cli.shared.job import one_job
     from recpress.run.training import train
 
     planned = Asked(method="none", **asked).planned()
@@ -49,7 +49,7 @@ def command(protocol: Protocol | None, device: str, valid: bool, format_: str, *
     with one_job(Console(stderr=True), label) as (progress, notes):
         told = train(planned, protocol, device, valid, progress, notes)
     if format_ == "json":
-        click.echo(json.dumps(told.as_dict(), indent=1))
+        click.echo(as_json(told.as_dict()))
         return
     click.echo(f"{label}, seed {planned.cell.seed}, {told.protocol} protocol: trained on {told.trained_on}")
     click.echo(f"  training  {told.seconds:.1f} s{' (from the cache)' if told.cached else ''}")

@@ -8,6 +8,8 @@ from typing import Any
 import click
 from rich.console import Console
 
+from recpress.cli.shared.output import command_line
+
 
 @click.command("tune")
 @click.option("--dataset", required=True, help="Name of a data set.")
@@ -34,7 +36,7 @@ def command(out: Path | None, **asked: Any) -> None:
       recpress tune --dataset ml-100k --backbone lightgcn --trials 20 --trial-seconds 30
     """
     from recpress.atomic import write_atomic
-    from recpress.cli.job import one_job
+    from recpress.cli.shared.job import one_job
     from recpress.paths import resources
     from recpress.run.tuned import tune
     from recpress.run.tuning import Budget, toml
@@ -47,5 +49,5 @@ def command(out: Path | None, **asked: Any) -> None:
     write_atomic(path, toml(found))
     click.echo(
         f"{path}: {found.tuning.metric} {found.tuning.value:.4f} on valid, the best of {found.tuning.trials} trials.\n"
-        f"Next: `recpress train --dataset {dataset} --backbone {backbone}`"
+        f"Next: {command_line('train', '--dataset', dataset, '--backbone', backbone)}"
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -276,22 +277,26 @@ def contract(name: str, graph: Graph, checkpoint_folder: Path, seed: int, report
             return verdicts
         method = method_class(module)()
     except Exception as error:  # Whatever a method raises is a finding.
-        return [*verdicts, verdict("imports", entry.folder, _raised(error))]
+        return [*verdicts, _raising("imports", entry, error)]
     verdicts.append(verdict("imports", entry.folder, None))
     subject = Contracted(entry, method, graph, checkpoint.read(checkpoint_folder), seed, known)
     compressed = True
+    causes: dict[str, str] = {}
     for title, checked in CONTRACT.items():
         if title in OF_THE_ARTEFACT and not compressed:
             verdicts.append(verdict(title, entry.folder, "compress failed", skipped=True))
             continue
         report.note(title)
         try:
-            message = checked(subject)
+            found = verdict(title, entry.folder, checked(subject))
         except Exception as error:  # As above.
-            message = _raised(error)
-        verdicts.append(verdict(title, entry.folder, message))
+            found = _raising(title, entry, error)
+            first = causes.setdefault(f"{found.line} {found.message}", title)
+            if first != title:  # One cause is one finding.
+                found = verdict(title, entry.folder, f"it raises what {first} tells", skipped=True)
+        verdicts.append(found)
         if title == "compresses":
-            compressed = message is None
+            compressed = found.state == "passed"
     return verdicts
 
 
@@ -301,7 +306,7 @@ def _imported(entry: MethodEntry) -> tuple[ModuleType | None, list[Verdict]]:
         with observed():
             entry.module()
     except Exception as error:  # Whatever it raises is a finding.
-        return None, [verdict("imports", entry.folder, _raised(error))]
+        return None, [_raising("imports", entry, error)]
     own = f"{entry.source.package}." + (f"{entry.family}.{entry.name}" if entry.source.package == NAMESPACE else "")
     for name in [each for each in sys.modules if each.startswith(own)]:
         del sys.modules[name]
@@ -316,6 +321,14 @@ def _imported(entry: MethodEntry) -> tuple[ModuleType | None, list[Verdict]]:
     done += [f"changes {some(seen.settings)}"] if seen.settings else []
     said = company(seen) or (f"it {some(done)}" if done else None)
     return module, [verdict("imports-quickly", entry.folder, slow), verdict("imports-alone", entry.folder, said)]
+
+
+def _raising(check: str, entry: MethodEntry, error: Exception) -> Verdict:
+    """Return the verdict of a check in which the method raised, with the last line of its own code that did."""
+    lines = [each.lineno for each in traceback.extract_tb(error.__traceback__) if Path(each.filename) == entry.code]
+    if isinstance(error, SyntaxError) and error.filename == str(entry.code):
+        lines.append(error.lineno)
+    return verdict(check, entry.folder, _raised(error), line=lines[-1] if lines else None, fix="fix what is raised")
 
 
 def _raised(error: Exception) -> str:

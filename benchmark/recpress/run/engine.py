@@ -53,7 +53,7 @@ class Watcher:
     Attributes
     ----------
     stage : callable
-        The cell, the stage ("train", "compress", "serve") and its finished share.
+        The cell, the stage ("read", "train", "compress", "serve", "time") and its finished share.
     finished : callable
         The cell and its record.
     usage : callable
@@ -62,6 +62,8 @@ class Watcher:
         A cell that another run finished meanwhile.
     waiting : callable
         What is waited for that other runs hold, and for how many seconds already; every few seconds.
+    note : callable
+        The run whose backbone is being trained, and its epoch and loss.
     """
 
     stage: Callable[[Planned, str, float], None]
@@ -69,6 +71,7 @@ class Watcher:
     usage: Callable[[Planned, Usage], None] = _ignore
     elsewhere: Callable[[Planned], None] = _ignore
     waiting: Callable[[str, float], None] = _ignore
+    note: Callable[[Planned, str], None] = _ignore
 
 
 @dataclass(frozen=True)
@@ -217,7 +220,7 @@ class _Runner:
             usage=lambda usage: self._tell(self.watcher.usage, planned, usage),
             scratch=self.scratch,
         )
-        dataset = self._datasets.get(planned.cell.dataset, lambda: load(planned.cell.dataset))
+        dataset = self._datasets.get(planned.cell.dataset, lambda: self._read(planned))
         model = self._backbones.get(planned.backbone_key, lambda: self._trained(planned, dataset, allowance))
 
         def progress(stage: str, share: float) -> None:
@@ -231,6 +234,10 @@ class _Runner:
             raise
         self._tell(self.watcher.finished, planned, ended.record)
 
+    def _read(self, planned: Planned) -> Dataset:
+        self._tell(self.watcher.stage, planned, "read", 0.0)
+        return load(planned.cell.dataset)
+
     def _trained(self, planned: Planned, dataset: Dataset, allowance: Allowance) -> Trained | WorkFailed:
         def progress(share: float) -> None:
             self._tell(self.watcher.stage, planned, "train", share)
@@ -238,7 +245,15 @@ class _Runner:
         try:
             metered = planned.cell.timing_seconds >= LONG_SECONDS
             with self._cores.shared() as slot:
-                return trained.obtain(planned, dataset, progress, replace(allowance, cores=slot), metered=metered)
+                return trained.obtain(
+                    planned,
+                    dataset,
+                    progress,
+                    replace(allowance, cores=slot),
+                    metered=metered,
+                    notes=partial(self._tell, self.watcher.note, planned),
+                    waiting=partial(self._tell, self.watcher.waiting),
+                )
         except WorkFailed as failure:
             return failure
 

@@ -37,6 +37,21 @@ def on_stderr(what: str, seconds: float) -> None:
     print(f"Waiting for {what}, for {seconds:.0f} s so far; Ctrl-C gives up.", file=sys.stderr, flush=True)
 
 
+def saying(what: str, told: Told, check: Callable[[], None] = lambda: None) -> Callable[[], None]:
+    """Return what to call while waiting: it calls `check`, and says every few seconds what is waited for."""
+    start = said = time.monotonic()
+
+    def wait() -> None:
+        nonlocal said
+        check()
+        now = time.monotonic()
+        if now - said >= SAY_SECONDS:
+            said = now
+            told(what, now - start)
+
+    return wait
+
+
 class Cores:
     """The cores that this run may use: shared by work that isn't timed, and one timing's alone.
 

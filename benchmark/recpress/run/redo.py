@@ -78,7 +78,7 @@ def rescore(results: Path, told: Callable[[Record, str | None], None]) -> None:
             continue
         masks.keep(results, made, scored, loaded[name].split.test)
         record.write(results, made)
-        attest(results, "rescored", made, made, "recpress rescore")
+        attest(results, "rescored", made, made, "recpress results rescore")
         told(made, None)
 
 

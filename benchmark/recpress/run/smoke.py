@@ -78,10 +78,10 @@ def best(made: Record, results: Path) -> float | None:
 
 
 def _references(who: Identity, results: Path) -> Iterator[Record]:
-    for name, entry in registry.methods().items():
-        if entry.card.division == "reference":
+    for name, card in registry.cards().items():
+        if card.division == "reference":
             for path in sorted((results / "records" / who.dataset).glob(f"*/{name}/*.json")):
-                with suppress(UserError):  # `recpress check results` says what is wrong with it.
+                with suppress(UserError):  # `recpress results check` says what is wrong with it.
                     yield read(path)
 
 

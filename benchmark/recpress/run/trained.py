@@ -21,7 +21,7 @@ from recpress.run import worker
 from recpress.run.identity import Planned
 from recpress.run.isolate import Allowance, call
 from recpress.run.kept import backbone_path
-from recpress.run.locks import locked
+from recpress.run.locks import Told, locked, on_stderr, saying
 from recpress.run.protocol import Protocol, Target, target
 from recpress.run.quality import score
 
@@ -50,6 +50,7 @@ def obtain(
     device: str = "cpu",
     notes: Callable[[str], None] | None = None,
     metered: bool = False,
+    waiting: Told = on_stderr,
 ) -> Trained:
     """Return the backbone of a cell, from the cache or trained now; whoever comes second waits for the first.
 
@@ -65,6 +66,8 @@ def obtain(
         Is told epoch and loss.
     metered : bool
         Whether to meter its energy if it is trained now.
+    waiting : callable
+        Is told every few seconds that another run trains it, and for how long that has been waited for.
 
     Raises
     ------
@@ -78,7 +81,8 @@ def obtain(
     aim = target(dataset, protocol)
     folder = folder_of(planned, dataset, aim, device)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    check = allowance.check if allowance else lambda: None
+    what = f"another run, which trains {planned.cell.backbone} on {planned.cell.dataset}"
+    check = saying(what, waiting, allowance.check if allowance else lambda: None)
     state = folder.with_suffix(".unfinished")
     with locked(folder.with_suffix(".lock"), check):
         if not folder.is_dir():

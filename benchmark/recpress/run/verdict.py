@@ -45,7 +45,7 @@ PROMISES: Mapping[str, Promise] = {
         "take what you need from those; data comes with the task",
     ),
     # What the module does when it is imported.
-    "imports": Promise(METHOD, "the module can be imported and defines one Method", "mend what is raised"),
+    "imports": Promise(METHOD, "the module can be imported and defines one Method", "fix what is raised"),
     "imports-quickly": Promise(
         METHOD,
         "importing the module takes less than 3 s, its libraries aside",
@@ -72,7 +72,7 @@ PROMISES: Mapping[str, Promise] = {
         "count every stored tensor in params_for, scales and codebooks too, or raise BudgetUnreachable",
     ),
     # How it compresses.
-    "compresses": Promise(METHOD, "compress returns an Artefact with default parameters", "mend what is raised"),
+    "compresses": Promise(METHOD, "compress returns an Artefact with default parameters", "fix what is raised"),
     "leaves-the-backbone": Promise(METHOD, "the frozen backbone's tensors stay as they are", "clone before writing"),
     "sees-train-alone": Promise(
         METHOD,
@@ -207,6 +207,7 @@ def verdict(
     line: int | None = None,
     skipped: bool = False,
     flagged: bool = False,
+    fix: str | None = None,
 ) -> Verdict:
     """Make the verdict of a check of something's folder.
 
@@ -219,12 +220,15 @@ def verdict(
     skipped : bool
     flagged : bool
         What is found is for a person to look at.
+    fix : str, optional
+        What to do, where it isn't the fix of the check's promise.
     """
     promise = PROMISES[check]
     shown = _shown(folder / (file or promise.file))
     if found is None or skipped:
         return Verdict(check, "skipped" if skipped else "passed", shown, None, promise.expects, found or "")
-    return Verdict(check, "flagged" if flagged else "failed", shown, line, promise.expects, f"{found}; {promise.fix}")
+    state: State = "flagged" if flagged else "failed"
+    return Verdict(check, state, shown, line, promise.expects, f"{found}; {fix or promise.fix}")
 
 
 def _shown(path: Path) -> str:

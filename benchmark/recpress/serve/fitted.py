@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from recpress.codecs.artefact import MANIFEST, Artefact
 from recpress.data.interactions import Interactions, UserItems
 from recpress.errors import UserError, unknown
+from recpress.printable import readable_json
 from recpress.serve.recommender import Recommender
 
 ARTEFACT = "artefact"
@@ -142,12 +143,12 @@ class Fitted:
         missing = [name for name in (FIT, USERS, ITEMS) if not (folder / name).is_file()]
         if (folder / MANIFEST).is_file() and missing:
             raise UserError(
-                f"{folder} is an artefact alone, without the ids of its users and items: `recpress fit … --out DIR` "
-                "writes a folder that has both."
+                f"{folder} is an artefact alone, without the ids of its users and items: "
+                "`recpress compress … --out DIR` writes a folder that has both."
             )
         if missing:
             raise UserError(
-                f"{folder} is not a fitted folder ({', '.join(missing)} missing): `recpress fit` makes one."
+                f"{folder} is not a fitted folder ({', '.join(missing)} missing): `recpress compress` makes one."
             )
         artefact = Artefact.load(folder / ARTEFACT)
         users, items = pq.read_table(folder / USERS), pq.read_table(folder / ITEMS)
@@ -183,7 +184,7 @@ def write(folder: Path, interactions: Interactions, history: UserItems, about: d
     columns = {"id": _ids(interactions.user_ids), "history": _lists(history), "held_out": _lists(held_out)}
     pq.write_table(pa.table(columns), folder / USERS, compression="zstd")
     pq.write_table(pa.table({"id": _ids(interactions.item_ids)}), folder / ITEMS, compression="zstd")
-    (folder / FIT).write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
+    (folder / FIT).write_text(readable_json(json.dumps(about, indent=1, ensure_ascii=False)) + "\n", encoding="utf-8")
 
 
 def _ids(ids: NDArray[Any]) -> pa.Array:

@@ -1,8 +1,7 @@
-"""``recpress measure``: kernels on a synthetic catalogue that fits no cache."""
+"""``recpress time kernels``: methods' kernels on a synthetic catalogue that fits no cache."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +9,8 @@ import click
 from pydantic import ValidationError
 from tabulate import tabulate
 
-from recpress.cli.run import BudgetType, ParamType
+from recpress.cli.shared.output import as_json
+from recpress.cli.shared.types import BudgetType, ParamType, refuse_both
 from recpress.errors import UserError
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 HEADINGS = ("Method", "Params", "MB", "Smaller", "MB read", "Single ms", "× fp32", "Batch ms", "× fp32", "Analytic mJ")
 
 
-@click.command("measure")
+@click.command("kernels")
 @click.argument("methods", nargs=-1, required=True)
 @click.option("--budget", multiple=True, type=BudgetType(), help="Fraction of the fp32 bytes; several are allowed.")
 @click.option("--param", multiple=True, type=ParamType(), help="Sets a parameter of the methods instead.")
@@ -45,16 +45,15 @@ def command(
 
     \b
     Examples:
-      recpress measure uniform svd --budget 1/4 --budget 1/8
-      recpress measure uniform --param bits=4 --rows 200000 --format json
+      recpress time kernels uniform svd --budget 1/4 --budget 1/8
+      recpress time kernels uniform --param bits=4 --rows 200000 --format json
     """
     from recpress import registry
     from recpress.api import BudgetUnreachable
     from recpress.measure.kernels import track
     from recpress.run.suite import parse_budget
 
-    if budget and param:
-        raise UserError("Give --budget or --param, not both: a budget makes the method choose its parameters.")
+    refuse_both(budget, param)
     for name in methods:
         if registry.method(name).card.division == "open":
             raise UserError(
@@ -83,7 +82,7 @@ def command(
                 raise UserError(f"{name}: {validation_message(error)}.") from error
     if form == "json":
         shown = [asdict(each) | {"latency": [one.model_dump() for one in each.latency]} for each in found]
-        click.echo(json.dumps(shown, indent=1, default=lambda part: part.model_dump()))
+        click.echo(as_json(shown, default=lambda part: part.model_dump()))
         return
     align = ["left", "left", *["right"] * (len(HEADINGS) - 2)]
     click.echo(tabulate(map(_cells, found), headers=HEADINGS, disable_numparse=True, colalign=align if found else None))

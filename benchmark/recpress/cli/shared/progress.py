@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -24,6 +23,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from recpress.cli.shared.output import as_json
 from recpress.headline import HEADLINE
 from recpress.record import WENT_WRONG, Record
 
@@ -35,6 +35,15 @@ if TYPE_CHECKING:
 
 # Least time between two lines of the JSON log on what one cell's process uses.
 USAGE_SECONDS = 10.0
+# Seconds after which a log says what is being worked on, where nothing else was said.
+QUIET = 20.0
+DOING = {
+    "read": "reading the data",
+    "train": "training",
+    "compress": "compressing",
+    "serve": "serving all users",
+    "time": "timing",
+}
 
 
 @dataclass
@@ -57,7 +66,7 @@ def say_done(done: int, *, as_json: bool = False) -> None:
         log.event("plan", cells=done, done=done, todo=0)
         log.event("end")
     else:
-        click.echo(f"{done} cells, {done} done, 0 to run.")
+        click.echo(f"{done} runs, {done} done, 0 to run.")
 
 
 @contextmanager
@@ -91,24 +100,19 @@ def watcher(todo: Sequence[Planned], results: Path, done: int, *, as_json: bool 
     if as_json:
         log = _JsonLog()
         log.event("plan", cells=done + len(todo), done=done, todo=len(todo))
-        yield Shown(Watcher(log.stage, counted(log.finished), log.usage, log.elsewhere, log.waiting), ended)
+        yield Shown(Watcher(log.stage, counted(log.finished), log.usage, log.elsewhere, log.waiting, log.note), ended)
         log.event("end", **ended)
         return
-    click.echo(f"{done + len(todo)} cells, {done} done, {len(todo)} to run.")
+    click.echo(f"{done + len(todo)} runs, {done} done, {len(todo)} to run.")
     if console.is_terminal:
         with _Live(len(todo), console) as live:
-            yield Shown(Watcher(live.stage, counted(live.finished), live.usage, elsewhere, live.waiting), ended)
+            yield Shown(
+                Watcher(live.stage, counted(live.finished), live.usage, elsewhere, live.waiting, live.note), ended
+            )
     else:
-        count = iter(range(1, len(todo) + 1))
-
-        def line(planned: Planned, made: Record) -> None:
-            click.echo(f"[{next(count)}/{len(todo)}] {planned.cell.label}: {outcome(made)}")
-
-        def waits(what: str, seconds: float) -> None:
-            click.echo(waiting(what, seconds))
-
+        lines = Lines(len(todo))
         yield Shown(
-            Watcher(lambda planned, stage, share: None, counted(line), elsewhere=elsewhere, waiting=waits), ended
+            Watcher(lines.stage, counted(lines.finished), lines.usage, elsewhere, lines.waiting, lines.note), ended
         )
     if ended:
         click.echo(
@@ -129,14 +133,59 @@ def bars(console: Console, *, hidden: bool = False) -> Progress:
     )
 
 
+class Lines:
+    """Lines for a log: each result, each training that begins, and what takes long, every `QUIET` seconds."""
+
+    def __init__(self, total: int) -> None:
+        self._total, self._count = total, 0
+        self._stages: dict[str, str] = {}
+        self._said = time.monotonic()
+
+    def _say(self, text: str) -> None:
+        self._said = time.monotonic()
+        click.echo(text)
+
+    def _now_and_then(self, text: str) -> None:
+        if time.monotonic() - self._said >= QUIET:
+            self._say(text)
+
+    def stage(self, planned: Planned, name: str, share: float) -> None:
+        """Say that a training begins; of what takes long, how far it has come."""
+        begins = self._stages.get(planned.id) != name
+        self._stages[planned.id] = name
+        if begins and name == "train":
+            self._say(f"{planned.cell.label}: {doing(name)} {planned.cell.backbone}")
+        else:
+            self._now_and_then(f"{planned.cell.label}: {doing(name)}, {share:.0%}")
+
+    def note(self, planned: Planned, text: str) -> None:
+        """Say, now and then, which epoch a training has come to."""
+        self._now_and_then(f"{planned.cell.label}: {doing('train')}, {text}")
+
+    def usage(self, planned: Planned, used: Usage) -> None:
+        """Say, now and then, what is being worked on."""
+        name = self._stages.get(planned.id, "compress")
+        self._now_and_then(f"{planned.cell.label}: {doing(name)} ({used.resident / 1e9:.1f} GB)")
+
+    def finished(self, planned: Planned, made: Record) -> None:
+        """Say how a run ended."""
+        self._count += 1
+        self._say(f"[{self._count}/{self._total}] {planned.cell.label}: {outcome(made)}")
+
+    def waiting(self, what: str, seconds: float) -> None:
+        """Say what is waited for."""
+        self._say(waiting(what, seconds))
+
+
 class _Live:
     """The whole run in one bar, and a line for each cell that is being worked on."""
 
     def __init__(self, total: int, console: Console) -> None:
         self._bars = bars(console)
-        self._whole = self._bars.add_task("cells", total=total)
+        self._whole = self._bars.add_task("runs", total=total)
         self._cells: dict[str, TaskID] = {}
         self._stages: dict[str, str] = {}
+        self._notes: dict[str, str] = {}
 
     def __enter__(self) -> _Live:
         self._bars.start()
@@ -147,8 +196,15 @@ class _Live:
 
     def stage(self, planned: Planned, name: str, share: float) -> None:
         """Show the stage of a cell and its finished share."""
-        self._stages[planned.id] = f"{planned.cell.label}: {name}"
+        epoch = f", {self._notes[planned.id]}" if name == "train" and planned.id in self._notes else ""
+        self._stages[planned.id] = f"{planned.cell.label}: {doing(name)}{epoch}"
         self._bars.update(self._task(planned), description=self._stages[planned.id], completed=round(100 * share))
+
+    def note(self, planned: Planned, text: str) -> None:
+        """Show which epoch a training has come to."""
+        self._notes[planned.id] = text
+        self._stages[planned.id] = f"{planned.cell.label}: {doing('train')}, {text}"
+        self._bars.update(self._task(planned), description=self._stages[planned.id])
 
     def usage(self, planned: Planned, used: Usage) -> None:
         """Show what a cell's process uses."""
@@ -184,7 +240,7 @@ class _JsonLog:
     def event(self, event: str, **about: object) -> None:
         """Print one event."""
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
-        click.echo(json.dumps({"time": now, "event": event} | about))
+        click.echo(as_json({"time": now, "event": event} | about, indent=None))
 
     def stage(self, planned: Planned, name: str, share: float) -> None:
         """Print that a stage has begun; its shares would be noise."""
@@ -211,6 +267,13 @@ class _JsonLog:
             seconds=made.provenance.seconds,
         )
 
+    def note(self, planned: Planned, text: str) -> None:
+        """Print, now and then, which epoch a training has come to."""
+        now, key = time.monotonic(), f"note {planned.id}"
+        if now - self._looked.get(key, now - USAGE_SECONDS) >= USAGE_SECONDS:
+            self._looked[key] = now
+            self.event("note", cell=planned.id, text=text)
+
     def elsewhere(self, planned: Planned) -> None:
         """Print that another run finished a cell."""
         self.event("elsewhere", cell=planned.id, label=planned.cell.label)
@@ -218,6 +281,11 @@ class _JsonLog:
     def waiting(self, what: str, seconds: float) -> None:
         """Print what is waited for that other runs hold."""
         self.event("waiting", what=what, seconds=round(seconds, 1))
+
+
+def doing(stage: str) -> str:
+    """Return what a stage does, for people."""
+    return DOING.get(stage, stage)
 
 
 def waiting(what: str, seconds: float) -> str:

@@ -1,4 +1,4 @@
-"""``recpress cache``: what the cache holds, what of it is damaged, what can go."""
+"""``recpress doctor cache``: what the cache holds, what of it is damaged, what can go."""
 
 from __future__ import annotations
 
@@ -17,15 +17,20 @@ def command() -> None:
 
     \b
     Examples:
-      recpress cache ls
-      recpress cache verify
-      recpress cache gc --older-than 30
+      recpress doctor cache ls
+      recpress doctor cache verify
+      recpress doctor cache gc --older-than 30
     """
 
 
 @command.command("ls")
 def ls() -> None:
-    """Show how much of what there is, and when it was last used."""
+    """Show what the cache holds, how large it is, and when it was last used.
+
+    \b
+    Example:
+      recpress doctor cache ls
+    """
     from recpress.run.cache import Entry, entries
 
     kinds: dict[str, list[Entry]] = defaultdict(list)
@@ -43,7 +48,12 @@ def ls() -> None:
 @click.option("--older-than", type=click.FloatRange(min=0), default=30.0, show_default=True, help="Days without use.")
 @click.option("--dry-run", is_flag=True, help="Show what would go, and remove nothing.")
 def gc(older_than: float, dry_run: bool) -> None:
-    """Remove what was not used for a while, and what interrupted runs have left. All of it can be made again."""
+    """Remove what was not used for a while, and what interrupted runs have left. All of it can be made again.
+
+    \b
+    Example:
+      recpress doctor cache gc --older-than 30 --dry-run
+    """
     from recpress.run.cache import collect, remove
 
     gone = collect(older_than)
@@ -57,7 +67,12 @@ def gc(older_than: float, dry_run: bool) -> None:
 
 @command.command("verify")
 def verify() -> None:
-    """Read everything and compare it with the hashes that were written with it; exit code 1 where any is damaged."""
+    """Read everything and compare it with the hashes that were written with it; exit code 1 where any is damaged.
+
+    \b
+    Example:
+      recpress doctor cache verify
+    """
     from recpress.run.cache import damage, entries
 
     found = entries()

@@ -1,4 +1,4 @@
-"""``recpress results``: what is done with a results folder as a whole."""
+"""``recpress results migrate``: records of older versions, rewritten."""
 
 from __future__ import annotations
 
@@ -7,24 +7,14 @@ from pathlib import Path
 import click
 
 
-@click.group("results", context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-def command() -> None:
-    """Keep a results folder in order.
-
-    \b
-    Example:
-      recpress results migrate
-    """
-
-
-@command.command("migrate")
+@click.command("migrate")
 @click.option("--results", type=click.Path(path_type=Path), default="results", show_default=True, help="Folder.")
 @click.option(
     "--artefacts",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="Folder of artefacts by their runs' hash (identity.made), to tell which runs share a timing.",
 )
-def migrate(results: Path, artefacts: Path | None) -> None:
+def command(results: Path, artefacts: Path | None) -> None:
     """Rewrite records of older versions as run records and timing records; nothing is run and nothing is lost.
 
     A record of version 2 held the times of its machine; they become timings/MACHINE/…. Where an artefact of the run is
@@ -35,11 +25,11 @@ def migrate(results: Path, artefacts: Path | None) -> None:
       recpress results migrate
     """
     from recpress.errors import UserError
-    from recpress.run.migrate import migrate as rewrite
+    from recpress.run.migrate import migrate
 
     if not (results / "records").is_dir():
         raise UserError(f"There are no records in {results}: name the folder with --results.")
-    told = rewrite(results, artefacts)
+    told = migrate(results, artefacts)
     for when, counts in (("before", told.before), ("after", told.after)):
         by_status = ", ".join(f"{count} {status}" for status, count in sorted(counts.items()))
         click.echo(f"{when}: {counts.total()} records ({by_status})")

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import click
 from tabulate import tabulate
 
+from recpress.cli.shared.groups import group_of
+from recpress.cli.shared.output import nothing_there
 from recpress.errors import UserError
 
 if TYPE_CHECKING:
@@ -16,7 +18,10 @@ if TYPE_CHECKING:
     from recpress.timing import Timing
 
 
-@click.command("time")
+TABLE = {"kernels": ("recpress.cli.time_.kernels", "Time kernels on a synthetic catalogue that fits no cache.")}
+
+
+@click.group("time", cls=group_of("subcommand", TABLE), invoke_without_command=True)
 @click.option("--suite", help="Only the runs of this suite; default: all of the results folder.")
 @click.option("--dataset", "datasets", multiple=True, help="Only these data sets; may be given several times.")
 @click.option("--backbone", "backbones", multiple=True, help="Only these backbones.")
@@ -28,7 +33,9 @@ if TYPE_CHECKING:
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the draw.")
 @click.option("--dry-run", is_flag=True, help="Say what would be timed, and time nothing.")
 @click.option("--results", type=click.Path(path_type=Path), default="results", show_default=True, help="Folder.")
+@click.pass_context
 def command(
+    context: click.Context,
     suite: str | None,
     datasets: tuple[str, ...],
     backbones: tuple[str, ...],
@@ -51,7 +58,10 @@ def command(
       recpress time --suite core
       recpress time --dataset ml-100k --dry-run
       recpress time --suite core --repeat 20
+      recpress time kernels uniform --budget 1/8
     """
+    if context.invoked_subcommand:
+        return
     from recpress.run import timer
 
     planned = _planned(suite, results, timing_seconds)
@@ -79,7 +89,7 @@ def _planned(suite: str | None, results: Path, seconds: float) -> list[Planned]:
     from recpress.run.suite import expand, read_suite
 
     if not (results / "records").is_dir():
-        raise UserError(f"There are no records in {results}: `recpress run --results {results}` makes some.")
+        raise nothing_there(results)
     cells = expand(read_suite(suite)) if suite else cells_of(read_all(results), skip_foreign=True)
     absent = set(map(id, without_records(cells, results)))
     timed = [cell.model_copy(update={"timing_seconds": seconds}) for cell in cells if id(cell) not in absent]
@@ -101,7 +111,7 @@ def _refuse_unknown(names: tuple[str, ...], key: str, planned: list[Planned]) ->
 def _time(todo: list[Job], results: Path) -> int:
     from rich.console import Console
 
-    from recpress.cli.progress import bars
+    from recpress.cli.shared.progress import bars
     from recpress.run import timer
     from recpress.run.isolate import WorkFailed
 

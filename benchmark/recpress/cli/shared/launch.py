@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., object])
 
 OPTIONS = (
-    click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Cells at a time."),
+    click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Runs at a time."),
     click.option("--memory-gb", type=click.FloatRange(min=0.1), help="Most memory of a stage's process."),
     click.option("--timeout", type=click.FloatRange(min=0.1), help="Most seconds of a stage (train, compress, serve)."),
     click.option("--engine", type=click.Choice(["local", "ray"]), default="local", show_default=True, help="Where."),
@@ -63,7 +63,7 @@ def launch(
     SystemExit
         With 1 when a cell failed.
     """
-    from recpress.cli.progress import say_done, watcher
+    from recpress.cli.shared.progress import say_done, watcher
 
     if running.address and running.engine != "ray":
         raise UserError("--address is that of a Ray cluster: add --engine ray.")

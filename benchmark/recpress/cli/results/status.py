@@ -1,4 +1,4 @@
-"""``recpress status``: how far a results folder, or a suite in it, has come."""
+"""``recpress results status``: how far a results folder, or a suite in it, has come."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ from pathlib import Path
 import click
 from tabulate import tabulate
 
-from recpress.errors import UserError
+from recpress.cli.shared.output import command_line, nothing_there
 from recpress.record import WENT_WRONG, Record, read_all, relative_path
 
 
 @click.command("status")
 @click.option("--results", type=click.Path(path_type=Path), default="results", show_default=True, help="Folder.")
-@click.option("--suite", help="Count the cells of this suite, done and to do.")
+@click.option("--suite", help="Count the runs of this suite, done and to do.")
 def command(results: Path, suite: str | None) -> None:
-    """Show how many cells have which status, and of each that failed why, and where its log is.
+    """Count runs by status, and say of each that failed why and where its log is.
 
     \b
     Examples:
-      recpress status
-      recpress status --suite quick
+      recpress results status
+      recpress results status --suite quick
     """
     records = read_all(results)
     if suite:
         _of_suite(suite, results, records)
     if not (results / "records").is_dir():
-        raise UserError(f"There are no records in {results}: `recpress run --results {results}` makes some.")
+        raise nothing_there(results)
     counts = Counter((each.identity.dataset, each.identity.backbone, each.status) for each in records)
     statuses = sorted({status for *_, status in counts})
     rows = [
@@ -40,7 +40,7 @@ def command(results: Path, suite: str | None) -> None:
     for each in failed:
         click.echo(_failure(each))
     if failed:
-        click.echo(f"`recpress retry --failed --results {results}` runs them again.")
+        click.echo(f"`{command_line('run', '--retry-failed', '--results', results)}` runs them again.")
 
 
 def _of_suite(suite: str, results: Path, records: Sequence[Record]) -> None:
@@ -49,7 +49,7 @@ def _of_suite(suite: str, results: Path, records: Sequence[Record]) -> None:
 
     planned = make([cell.model_copy(update={"timing_seconds": 0.0}) for cell in expand(read_suite(suite))])
     todo = unfinished(planned, results)
-    click.echo(f"{suite}: {len(planned)} cells, {len(planned) - len(todo)} done, {len(todo)} to run.")
+    click.echo(f"{suite}: {len(planned)} runs, {len(planned) - len(todo)} done, {len(todo)} to run.")
     places, timings = {place_of(each) for each in planned}, timed_here(results)
     ended_well = (each for each in records if each.status == "ok")
     signatures = {each.signature for each in ended_well if relative_path(each.identity) in places}

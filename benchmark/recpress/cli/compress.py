@@ -1,4 +1,4 @@
-"""``recpress fit``: one compressed recommender as a folder that recommends by itself."""
+"""``recpress compress``: one compressed recommender as a folder that recommends by itself."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from typing import Any
 import click
 from rich.console import Console
 
-from recpress.cli.cells import Asked, cell_options, stage_printer
+from recpress.cli.shared.one_run import Asked, cell_options, stage_printer
+from recpress.cli.shared.output import command_line
 
 
-@click.command("fit")
+@click.command("compress")
 @cell_options()
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to make.")
 def command(out: Path, **asked: Any) -> None:
@@ -19,8 +20,8 @@ def command(out: Path, **asked: Any) -> None:
 
     \b
     Examples:
-      recpress fit --dataset ml-100k --method uniform --budget 1/8 --out build/small
-      recpress fit --data likes.csv --user-col user --item-col item --method uniform --out build/likes
+      recpress compress --dataset ml-100k --method uniform --budget 1/8 --out build/small
+      recpress compress --data likes.csv --user-col user --item-col item --method uniform --out build/likes
       recpress recommend build/small --user 196
     """
     from recpress.measure.sizes import file_bytes
@@ -34,5 +35,5 @@ def command(out: Path, **asked: Any) -> None:
     click.echo(
         f"{out}: {planned.cell.method} {planned.cell.setting}, {users:,} users, {items:,} items; the artefact has "
         f"{file_bytes(out / ARTEFACT):,} bytes, fp32 tables {4 * planned.config.config.dim * (users + items):,}.\n"
-        f"Next: `recpress recommend {out} --user {made.users.values[0]}`"
+        f"Next: {command_line('recommend', out, '--user', made.users.values[0])}"
     )

@@ -1,4 +1,4 @@
-"""What verbs that take one cell share: its options, and the cell that they name."""
+"""What verbs on one run share: its options, and the run that they name."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from rich.console import Console
 
-from recpress.cli.run import BudgetType, ParamType
+from recpress.cli.shared.types import BudgetType, ParamType, refuse_both
 from recpress.errors import UserError
 
 if TYPE_CHECKING:
@@ -81,13 +81,12 @@ class Asked:
         dataset = self._dataset()
         if self.method is None:
             raise UserError("Say which method with --method; `recpress list methods` shows them.")
+        refuse_both(self.budget, self.param)
         runs = MethodRuns(
             name=self.method,
             budgets=(self.budget,) if self.budget else None,
             params=(dict(self.param),) if self.param else (),
         )
-        if self.budget and self.param:
-            raise UserError("Give --budget or --param, not both: a budget makes the method choose its parameters.")
         suite = Suite(
             title="one cell",
             datasets=(dataset,),

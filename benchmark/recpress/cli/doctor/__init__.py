@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 
 import click
 
+from recpress.cli.shared.groups import group_of
+from recpress.cli.shared.output import as_json
 
-@click.command("doctor")
+TABLE = {"cache": ("recpress.cli.doctor.cache", "List, check and clear what is cached: data, backbones, lists, logs.")}
+
+
+@click.group("doctor", cls=group_of("subcommand", TABLE), invoke_without_command=True)
 @click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True)
-def command(format_: str) -> None:
+@click.pass_context
+def command(context: click.Context, format_: str) -> None:
     """Show the machine's fingerprint and what each counter or library that it lacks costs.
 
     \b
-    Example:
+    Examples:
       recpress doctor
+      recpress doctor cache ls
     """
+    if context.invoked_subcommand:
+        return
     from recpress.measure.checkup import checkup
     from recpress.measure.machine import fingerprint
     from recpress.run import sandbox
@@ -30,7 +38,7 @@ def command(format_: str) -> None:
             "machine": asdict(machine),
             "advice": [asdict(each) for each in advice],
         }
-        click.echo(json.dumps(report, indent=1))
+        click.echo(as_json(report))
         return
     click.echo(f"{machine.label} ({machine.fingerprint})")
     packages = ", ".join(f"{name} {version}" for name, version in machine.packages.items())

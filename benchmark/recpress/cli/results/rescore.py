@@ -1,4 +1,4 @@
-"""``recpress rescore``: compute metrics again from what cells have served, without running them."""
+"""``recpress results rescore``: metrics from the lists that runs served."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def command(results: Path) -> None:
 
     \b
     Example:
-      recpress rescore --results results
+      recpress results rescore --results results
     """
     from recpress.run.redo import rescore
 

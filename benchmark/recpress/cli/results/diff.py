@@ -1,4 +1,4 @@
-"""``recpress regress``: what a change made worse."""
+"""``recpress results diff``: what a change made worse."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from pathlib import Path
 import click
 
 from recpress.board import regress
-from recpress.cli.revision import results_of
+from recpress.cli.shared.revision import results_of
 from recpress.errors import UserError
 from recpress.printable import printable
 
 
-@click.command("regress")
+@click.command("diff")
 @click.option("--base", required=True, help="A results folder, or a git revision.")
 @click.option("--head", default="results", show_default=True, help="The same, after the change.")
 @click.option("--results", type=click.Path(path_type=Path), default="results", show_default=True, help="In a revision.")
@@ -25,8 +25,8 @@ def command(base: str, head: str, results: Path, everything: bool, form: str) ->
 
     \b
     Examples:
-      recpress regress --base origin/main
-      recpress regress --base build/before --head build/after --format markdown
+      recpress results diff --base origin/main
+      recpress results diff --base build/before --head build/after --format markdown
     """
     before, after = regress.on_one_machine(results_of(base, results), results_of(head, results))
     found = regress.compare(before, after)

@@ -1,4 +1,4 @@
-"""``recpress rerun``: run randomly drawn cells again and compare them with their records."""
+"""``recpress results reproduce``: randomly drawn runs, repeated and compared with their records."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from tabulate import tabulate
 
-from recpress.cli.launch import Running, launch, running_options
+from recpress.cli.shared.launch import Running, launch, running_options
 from recpress.printable import markdown
 
 if TYPE_CHECKING:
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from recpress.run.identity import Planned
 
 
-@click.command("rerun")
-@click.option("--sample", type=click.IntRange(min=1), default=20, show_default=True, help="Cells to draw.")
+@click.command("reproduce")
+@click.option("--sample", type=click.IntRange(min=1), default=20, show_default=True, help="Runs to draw.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the draw.")
 @click.option("--changed", metavar="REVISION", help="Draw from the records alone that differ from a git revision.")
 @click.option("--results", type=click.Path(path_type=Path), default="results", show_default=True, help="Folder.")
@@ -41,7 +41,7 @@ def command(
     dry_run: bool,
     **running: Any,
 ) -> None:
-    """Run randomly drawn cells again, from training on, and compare: nothing in their records changes.
+    """Repeat randomly drawn runs, from training on, and compare them with their records, which stay as they are.
 
     Quality and bytes must be equal to the last digit, and the intervals of the ratios to fp32 must meet, widened by how
     far runs with several seeds lie apart on this machine. What is found of each is written to attestations/ in the
@@ -50,16 +50,16 @@ def command(
 
     \b
     Examples:
-      recpress rerun --sample 20 --seed 7
-      recpress rerun --sample 3 --changed origin/main
-      recpress rerun --sample 3 --dry-run
+      recpress results reproduce --sample 20 --seed 7
+      recpress results reproduce --sample 3 --changed origin/main
+      recpress results reproduce --sample 3 --dry-run
     """
     from recpress.record import read_all, relative_path
     from recpress.run import rerun
 
     records = list(read_all(results))
     if changed:
-        from recpress.cli.revision import records_since
+        from recpress.cli.shared.revision import records_since
 
         files = set(records_since(changed, results))
         records = [each for each in records if relative_path(each.identity).as_posix() in files]
@@ -79,7 +79,8 @@ def command(
     from recpress.run.engine import write_machine
     from recpress.run.plan import make, timed_here
 
-    said = f"recpress rerun --sample {sample} --seed {seed}" + (" --reuse-backbones" if reuse_backbones else "")
+    said = f"recpress results reproduce --sample {sample} --seed {seed}"
+    said += " --reuse-backbones" if reuse_backbones else ""
     planned = make([cell for _, cell in drawn])
     of = {each.id: made for each, (made, _) in zip(planned, drawn, strict=True)}
     found: dict[str, Attestation] = {}
@@ -108,7 +109,7 @@ def command(
         made = of[each.id]
         differs = differences(made, timings.own(made), found[each.id], spread)
         lines.append((each.cell.label, brief(differs) or "agrees"))
-    click.echo(tabulate(lines, headers=("Cell", "Run again"), disable_numparse=True))
+    click.echo(tabulate(lines, headers=("Run", "Reproduced"), disable_numparse=True))
     agree = sum(verdict == "agrees" for _, verdict in lines)
     click.echo(f"{agree} of {len(lines)} agree; {results / 'attestations'} holds what was found.")
     if summary:

@@ -1,0 +1,61 @@
+"""``recpress results check``: is a results folder in order."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from recpress.cli.shared.findings import alert, annotation, counted, findings, of_records, tell, warn
+from recpress.cli.shared.output import as_json
+from recpress.cli.shared.revision import results_of
+from recpress.printable import markdown, printable
+
+
+@click.command("check")
+@click.option("--results", type=click.Path(path_type=Path), default="results", show_default=True, help="Folder.")
+@click.option("--base", help="A folder or git revision whose records must not be lost.")
+@click.option("--format", "form", type=click.Choice(["text", "json", "github"]), default="text", show_default=True)
+@click.option("--summary", type=click.Path(path_type=Path), help="File that gets the findings as Markdown, too.")
+def command(results: Path, base: str | None, form: str, summary: Path | None) -> None:
+    """Check every record of a results folder; exit code 1 when something is found.
+
+    Figures that are too good, and records that were not isolated, are flagged for a person to look at: that fails
+    nothing.
+
+    \b
+    Examples:
+      recpress results check
+      recpress results check --base origin/main --format github
+    """
+    from recpress.board.collect import collect
+    from recpress.board.commits import shallow
+    from recpress.board.flags import flags
+    from recpress.board.folder import changed, check
+
+    earlier = {f"records/{run.id}.json": run.raw for run in results_of(base, results).runs} if base else {}
+    read = collect(results)
+    found = check(results, earlier, read)
+    flagged = flags(read, changed(read, earlier) if base else None)
+    counts = f"{findings(len(found))} in {results}{counted(flagged)}."
+    if shallow(results):
+        click.echo("recpress: a shallow clone can't tell whether commits are known: that isn't checked.", err=True)
+    if summary:
+        lines = [f"- {markdown(each.file)}: {markdown(each.fix)} (`{each.check}`)" for each in found]
+        summary.write_text("\n".join([*alert(of_records(flagged, results)), counts, "", *lines, ""]), encoding="utf-8")
+    if form == "json":
+        states = {"failed": found, "flagged": flagged}
+        click.echo(as_json([asdict(each) | {"state": state} for state in states for each in states[state]]))
+    elif form == "github":
+        for each in found:
+            click.echo(annotation("error", str(results / each.file), None, each.check, each.fix))
+        warn(of_records(flagged, results))
+        click.echo(counts)
+    else:
+        for each in found:
+            click.echo(printable(f"{each.file}: {each.check}: {each.fix}"))
+        tell(of_records(flagged, results))
+        click.echo(counts)
+    if found:
+        raise SystemExit(1)
