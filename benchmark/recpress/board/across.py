@@ -23,7 +23,7 @@ from recpress.errors import unknown
 from recpress.paths import checkout_root
 from recpress.record import in_a_name
 
-DOCUMENT = Path("benchmark") / "docs" / "findings.md"
+DOCUMENT = Path("benchmark") / "docs" / "explanation" / "findings.md"
 
 
 @cache

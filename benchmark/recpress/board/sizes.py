@@ -17,7 +17,7 @@ from recpress.documents import generated, rewrite
 from recpress.errors import UserError, unknown
 from recpress.paths import checkout_root
 
-DOCUMENT = Path("benchmark") / "docs" / "open-division.md"
+DOCUMENT = Path("benchmark") / "docs" / "explanation" / "open-division.md"
 
 
 def markdown(results: Path, arguments: Sequence[str]) -> str:

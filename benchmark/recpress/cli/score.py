@@ -35,7 +35,8 @@ def command(
 ) -> None:
     """Measure an artefact folder as if a method of ours had made it, and write its record.
 
-    The folder is served in a fresh process that knows nothing of test. benchmark/docs/artefact-format.md says what is
+    The folder is served in a fresh process that knows nothing of test.
+    benchmark/docs/reference/artefact-format.md says what is
     in it; nothing of RecPress is needed to write one.
 
     \b

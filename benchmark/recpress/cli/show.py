@@ -85,7 +85,9 @@ def _note(rows: DataFrame) -> None:
         click.echo(f"recpress: {printable(each)}", err=True)
     if (rows["isolated"] == "no").any():
         click.echo(
-            "recpress: not isolated: nothing kept the method from reading test (benchmark/docs/rules.md).", err=True
+            "recpress: not isolated: nothing kept the method from reading test "
+            "(benchmark/docs/explanation/fair-measurement.md).",
+            err=True,
         )
 
 

@@ -94,7 +94,7 @@ def pack(masks: Masks) -> bytes:
 
     Hits are rare and fall nearly at random, so the gaps between them are what is worth coding: a byte each (255 is
     255 misses, and more to come), in zlib's format, which browsers read. That takes 0.8 to 1.7 bytes a user;
-    benchmark/docs/statistics.md has what other layouts take.
+    benchmark/docs/reference/statistics.md has what other layouts take.
     """
     gaps = np.diff(np.flatnonzero(_bits(masks)), prepend=-1) - 1
     far = gaps // _FAR

@@ -28,7 +28,7 @@ PROMISES: Mapping[str, Promise] = {
     "card-complete": Promise(
         CARD,
         "every field of the card is there, known and of its kind",
-        "benchmark/docs/add-a-method.md shows one",
+        "benchmark/docs/how-to/add-a-method.md shows one",
     ),
     "licence-named": Promise(
         CARD,
@@ -141,7 +141,9 @@ PROMISES: Mapping[str, Promise] = {
     ),
     # Data sets.
     "data-card-complete": Promise(
-        CARD, "every field of the card is there, known and of its kind", "benchmark/docs/add-a-dataset.md shows one"
+        CARD,
+        "every field of the card is there, known and of its kind",
+        "benchmark/docs/how-to/add-a-dataset.md shows one",
     ),
     "filled-in": Promise(
         CARD,
