@@ -23,7 +23,10 @@ from recpress.errors import unknown
 from recpress.paths import checkout_root
 from recpress.record import in_a_name
 
-DOCUMENT = Path("benchmark") / "docs" / "explanation" / "findings.md"
+DOCUMENTS = tuple(
+    Path("benchmark") / "docs" / "explanation" / f"{name}.md"
+    for name in ("findings", "findings-small-sizes", "findings-training", "findings-speed")
+)
 
 
 @cache
@@ -103,7 +106,8 @@ def main() -> None:
     if checkout is not None and len(sys.argv) > 1:
         print(markdown(checkout / "results", sys.argv[1:]))
     else:
-        rewrite(checkout, DOCUMENT, lambda page, root: written(page, root / "results"))
+        for document in DOCUMENTS:
+            rewrite(checkout, document, lambda page, root: written(page, root / "results"))
 
 
 if __name__ == "__main__":
