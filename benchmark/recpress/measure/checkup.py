@@ -32,7 +32,7 @@ class Advice:
     state : {"ok", "note", "missing"}
         Missing: some figure will not be in the records. Note: all figures are, read them with this in mind.
     message : str
-        What is there, or what its lack costs and how to mend it.
+        What is there; or what is missing without it, and how to get it.
     """
 
     topic: str
