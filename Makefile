@@ -57,8 +57,9 @@ tables: .venv/.installed
 docs: .venv/.installed
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
-site: .venv/.installed
-	$(BIN)/recpress site
+# The site with the documents in its docs/.
+site: docs
+	$(BIN)/recpress site --docs build/docs
 
 dist: .venv/.installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check build

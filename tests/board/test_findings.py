@@ -1,17 +1,19 @@
 """Findings on the site: whose they are, what becomes of links, of addresses of views and of HTML."""
 
+import re
 from pathlib import Path
 
 import pytest
 import synthetic
 
+from recpress.board.figures import rows_of
 from recpress.board.site import build
 from recpress.board.site.findings import Findings, read
 from recpress.record import write
 
 TEXT = """# What we *saw*
 
-Grids [cost](kernels.md) nothing; see [the paper](https://example.org/a?b=1&c=2).
+At 1/4, `svd` retains {{ retained synthetic-small/mf/svd/1-4 }}. Grids [cost](kernels.md) nothing; see [the paper](https://example.org/a?b=1&c=2).
 `#dataset=synthetic-small&q=svd` · `recpress compare a b`
 
 | kept | here |
@@ -33,7 +35,7 @@ def results(tmp_path: Path) -> Path:
 
 def written(results: Path, text: str) -> Findings:
     (results / "findings.md").write_text(text, encoding="utf-8")
-    found = read(results)
+    found = read(results, lambda: rows_of(results))
     assert found is not None
     return found
 
@@ -43,6 +45,7 @@ def test_views_and_the_web_are_linked_and_files_are_not(results: Path) -> None:
     assert '<a href="index.html#dataset=synthetic-small&amp;q=svd">See it on the board</a>' in body
     assert '<a href="https://example.org/a?b=1&amp;c=2">the paper</a>' in body
     assert "Grids cost nothing" in body
+    assert re.search(r"<code>svd</code> retains \d+\.\d %\.", body)
     assert "<code>recpress compare a b</code>" in body
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from markupsafe import Markup
+
+from recpress.board.figures import fill
 
 FILE = "findings.md"
 # A piece of code that starts so is the address of a view of the overview.
@@ -27,9 +30,10 @@ class Findings:
     body: Markup
 
 
-def read(results: Path) -> Findings | None:
+def read(results: Path, rows: Callable[[], pd.DataFrame]) -> Findings | None:
     """Return the findings of a results folder, or None where it has none.
 
+    Figures that the file asks for are filled in from `rows` (see `recpress.board.figures`).
     HTML in the file is shown, not used; the marks of generated tables are left out. Addresses of views become links to
     them; links to other files, which the site doesn't have, become their words.
     """
@@ -39,7 +43,7 @@ def read(results: Path) -> Findings | None:
     markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
     markdown.add_render_rule("table_open", lambda *_: '<div class="scroll" tabindex="0"><table class="board">\n')
     markdown.add_render_rule("table_close", lambda *_: "</table></div>\n")
-    tokens = markdown.parse(MARK.sub("", path.read_text(encoding="utf-8")))
+    tokens = markdown.parse(MARK.sub("", fill(path.read_text(encoding="utf-8"), rows)))
     title = "Findings"
     if [each.type for each in tokens[:3]] == ["heading_open", "inline", "heading_close"] and tokens[0].tag == "h1":
         title, tokens = tokens[1].content, tokens[3:]

@@ -22,6 +22,15 @@ from recpress.record import in_a_name
 
 Context = dict[str, Any]
 
+# Pages of the header, which the documents have too: name, file.
+NAVIGATION = (
+    ("Overview", "index"),
+    ("Findings", "findings"),
+    ("Compare", "compare"),
+    ("History", "history"),
+    ("Rules", "rules"),
+    ("Submit", "submit"),
+)
 # Without JavaScript a page lists this many rows; a data set's CSV has them all.
 STATIC_ROWS = 200
 SIZES = (1 / 2, 1 / 4, 1 / 8, 1 / 16, 1 / 32, 1 / 64)
