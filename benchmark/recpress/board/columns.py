@@ -76,8 +76,8 @@ def significant_places(value: float, digits: int) -> int:
 # From the weakest to the strongest.
 TIERS: Final = {
     "self-reported": "The record alone, and a check of the results folder finds something wrong with it.",
-    "checked": "Nothing was run again. Its place, split and machine are known. It agrees with its method's card, and its "
-    "figures agree with each other: bytes with their breakdown, energy with the bytes read, retention with fp32.",
+    "checked": "Nothing was run again. Its place, split and machine are known. It agrees with its method's card, and "
+    "its figures agree with each other: bytes with their breakdown, energy with the bytes read, retention with fp32.",
     "re-scored": "Every metric was computed again from the served lists and is the same.",
     "re-run": "Run again by the maintainers on the same machine: quality and bytes are equal to the last digit, and "
     "the intervals of the ratios to fp32 overlap, once widened by the spread between two runs there.",
@@ -129,7 +129,7 @@ TEXT = (
     ),
     Column(
         "doubtful",
-        "For a person to look at",
+        "Flagged for review",
         "(‡): a closed method retains more than compressing explains, or NDCG@20 lies far above every uncompressed "
         "model and reference of the set. It may be noise, or test items that the method has seen.",
         headline=False,

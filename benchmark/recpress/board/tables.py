@@ -247,7 +247,7 @@ def doubts(rows: pd.DataFrame) -> list[str]:
     keys = ["dataset", "backbone", "method", "setting", "doubtful"]
     found = rows.loc[rows["doubtful"] != "", keys].to_dict("records")
     return [
-        f"‡ {row['method']} {row['setting']} of {row['backbone']} on {row['dataset']} is for a person to look at: "
+        f"‡ {row['method']} {row['setting']} of {row['backbone']} on {row['dataset']} is flagged for review: "
         f"{row['doubtful']}."
         for row in found
     ]

@@ -72,7 +72,9 @@ PROMISES: Mapping[str, Promise] = {
         "count every stored tensor in params_for, scales and codebooks too, or raise BudgetUnreachable",
     ),
     # How it compresses.
-    "compresses": Promise(METHOD, "compress returns an Artefact with default parameters", "fix the error that is raised"),
+    "compresses": Promise(
+        METHOD, "compress returns an Artefact with default parameters", "fix the error that is raised"
+    ),
     "leaves-the-backbone": Promise(METHOD, "the frozen backbone's tensors stay as they are", "clone before writing"),
     "sees-train-alone": Promise(
         METHOD,
@@ -133,7 +135,9 @@ PROMISES: Mapping[str, Promise] = {
     "times-as-scored": Promise(METHOD, "the lists that are timed are those that are scored", "answer one way"),
     "keeps-no-answers": Promise(METHOD, "no answer is kept for the next time that it is asked", "remove the cache"),
     # A short run.
-    "runs": Promise(METHOD, "a short run ends with figures, or says that the budget can't be met", "fix the error that is reported"),
+    "runs": Promise(
+        METHOD, "a short run ends with figures, or says that the budget can't be met", "fix the error that is reported"
+    ),
     "plausible": Promise(
         METHOD,
         "a short run ranks as well as compressing allows (recpress.plausible)",
@@ -182,7 +186,7 @@ class Verdict:
     check : str
         Its name, a key of `PROMISES`.
     state : {"passed", "failed", "flagged", "skipped"}
-        Flagged: for a person to look at; no failure.
+        Flagged for review; no failure.
     file : str
         From where the user stands, or from the root of the checkout; where something is to be done.
     line : int or None
@@ -220,7 +224,7 @@ def verdict(
         The file in the folder, where it isn't the one of the check's promise.
     skipped : bool
     flagged : bool
-        What is found is for a person to look at.
+        Findings are flagged for review.
     """
     promise = PROMISES[check]
     shown = _shown(folder / (file or promise.file))

@@ -208,7 +208,7 @@
       h("h1", {}, RecPress.mark(who.family), `${who.method} ${who.setting}`),
       runs.length > 1 ? h("p", { class: "seeds", role: "group", "aria-label": "Seeds" }, seeds) : null,
       record.status === "ok" ? null : h("p", { class: "warning" }, h("strong", {}, `${record.status}. `), record.reason || ""),
-      doubts.length ? h("p", { class: "warning" }, h("strong", {}, "‡ For a person to look at: "), `${doubts.join("; ")}. It may be noise, or test items that the method has seen.`) : null,
+      doubts.length ? h("p", { class: "warning" }, h("strong", {}, "‡ Flagged for review: "), `${doubts.join("; ")}. It may be noise, or test items that the method has seen.`) : null,
       record.provenance.isolated === false ? h("p", { class: "warning" }, h("strong", {}, "Not isolated. "), "The operating system did not hold the run’s processes to what they were given: nothing kept the method from reading test. ", h("a", { href: "rules.html#isolated" }, "What that means.")) : null,
       h("p", { class: "lead" }, `Seed ${who.seed}, ${tier}, ${record.provenance.started.slice(0, 10)}: what this one artefact of ${who.backbone} on ${who.dataset} ranks, weighs and takes.`),
       tiles(runs[at], timing),
