@@ -17,8 +17,8 @@ from recpress import __version__
 from recpress.atomic import swapping
 from recpress.board.collect import Collection, collect
 from recpress.board.columns import TIERS
-from recpress.board.figures import named
 from recpress.board.perf import Series
+from recpress.board.prose import named
 from recpress.board.site import charts, findings, history, machines, pages, payload
 from recpress.board.site.history import Earlier
 from recpress.board.tables import aggregate, frame, render, sort

@@ -12,7 +12,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from markupsafe import Markup
 
-from recpress.board.figures import fill
+from recpress.board.prose import fill
 
 FILE = "findings.md"
 # A piece of code that starts so is the address of a view of the overview.
@@ -33,7 +33,7 @@ class Findings:
 def read(results: Path, rows: Callable[[], pd.DataFrame]) -> Findings | None:
     """Return the findings of a results folder, or None where it has none.
 
-    Figures that the file asks for are filled in from `rows` (see `recpress.board.figures`).
+    Figures that the file asks for are filled in from `rows` (see `recpress.board.prose`).
     HTML in the file is shown, not used; the marks of generated tables are left out. Addresses of views become links to
     them; links to other files, which the site doesn't have, become their words.
     """
