@@ -14,7 +14,7 @@ from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files
 
 import recpress
-from recpress.board.figures import fill, rows_of
+from recpress.board.prose import fill, rows_of
 from recpress.board.site.pages import NAVIGATION
 from recpress.cli import cli
 from recpress.errors import UserError

@@ -10,7 +10,7 @@ import pandas as pd
 
 from recpress.board.across import DOCUMENTS
 from recpress.board.collect import Run, collect
-from recpress.board.figures import rows_of
+from recpress.board.prose import rows_of
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "results"

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import synthetic
 
-from recpress.board.figures import rows_of
+from recpress.board.prose import rows_of
 from recpress.board.site import build
 from recpress.board.site.findings import Findings, read
 from recpress.record import write

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from recpress.board.figures import rows_of, table
+from recpress.board.prose import rows_of, table
 from recpress.documents import generated, rewrite
 from recpress.paths import checkout_root
 
@@ -22,7 +22,7 @@ DOCUMENTS = tuple(
 
 
 def markdown(results: Path, arguments: Sequence[str]) -> str:
-    """Return the table of a results folder, see `recpress.board.figures.table`."""
+    """Return the table of a results folder, see `recpress.board.prose.table`."""
     return table(rows_of(results), arguments)
 
 

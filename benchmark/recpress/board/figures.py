@@ -1,212 +1,145 @@
-"""Figures inside prose: placeholders of a page, filled from the records.
-
-A placeholder names a figure and the runs that it is of: ``{{ retention ml-1m/lightgcn/uniform/1-4 }}``. One that stands
-in code is an example, and stays. Runs are named ``DATASET/BACKBONE/METHOD/VARIANT``; the first three take alternatives
-(``gowalla,yelp2018/…``), and all four take ``*``.
-"""
+"""A record's and a timing's figures, computed again from what they rest on: each function yields what is wrong."""
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable, Sequence
-from fnmatch import fnmatchcase
-from functools import cache
-from pathlib import Path
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
 
-import pandas as pd
-from tabulate import tabulate
+import numpy as np
 
-from recpress.board.collect import collect
-from recpress.board.columns import COLUMNS, INTERVALS, Column
-from recpress.board.tables import aggregate, frame, texts
-from recpress.errors import UserError, unknown
-from recpress.record import in_a_name
+from recpress.measure import energy
+from recpress.measure.ratio import paired_ratio
+from recpress.plausible import KEPT
+from recpress.record import Bytes, Energy, Latency, Quality, Record, Serving
+from recpress.schema.samples import TICK_NS, unpack
+from recpress.timing import Timing
 
-# Code (fenced, then inline) comes first, so that no placeholder is found in it.
-PLACEHOLDER = re.compile(r"^```.*?^```|`[^`\n]*`|\{\{(?P<inside>[^{}]*)\}\}", re.MULTILINE | re.DOTALL)
-# Words of prose for keys of columns; any other key of a number names its column.
-WORDS = {
-    "retention": "kept",
-    "retained": "kept",
-    "latency": "single_ratio",
-    "batch-latency": "batch_ratio",
-    "ndcg": "ndcg20",
-    "megabytes": "mb",
-}
-PARTS = ("dataset", "backbone", "method", "variant")
+SAME: Final = 1e-9
+# Sides of stored tensors are told to two digits, so one may be a twentieth less.
+ROUNDED: Final = 1.05
+TENSOR: Final = re.compile(r"[a-z]+(\d+)\[([0-9, ]*)\]")
+# Twenty seconds of the shortest calls that stand alone make fewer.
+MOST_BLOCKS: Final = 200_000
+SEED: Final = re.compile(r".*\.seed(\d{1,18})")
 
 
-def named(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows that ended well, with their names (``backbone/method/variant``) in the column ``run``."""
-    rows = rows[rows["status"] == "ok"]
-    variant = rows["setting"].map(in_a_name)
-    return rows.assign(variant=variant, run=rows["backbone"] + "/" + rows["method"] + "/" + variant)
+def of_bytes(record: Record) -> Iterator[str]:
+    """Hold the bytes to their own ledger, to the tables' sizes, and to the tensors that are served."""
+    size, serving = record.bytes, record.serving
+    if size is None:
+        return
+    if sum(size.ledger.values()) != size.file:
+        yield "the kinds of its byte ledger don't add up to the file's bytes"
+    if (size.users or 0) + (size.items or 0) > size.file:
+        yield "its two sides take more bytes than the file has"
+    if serving:
+        yield from _of_serving(size, serving)
 
 
-@cache
-def rows_of(results: Path) -> pd.DataFrame:
-    """Return the named rows of a results folder."""
-    return named(aggregate(frame(collect(results).runs)))
+def _of_serving(size: Bytes, serving: Serving) -> Iterator[str]:
+    entities = serving.n_users + serving.n_items
+    if size.reference != 4 * entities * serving.reference_columns:
+        yield "its reference isn't the bytes of the dense fp32 tables"
+    if not _same(size.per_entity * entities, size.file):
+        yield "its bytes per entity aren't those of the file"
+    if size.file < sum(_least(tree) for tree in (serving.users, serving.items, serving.network) if tree):
+        yield "the tensors that it serves don't fit into the file's bytes"
 
 
-def figure(key: str) -> Column:
-    """Return a figure's column.
-
-    Raises
-    ------
-    UserError
-        When there is none of that key, or it holds text.
-    """
-    figures = {name: column for name, column in COLUMNS.items() if column.decimals is not None}
-    column = figures.get(WORDS.get(key, key))
-    if column is None:
-        raise unknown("figure", key, [*figures, *WORDS])
-    return column
+def _least(tree: Mapping[str, Any]) -> float:
+    """Return the fewest bytes that the tensors of one part may have; what is unpacked when loaded isn't among them."""
+    tensors = tree.get("tensors")
+    told = [TENSOR.fullmatch(str(each)) for each in tensors.values()] if isinstance(tensors, dict) else []
+    return sum(_tensor_bytes(each) for each in told if each)
 
 
-def fill(text: str, rows: Callable[[], pd.DataFrame]) -> str:
-    """Return a page with its placeholders replaced by figures.
+def _tensor_bytes(told: re.Match[str]) -> float:
+    sides = [float(side) / ROUNDED for side in told[2].split(",") if side.strip()]
+    return int(told[1]) / 8 * math.prod(sides)
+
+
+def of_energy(record: Record) -> Iterator[str]:
+    """Hold analytic energies to the bytes that an answer reads, by the table that they name."""
+    for each in record.energy:
+        if each.grade == "analytic":
+            yield from _analytic(each, record.bytes)
+
+
+def _analytic(told: Energy, size: Bytes | None) -> Iterator[str]:
+    if told.table not in energy.versions():
+        yield f"its energy table {told.table[:40]!r} is none of ours"
+        return
+    if not _same(sum(told.parts.values()), told.joules):
+        yield "the parts of its analytic energy don't add up"
+    if size is None or size.touched_per_query is None:
+        yield "its analytic energy rests on no count of bytes read"
+        return
+    memory = energy.table(told.table).dram_byte.times(size.touched_per_query * 1e-12)
+    if not _same(told.parts.get("memory", 0.0), memory.middle) or told.low < memory.low * (1 - SAME):
+        yield "its analytic energy isn't that of the bytes that an answer reads"
+
+
+def of_quality(record: Record, whole: Quality | None) -> Iterator[str]:
+    """Hold the quality to that of the same backbone's fp32 tables.
 
     Parameters
     ----------
-    text : str
-        Markdown.
-    rows : callable
-        Gives the named rows (see `named`); it is called only where the page has a placeholder.
-
-    Raises
-    ------
-    UserError
-        When a placeholder names no figure or no run.
+    record : Record
+    whole : Quality or None
+        Of the run ``none`` of the same checkpoint, where a folder has it.
     """
+    told = record.quality
+    if told is None:
+        return
+    if record.serving and told.users + told.users_left_out != record.serving.n_users:
+        yield "its users and those left out aren't all users"
+    if told.paired and told.paired.low > told.paired.high:
+        yield "the interval of its retention ends before it begins"
+    for name in KEPT if whole else ():
+        if whole and whole.metrics.get(name) and told.retention.get(name) is None:
+            yield f"it doesn't say what it retains of the {name} of the backbone's fp32 tables"
+            return
+    for name, kept in told.retention.items() if whole else ():
+        base = whole.metrics.get(name) if whole else None
+        if base is not None and kept is not None and not _same(kept * base, told.metrics.get(name, math.nan)):
+            yield f"its {name} isn't what it retains of the backbone's fp32 tables"
+            return
 
-    def replaced(found: re.Match[str]) -> str:
-        inside = found["inside"]
-        if inside is None:
-            return found[0]
+
+def of_timing(timing: Timing) -> Iterator[str]:
+    """Hold each scenario's figures to its raw times."""
+    seed = SEED.fullmatch(timing.run)
+    if seed is None:
+        yield f"{timing.run[:80]!r} names no run"
+        return
+    for timed in timing.latency:
         try:
-            return value(rows(), inside.split())
-        except UserError as error:
-            raise UserError(f"{{{{ {inside.strip()} }}}} can't be filled: {error}") from error
-
-    return PLACEHOLDER.sub(replaced, text)
+            yield from _of_samples(timed, int(seed[1]))
+        except ValueError as error:
+            yield f"the raw times of {timed.scenario} can't be read: {error}"
 
 
-def value(rows: pd.DataFrame, words: Sequence[str]) -> str:
-    """Return what a placeholder stands for.
-
-    ``retention`` of one run is written with its 95 % interval; any figure of several runs from the least to the most.
-
-    Parameters
-    ----------
-    rows : DataFrame
-        As `named` returns it.
-    words : sequence of str
-        A figure's key and a run; ``table``, a figure's key and runs without data set; or ``count`` and a run.
-
-    Raises
-    ------
-    UserError
-        When there is no such figure or run, or a word is missing.
-    """
-    match words:
-        case ["table", key, *names] if names:
-            return f"\n\n{table(rows, [key, *names])}\n\n"
-        case ["count", place]:
-            return f"{len(chosen(rows, place)):,}"
-        case ["bytes", place]:
-            return _range(sorted(chosen(rows, place)["smaller"], reverse=True), _fraction)
-        case [key, place]:
-            column = figure(key)
-            found = chosen(rows, place)
-            unit = f" {column.unit}" if column.unit and column.unit != "×" else ""
-            if key == "retention" and len(found) == 1:
-                return _interval(found.iloc[0], column, unit)
-            return _range(sorted(found[column.key].dropna()), column.text) + unit
-    raise UserError("it takes a figure and a run, as in `retention ml-1m/lightgcn/uniform/1-4`.")
+def _of_samples(timed: Latency, seed: int) -> Iterator[str]:
+    raw = unpack(timed.samples, timed.queries)
+    # Each raw time is up to half a tick off.
+    if (raw < TICK_NS).any():
+        raise ValueError("there is one of no time at all")
+    if timed.queries % timed.block or timed.queries // timed.block > MOST_BLOCKS:
+        raise ValueError(f"{timed.queries} of them aren't at most {MOST_BLOCKS} blocks of {timed.block}")
+    ours, theirs = raw.reshape(2, -1, timed.block)
+    told = (timed.p50_ms, timed.p90_ms, timed.p99_ms, timed.reference_p50_ms)
+    found = [*np.percentile(ours, (50, 90, 99)), np.median(theirs)]
+    if not np.allclose(np.array(found) / 1e6, told, rtol=SAME, atol=TICK_NS / 2e6):
+        yield f"the percentiles of {timed.scenario} aren't those of its raw times"
+    # A ratio of two medians is off by as much as both are.
+    off = TICK_NS / 2 * sum(1 / np.median(side, axis=1).min() for side in (ours, theirs))
+    ratio = paired_ratio(ours, theirs, seed=seed)
+    told_ratio = (timed.ratio, timed.ratio_low, timed.ratio_high)
+    if not np.allclose((ratio.value, ratio.low, ratio.high), told_ratio, rtol=1.01 * off, atol=0):
+        yield f"the ratio of {timed.scenario}, or its interval, isn't that of its raw times"
 
 
-def chosen(rows: pd.DataFrame, place: str) -> pd.DataFrame:
-    """Return the rows of the runs that a placeholder names.
-
-    Raises
-    ------
-    UserError
-        When there are none.
-    """
-    parts = place.split("/")
-    if len(parts) != len(PARTS):
-        raise UserError(f"a run is {'/'.join(PARTS).upper()}, and {place!r} is not.")
-    found = rows
-    for column, pattern in zip(PARTS, parts, strict=True):
-        patterns = [pattern] if column == "variant" else pattern.split(",")
-        known = rows[column].unique()
-        for each in patterns:
-            if not any(fnmatchcase(name, each) for name in known):
-                raise unknown(column, each, known, "the records hold none of that name")
-        found = found[found[column].map(lambda name, wanted=patterns: any(fnmatchcase(name, each) for each in wanted))]
-    if found.empty:
-        raise UserError(f"the records hold no run {place!r} that ended well.")
-    return found
-
-
-def _range(values: Sequence[float], written: Callable[[float], str]) -> str:
-    if not values:
-        raise UserError("the records of this run hold no such figure.")
-    least, most = written(values[0]), written(values[-1])
-    return least if least == most else f"{least} to {most}"
-
-
-def _fraction(smaller: float) -> str:
-    """Write how many bytes an artefact has of fp32's: ``1/7.1``; above 1, as a number."""
-    return f"1/{smaller:.1f}".removesuffix(".0") if smaller >= 1 else f"{1 / smaller:.1f}"
-
-
-def _interval(row: pd.Series, column: Column, unit: str) -> str:
-    low, high = (float(row[end]) for end in INTERVALS[column.key])
-    figure = f"{column.text(float(row[column.key]))}{unit}"
-    return figure if math.isnan(low) else f"{figure} ({column.text(low)} to {column.text(high)})"
-
-
-def table(rows: pd.DataFrame, arguments: Iterable[str]) -> str:
-    """Return a table: a line a run, a column a data set, from the smallest fp32 tables to the largest.
-
-    Parameters
-    ----------
-    rows : DataFrame
-        As `named` returns it.
-    arguments : iterable of str
-        The key of a figure, then runs (``BACKBONE/METHOD/VARIANT``).
-
-    Raises
-    ------
-    UserError
-        When there is no such figure, or no data set has a run of one of the names.
-    """
-    key, *names = arguments
-    column = figure(key)
-    settings = dict(zip(rows["run"], rows["setting"], strict=True))
-    for name in names:
-        if name not in settings:
-            raise unknown("run", name, settings)
-    fp32 = (rows["mb"] * rows["smaller"]).groupby(rows["dataset"]).median()
-    rows = rows[rows["run"].isin(names)]
-    counts = rows["dataset"].value_counts()
-    # One run alone is beside nothing.
-    datasets = sorted(counts[counts >= min(2, len(names))].index, key=fp32.__getitem__)
-    _, cells = texts(rows, (), (column.key,))
-    written = {
-        place: cell for place, (cell, *_) in zip(zip(rows["run"], rows["dataset"], strict=True), cells, strict=True)
-    }
-    apart = len({name.split("/")[0] for name in names}) > 1
-    lines = [
-        [_label(name, settings[name], apart), *(written.get((name, each), "–") for each in datasets)] for name in names
-    ]
-    align = ("left", *["right"] * len(datasets))
-    return tabulate(lines, [column.heading, *datasets], tablefmt="pipe", disable_numparse=True, colalign=align)
-
-
-def _label(name: str, setting: str, apart: bool) -> str:
-    backbone, method, _ = name.split("/")
-    return " ".join([*([backbone] if apart else []), method, *([] if setting == "default" else [setting])])
+def _same(one: float, other: float) -> bool:
+    return math.isclose(one, other, rel_tol=SAME)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tabulate import tabulate
 
-from recpress.board.figures import figure, rows_of
+from recpress.board.prose import figure, rows_of
 from recpress.board.tables import texts
 from recpress.documents import generated, rewrite
 from recpress.errors import UserError, unknown

@@ -18,7 +18,7 @@ from recpress.atomic import swapping
 from recpress.board.collect import Collection, collect
 from recpress.board.columns import TIERS
 from recpress.board.perf import Series
-from recpress.board.figures import named
+from recpress.board.prose import named
 from recpress.board.site import charts, findings, history, machines, pages, payload
 from recpress.board.site.history import Earlier
 from recpress.board.tables import aggregate, frame, render, sort

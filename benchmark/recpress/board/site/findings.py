@@ -13,7 +13,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from markupsafe import Markup
 
-from recpress.board.figures import fill
+from recpress.board.prose import fill
 
 FILE = "findings.md"
 # Where the file lies among the documents, if the site has them.
@@ -36,7 +36,7 @@ class Findings:
 def read(results: Path, rows: Callable[[], pd.DataFrame], *, docs: bool = False) -> Findings | None:
     """Return the findings of a results folder, or None where it has none.
 
-    Figures that the file asks for are filled in from `rows` (see `recpress.board.figures`).
+    Figures that the file asks for are filled in from `rows` (see `recpress.board.prose`).
     HTML in the file is shown, not used; the marks of generated tables are left out. Addresses of views become links to
     them; links to other documents lead to the site's `docs`, and become their words where it has none.
     """

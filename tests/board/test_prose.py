@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from recpress.board.figures import fill, named
+from recpress.board.prose import fill, named
 from recpress.errors import UserError
 
 NAN = float("nan")
