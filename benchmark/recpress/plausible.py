@@ -1,4 +1,4 @@
-"""Which figures are too good to be taken without a look: how a leak of test items shows, whatever let it through.
+"""Figures that are too good to accept without review, as a leak of test items would show.
 
 A doubt is no verdict. Compressing leaves little to gain, and on a set that a backbone ranks unsteadily noise can gain
 more than the limit; so a person looks, and nothing fails.

@@ -38,7 +38,7 @@ ENOUGH: Final = 5
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that isn't as it should be.
+    """One finding of a check.
 
     Attributes
     ----------
@@ -114,7 +114,7 @@ def _card(dataset: str) -> DatasetCard | None:
 
 
 def _named(run: Run, found: Collection) -> str | None:
-    """Hold what a record says of its method to the method's card; an artefact that was brought has none."""
+    """Compare what a record says of its method with the method's card; an imported artefact has none."""
     who, entry = run.record.identity, registry.methods().get(run.record.identity.method)
     if who.family == EXTERNAL:
         taken = entry is not None or who.division == "reference"
@@ -189,7 +189,7 @@ def _timings(folder: Folder) -> Iterator[tuple[str, Timing]]:
 
 
 def _timed(folder: Folder) -> Iterator[Finding]:
-    """Hold a timing to its own raw times, and to a machine and a signature that are known."""
+    """Compare a timing with its own raw times; its machine and signature must be known."""
     signatures = {run.record.signature for run in folder.found.runs}
     for file, timing in _timings(folder):
         if timing.machine not in folder.found.machines:

@@ -29,7 +29,7 @@ NEIGHBOURS = 2
 
 @dataclass(frozen=True)
 class Submission:
-    """What a bundle is made of.
+    """The contents of a bundle.
 
     Attributes
     ----------

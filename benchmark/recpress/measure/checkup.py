@@ -1,4 +1,4 @@
-"""What this machine can measure, and what each thing that it lacks costs. Imports nothing slow."""
+"""Checkup of this machine: what it can measure, and the cost of what is missing. Imports nothing slow."""
 
 from __future__ import annotations
 

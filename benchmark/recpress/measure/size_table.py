@@ -35,7 +35,7 @@ BUDGETS = {"1": 1.0, "1/4": 1 / 4, "1/16": 1 / 16}
 
 @dataclass(frozen=True)
 class Row:
-    """What one method makes of the random tables at one budget."""
+    """Sizes of one method on the random tables at one budget."""
 
     method: str
     budget: str

@@ -1,4 +1,4 @@
-"""What checks say of a method or a data set: *file: expectation: fix*, and what each check expects."""
+"""Results of checks of a method or a data set (*file: expectation: fix*), and what each check expects."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ State = Literal["passed", "failed", "flagged", "skipped"]
 
 @dataclass(frozen=True)
 class Promise:
-    """What one check expects, of which file, and what to do where it isn't so."""
+    """Expectation of one check: the file, what must hold, and the fix."""
 
     file: str
     expects: str
@@ -179,7 +179,7 @@ PROMISES: Mapping[str, Promise] = {
 
 @dataclass(frozen=True)
 class Verdict:
-    """What became of one check.
+    """Outcome of one check.
 
     Attributes
     ----------

@@ -32,7 +32,7 @@ MARKER = "recpress-site"
 
 @dataclass(frozen=True)
 class Built:
-    """What was written."""
+    """The written site."""
 
     index: Path
     rows: int

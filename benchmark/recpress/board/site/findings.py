@@ -1,4 +1,4 @@
-"""What people found in a board: a Markdown file beside its records, as a page of the site."""
+"""The page of findings, from a Markdown file beside the records."""
 
 from __future__ import annotations
 
