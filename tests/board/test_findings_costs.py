@@ -74,7 +74,7 @@ def test_what_is_not_known(board: pd.DataFrame) -> None:
         kept = [each.retention["ndcg@20"] for each in mine]
         widths = [each.paired.high - each.paired.low for each in mine if each.paired]
         closer += max(kept) - min(kept) < sum(widths) / len(widths)
-    says(f"Of the {len(three)} compressed variants with three seeds, {closer} vary less across seeds")
+    says(f"For {closer} of the {len(three)} compressed variants with three seeds")
 
 
 def test_another_processor() -> None:

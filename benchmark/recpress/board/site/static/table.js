@@ -5,7 +5,7 @@ RecPress.table = function (place, pager, actions) {
   const PAGE = 50;
 
   function heading(key, state) {
-    const column = store.columns.get(key) || { label: "Seeds", unit: "", help: "Runs that the row is the mean of." };
+    const column = store.columns.get(key) || { label: "Seeds", unit: "", help: "Number of seeds that the row averages." };
     const sorted = state.sorted.key === key;
     const arrow = sorted ? (state.sorted.descending ? " ↓" : " ↑") : "";
     return h("th", {
