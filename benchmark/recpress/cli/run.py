@@ -178,7 +178,8 @@ def show_plan(suite: Suite, results: Path, *, force: bool, retry_failed: bool) -
         if taken.unlike == len(todo):
             click.echo(f"No estimate of time and size: {results} holds no similar run.")
             return
-        unlike = f", without {taken.unlike} that {results} has no similar run for" if taken.unlike else ""
+        runs = "1 run" if taken.unlike == 1 else f"{taken.unlike} runs"
+        unlike = f", not counting {runs} unlike any in {results}" if taken.unlike else ""
         click.echo(f"About {_duration(taken.seconds)} and at most {taken.bytes / 1e6:.1f} MB{unlike}.")
 
 
