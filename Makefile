@@ -2,7 +2,7 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 
-.PHONY: demo test coverage lint tables docs site slow submission repeat dist perf clean
+.PHONY: method demo test coverage lint tables docs site slow submission repeat dist perf clean
 
 .venv/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -54,11 +54,17 @@ tables: .venv/.installed
 	$(BIN)/recpress show --write-tables
 	for part in across elsewhere headline sizes spread; do $(BIN)/python -m recpress.board.$$part || exit; done
 
+# What a new method adds beside its folder: golden digests, and its lines in the table of bytes.
+method: .venv/.installed
+	$(BIN)/python tools/versions.py record
+	$(BIN)/python -m recpress.measure.size_table
+
 docs: .venv/.installed
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
-site: .venv/.installed
-	$(BIN)/recpress site
+# The site with the documents in its docs/.
+site: docs
+	$(BIN)/recpress site --docs build/docs
 
 dist: .venv/.installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check build

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Run README's commands, in a clone and in its order: `make test` is left out, since .ci/run has just run it."""
+"""Run README's commands and its Python, in a clone and in its order."""
 
 from __future__ import annotations
 
@@ -8,22 +8,29 @@ import subprocess
 import sys
 from pathlib import Path
 
-BLOCK = re.compile(r"^```bash\n(.*?)^```", re.MULTILINE | re.DOTALL)
-DONE = ("make test",)
+BLOCK = re.compile(r"^```(bash|python)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+PYTHON = ".venv/bin/python"
 
 
-def commands(readme: str) -> list[str]:
-    """Return the command lines of the bash blocks, without their comments."""
-    lines = [line.split("#")[0].strip() for block in BLOCK.findall(readme) for line in block.splitlines()]
-    return [line for line in lines if line and line not in DONE]
+def commands(readme: str) -> list[list[str]]:
+    """Return each command line of the bash blocks, without its comment, and each python block whole."""
+    found = []
+    for language, block in BLOCK.findall(readme):
+        if language == "python":
+            found.append([PYTHON, "-c", block])
+        else:
+            lines = (line.split("#")[0].strip() for line in block.splitlines())
+            found += [["bash", "-c", line] for line in lines if line]
+    # The Python needs what the first command installs.
+    return sorted(found, key=lambda command: command[0] == PYTHON)
 
 
 def main() -> int:
     """Run them until one fails."""
     for command in commands(Path("README.md").read_text(encoding="utf-8")):
-        print(f"$ {command}", flush=True)
-        if code := subprocess.run(["bash", "-c", command], check=False).returncode:
-            print(f"README: `{command}` ended with exit code {code}", file=sys.stderr)
+        print(f"$ {command[-1]}", flush=True)
+        if code := subprocess.run(command, check=False).returncode:
+            print(f"README: `{command[-1]}` ended with exit code {code}", file=sys.stderr)
             return 1
     return 0
 

@@ -1,4 +1,4 @@
-"""An artefact written without this project is measured like one of its own (benchmark/docs/artefact-format.md)."""
+"""An artefact written without this project is measured like one of its own (docs/reference/artefact-format.md)."""
 
 import json
 import os
@@ -13,7 +13,7 @@ import pytest
 from recpress.record import read
 from recpress.run.sandbox import isolation
 
-DOC = Path(__file__).parents[2] / "benchmark" / "docs" / "artefact-format.md"
+DOC = Path(__file__).parents[2] / "benchmark" / "docs" / "reference" / "artefact-format.md"
 CELL = ("--dataset", "synthetic-tiny", "--backbone", "mf")
 
 

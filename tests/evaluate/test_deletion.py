@@ -107,7 +107,7 @@ def test_deleted_one_at_a_time(graph, backbone):
 
 
 # What is asked of 600 cases: the least share whose rank is lowered. Among the best 20 no choice of five items that we
-# know does it in 90 %: the score falls always, but the next in the list falls too. Figures: benchmark/docs/metrics.md.
+# know does it in 90 %: the score falls always, but the next in the list falls too. Figures: docs/reference/metrics.md.
 LOWERED = {"top20": 0.6, "top100": 0.9, "unseen": 0.9}
 
 

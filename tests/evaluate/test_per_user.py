@@ -206,6 +206,6 @@ def test_equal_to_trec_eval(seed):
         for ours, name in names.items():
             np.testing.assert_allclose(got[f"{ours}@{k}"], theirs(f"{name}_{k}"), atol=1e-9, err_msg=name)
         np.testing.assert_allclose(got[f"mrr@{k}"], theirs("recip_rank"), atol=1e-9)
-        # trec_eval divides by |test|, we by min(k, |test|): docs/metrics.md.
+        # trec_eval divides by |test|, we by min(k, |test|): docs/reference/metrics.md.
         scale = np.minimum(k, test.counts) / test.counts
         np.testing.assert_allclose(got[f"map@{k}"] * scale, theirs(f"map_cut_{k}"), atol=1e-9)

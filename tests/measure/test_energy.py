@@ -86,7 +86,7 @@ def test_a_grid_intensity_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatc
 # The picojoules of the source, written down again so that the table file can't agree with itself alone.
 OPERATION = {"fp32": (4.6, 4.6), "int8": (0.3, 0.3), "lookup": (5.9, 10.9)}
 DRAM_BYTE = (1300 / 8, 2600 / 8)
-DOCUMENT = Path(__file__).parents[2] / "benchmark" / "docs" / "energy.md"
+DOCUMENT = Path(__file__).parents[2] / "benchmark" / "docs" / "explanation" / "energy.md"
 
 
 def worked_examples() -> dict[str, tuple[Work, tuple[float, ...]]]:

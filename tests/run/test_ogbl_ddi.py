@@ -16,7 +16,7 @@ from recpress.evaluate import ogb
 
 @pytest.mark.slow
 @pytest.mark.data
-# Bounds against regressions, below what was found: mf 0.212, lightgcn 0.198 (benchmark/docs/datasets.md).
+# Bounds against regressions, below what was found: mf 0.212, lightgcn 0.198 (benchmark/docs/reference/datasets.md).
 @pytest.mark.parametrize(("backbone", "least"), [("mf", 0.15), ("lightgcn", 0.15)])
 def test_ogbs_evaluator_on_backbones_that_are_trained_here(
     backbone: str, least: float, original_data: Path, cache: Path, monkeypatch: pytest.MonkeyPatch

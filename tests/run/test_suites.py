@@ -30,7 +30,7 @@ name = "svd"
 """
 
 
-DOCUMENT = Path(__file__).resolve().parents[2] / "benchmark" / "docs" / "suites.md"
+DOCUMENT = Path(__file__).resolve().parents[2] / "benchmark" / "docs" / "how-to" / "suites.md"
 
 
 def read(tmp_path: Path, text: str):

@@ -1,4 +1,4 @@
-"""Are our metrics equal to the peers', user by user to 1e-9, where docs/metrics.md says that they are?"""
+"""Are our metrics equal to the peers', user by user to 1e-9, where docs/reference/metrics.md says that they are?"""
 
 from __future__ import annotations
 

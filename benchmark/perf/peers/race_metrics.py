@@ -52,7 +52,7 @@ def main() -> None:
         return evaluate.per_user(topk, users, test)
 
     ours, its = by_us(), by_ranx()
-    for name in (each for each in asked if not each.startswith("map")):  # ranx divides by |test|: docs/metrics.md
+    for name in (each for each in asked if not each.startswith("map")):  # ranx divides by |test|
         np.testing.assert_allclose(ours[name], its[name], atol=1e-9, err_msg=name)
     mine, theirs, trec = [], [], []
     for _ in range(3):

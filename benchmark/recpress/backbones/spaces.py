@@ -25,7 +25,7 @@ class Range:
 
 @dataclass(frozen=True)
 class Choice:
-    """One of some values, without an order."""
+    """A choice among values without an order."""
 
     values: tuple[Any, ...]
 

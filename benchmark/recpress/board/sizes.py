@@ -11,13 +11,13 @@ from pathlib import Path
 
 from tabulate import tabulate
 
-from recpress.board.across import figure, rows_of
+from recpress.board.prose import figure, rows_of
 from recpress.board.tables import texts
 from recpress.documents import generated, rewrite
 from recpress.errors import UserError, unknown
 from recpress.paths import checkout_root
 
-DOCUMENT = Path("benchmark") / "docs" / "open-division.md"
+DOCUMENT = Path("benchmark") / "docs" / "explanation" / "open-division.md"
 
 
 def markdown(results: Path, arguments: Sequence[str]) -> str:

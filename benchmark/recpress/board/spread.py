@@ -17,7 +17,7 @@ from recpress.measure.repeats import Z95, pooled, repeats, widened
 from recpress.paths import checkout_root
 from recpress.record import Latency
 
-DOCUMENT = Path("benchmark") / "docs" / "latency.md"
+DOCUMENT = Path("benchmark") / "docs" / "explanation" / "latency.md"
 HEADINGS = (
     "Machine",
     "Data set",

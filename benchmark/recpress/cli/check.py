@@ -56,7 +56,7 @@ def command(
 
     A method compresses and serves in fresh processes. Without --budget or --param its default parameters are audited.
     All that is found is told at once, as FILE: EXPECTATION: FIX; --format github annotates a pull request. Figures that
-    are too good, and records that were not isolated, are flagged for a person to look at: that fails nothing.
+    are too good, and records that were not isolated, are flagged for review: that fails nothing.
 
     \b
     Examples:

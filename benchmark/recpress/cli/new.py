@@ -114,7 +114,7 @@ def dataset(name: str) -> None:
     folder = _root() / "datasets" / name
     _write(folder, {"card.toml": "dataset.card.toml"}, {"name": name, "title": name.replace("-", " ").capitalize()})
     click.echo(
-        f"{folder}: fill in card.toml (benchmark/docs/add-a-dataset.md), then\n"
+        f"{folder}: fill in card.toml (benchmark/docs/how-to/add-a-dataset.md), then\n"
         f"  recpress info {name}\n"
         f"  recpress check {name}"
     )

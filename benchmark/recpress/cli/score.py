@@ -37,7 +37,8 @@ def command(
 ) -> None:
     """Measure an artefact folder as if a method of ours had made it, and write its record.
 
-    The folder is served in a fresh process that knows nothing of test. benchmark/docs/artefact-format.md says what is
+    The folder is served in a fresh process that knows nothing of test.
+    benchmark/docs/reference/artefact-format.md says what is
     in it; nothing of RecPress is needed to write one.
 
     \b
@@ -79,4 +80,4 @@ def command(
             f"({made.bytes.ratio:.2f}x smaller)."
         )
         for doubt in doubts(made.identity.division, made.quality):
-            click.echo(f"recpress: ‡ for a person to look at: {doubt}.", err=True)
+            click.echo(f"recpress: ‡ flagged for review: {doubt}.", err=True)

@@ -19,9 +19,10 @@ from recpress.cli.shared.revision import before_last_change, results_of
 @click.option("--out", type=click.Path(path_type=Path), default="build/site", show_default=True, help="Folder.")
 @click.option("--base", help="Folder or revision to compare with; default: before the last change of the records.")
 @click.option("--perf", type=click.Path(path_type=Path), default=".asv", show_default=True, help="What asv left.")
+@click.option("--docs", type=click.Path(path_type=Path), help="Folder of built documents, to become docs/ of the site.")
 @click.option("--serve", is_flag=True, help="Then serve it on this machine alone, until Ctrl-C.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="For --serve.")
-def command(results: Path, out: Path, base: str | None, perf: Path, serve: bool, port: int) -> None:
+def command(results: Path, out: Path, base: str | None, perf: Path, docs: Path | None, serve: bool, port: int) -> None:
     """Build the leaderboard as static pages; open index.html, no server is needed.
 
     \b
@@ -32,7 +33,7 @@ def command(results: Path, out: Path, base: str | None, perf: Path, serve: bool,
     """
     base = base or before_last_change(results)
     earlier = Earlier(base, results_of(base, results)) if base else None
-    built = build(results, out, earlier=earlier, speeds=read(perf))
+    built = build(results, out, earlier=earlier, speeds=read(perf), docs=docs)
     left_out = f"; {built.refused} files were left out, the pages' foot names them" if built.refused else ""
     click.echo(f"{built.index}: {built.runs} runs as {built.rows} rows{left_out}.")
     if serve:

@@ -16,7 +16,8 @@ HEAD = """\
 
 One folder a set, with its card (`card.toml`): what it is, its terms, where the files come from and their checksums,
 how it is parsed, preprocessed and split, and the hash of the split. No data lies here: `recpress fetch <dataset>`
-brings it. `recpress info <dataset>` shows card and statistics; `benchmark/docs/add-a-dataset.md` tells how to add one.
+brings it. `recpress info <dataset>` shows card and statistics;
+`benchmark/docs/how-to/add-a-dataset.md` tells how to add one.
 
 Numbers are those that the card checks after parsing; a dash stands where no sound figure was at hand. "Pinned" means
 that the card holds the split's SHA-256, re-derived by the tests. This table is generated:

@@ -23,7 +23,7 @@ def per_user(
 ) -> dict[str, NDArray[np.float64]]:
     """Score ranked lists against test items, user by user.
 
-    Definitions are those of benchmark/docs/metrics.md.
+    Definitions are those of benchmark/docs/reference/metrics.md.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Which of a user's first 20 places hold a test item, as the bits of one integer: all that metrics up to @20 need."""
+"""Hits of a user's first 20 places as the bits of one integer, which is all that metrics up to @20 need."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def parsed(name: str) -> tuple[str, int]:
 
 
 def can_give() -> str:
-    """Say which metrics masks can give."""
+    """Return the metrics that masks can give."""
     return f"{', '.join(METRICS)}, each at 1 to {DEPTH}, such as ndcg@{DEPTH}"
 
 
@@ -94,7 +94,7 @@ def pack(masks: Masks) -> bytes:
 
     Hits are rare and fall nearly at random, so the gaps between them are what is worth coding: a byte each (255 is
     255 misses, and more to come), in zlib's format, which browsers read. That takes 0.8 to 1.7 bytes a user;
-    benchmark/docs/statistics.md has what other layouts take.
+    benchmark/docs/reference/statistics.md has what other layouts take.
     """
     gaps = np.diff(np.flatnonzero(_bits(masks)), prepend=-1) - 1
     far = gaps // _FAR

@@ -1,4 +1,4 @@
-"""The table of parameters against bytes in benchmark/docs/size-accounting.md, made from every registered method.
+"""The table of parameters against bytes in benchmark/docs/reference/size-table.md, made from every registered method.
 
 ``python -m recpress.measure.size_table`` writes it anew. The tables that are compressed are random, of the shape of
 MovieLens-100K with 64 columns: what is shown is where bytes go, not how well anything ranks.
@@ -27,6 +27,7 @@ from recpress.documents import generated, rewrite
 from recpress.measure.sizes import file_bytes
 from recpress.paths import checkout_root
 
+DOCUMENT = Path("benchmark") / "docs" / "reference" / "size-table.md"
 INTERACTIONS_PER_USER = 4
 SHAPE = Shape(943, 1682, 64, 943 * INTERACTIONS_PER_USER)
 BUDGETS = {"1": 1.0, "1/4": 1 / 4, "1/16": 1 / 16}
@@ -34,7 +35,7 @@ BUDGETS = {"1": 1.0, "1/4": 1 / 4, "1/16": 1 / 16}
 
 @dataclass(frozen=True)
 class Row:
-    """What one method makes of the random tables at one budget."""
+    """Sizes of one method on the random tables at one budget."""
 
     method: str
     budget: str
@@ -123,7 +124,7 @@ def written(page: str, table: Iterator[Row]) -> str:
 
 def main() -> None:
     """Write the table into the document."""
-    rewrite(checkout_root(), Path("benchmark") / "docs" / "size-accounting.md", lambda page, _: written(page, rows()))
+    rewrite(checkout_root(), DOCUMENT, lambda page, _: written(page, rows()))
 
 
 if __name__ == "__main__":

@@ -38,7 +38,7 @@ class Brought:
     Attributes
     ----------
     folder : Path
-        With ``artefact.safetensors`` and ``manifest.json`` (benchmark/docs/artefact-format.md).
+        With ``artefact.safetensors`` and ``manifest.json`` (benchmark/docs/reference/artefact-format.md).
     name : str
         Stands for the method on the board.
     division : {"closed", "open"}

@@ -1,8 +1,9 @@
-"""Write the site: pages, scripts, styles, data. Nothing in it asks anybody for anything at run time."""
+"""Write the site: pages, scripts, styles, data. Its pages load nothing from the network."""
 
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from recpress.atomic import swapping
 from recpress.board.collect import Collection, collect
 from recpress.board.columns import TIERS
 from recpress.board.perf import Series
+from recpress.board.prose import named
 from recpress.board.site import charts, findings, history, machines, pages, payload
 from recpress.board.site.history import Earlier
 from recpress.board.tables import aggregate, frame, render, sort
@@ -32,7 +34,7 @@ MARKER = "recpress-site"
 
 @dataclass(frozen=True)
 class Built:
-    """What was written."""
+    """The written site."""
 
     index: Path
     rows: int
@@ -73,12 +75,19 @@ class _Site:
 
 
 def _refuse_others(out: Path) -> None:
-    """Refuse a folder that holds what we didn't write."""
+    """Refuse a folder with files that aren't ours."""
     if (out.exists() and not out.is_dir()) or (out.is_dir() and any(out.iterdir()) and not (out / MARKER).is_file()):
         raise UserError(f"{out} holds something that isn't a site of ours: name an empty or new folder with --out.")
 
 
-def build(results: Path, out: Path, *, earlier: Earlier | None = None, speeds: Sequence[Series] = ()) -> Built:
+def build(
+    results: Path,
+    out: Path,
+    *,
+    earlier: Earlier | None = None,
+    speeds: Sequence[Series] = (),
+    docs: Path | None = None,
+) -> Built:
     """Build the site from a results folder.
 
     Parameters
@@ -92,24 +101,35 @@ def build(results: Path, out: Path, *, earlier: Earlier | None = None, speeds: S
         A state of the results that the history page compares with.
     speeds : sequence of Series
         What asv measured of the code.
+    docs : Path, optional
+        Folder of the built documents: they become the site's ``docs/``.
 
     Raises
     ------
     UserError
-        When there are no results, or `out` holds something else. Single bad records are left out and named on
-        the site.
+        When there are no results, `docs` holds no pages, or `out` holds something else. Single bad records are left out
+        and named on the site.
     """
     found = collect(results)
     if not found.runs:
         raise UserError(f"There are no records in {results} yet: `recpress demo` makes the first ones.")
+    if docs is not None and not (docs / "index.html").is_file():
+        raise UserError(f"{docs} holds no built documents: `make docs` writes them.")
     _refuse_others(out)
     with swapping(out) as folder:
         (folder / MARKER).write_text("Written by `recpress site`, which may delete this folder.\n", encoding="utf-8")
-        rows = _write(results, found, folder, earlier, speeds)
+        rows = _write(results, found, folder, earlier, speeds, docs)
     return Built(out / "index.html", rows, len(found.runs), len(found.refused))
 
 
-def _write(results: Path, found: Collection, out: Path, earlier: Earlier | None, speeds: Sequence[Series]) -> int:
+def _write(
+    results: Path,
+    found: Collection,
+    out: Path,
+    earlier: Earlier | None,
+    speeds: Sequence[Series],
+    docs: Path | None,
+) -> int:
     """Write all of the site into an empty folder; return how many rows it has."""
     standing = standings(found)
     rows = _rows(found, standing)
@@ -121,11 +141,13 @@ def _write(results: Path, found: Collection, out: Path, earlier: Earlier | None,
         "dataset": pages.dataset_cards(rows["dataset"].unique()),
         "method": pages.method_cards(rows["method"].unique()),
     }
-    written = findings.read(results)
+    written = findings.read(results, lambda: named(rows), docs=docs is not None)
     site = _Site(
         out,
         {
             "version": __version__,
+            "navigation": pages.NAVIGATION,
+            "docs": docs is not None,
             "words": pages.words(rows, timed.values()),
             "columns": pages.GLOSSARY,
             "tiers": TIERS,
@@ -154,6 +176,8 @@ def _write(results: Path, found: Collection, out: Path, earlier: Earlier | None,
     _write_history(site, found, earlier, speeds)
     if written:
         site.page("findings.html", "findings.html", {})
+    if docs is not None:
+        shutil.copytree(docs, out / "docs")
     return len(rows)
 
 

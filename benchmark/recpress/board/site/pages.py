@@ -1,4 +1,4 @@
-"""What each page shows: the contexts that the templates are filled with."""
+"""Contexts of the pages: what the templates are filled with."""
 
 from __future__ import annotations
 
@@ -24,6 +24,15 @@ from recpress.record import in_a_name
 
 Context = dict[str, Any]
 
+# Pages of the header, which the documents have too: name, file.
+NAVIGATION = (
+    ("Overview", "index"),
+    ("Findings", "findings"),
+    ("Compare", "compare"),
+    ("History", "history"),
+    ("Rules", "rules"),
+    ("Submit", "submit"),
+)
 # Without JavaScript a page lists this many rows; a data set's CSV has them all.
 STATIC_ROWS = 200
 SIZES = (1 / 2, 1 / 4, 1 / 8, 1 / 16, 1 / 32, 1 / 64)

@@ -21,7 +21,7 @@ from recpress.printable import markdown, printable
 def command(results: Path, base: str | None, form: str, summary: Path | None) -> None:
     """Check every record of a results folder; exit code 1 when something is found.
 
-    Figures that are too good, and records that were not isolated, are flagged for a person to look at: that fails
+    Figures that are too good, and records that were not isolated, are flagged for review: that fails
     nothing.
 
     \b

@@ -36,7 +36,7 @@ def having(found: Named, state: State) -> list[Verdict]:
 
 def counted(flagged: Sequence[object]) -> str:
     """Return how many flags there are, as the end of a sentence; nothing where there is none."""
-    return f", {len(flagged)} flagged for a person to look at" if flagged else ""
+    return f", {len(flagged)} flagged for review" if flagged else ""
 
 
 def as_text(found: Named) -> None:
@@ -76,7 +76,7 @@ def alert(flagged: Sequence[Verdict]) -> list[str]:
     alike: dict[tuple[str, str], list[str]] = defaultdict(list)
     for each in sorted(flagged, key=lambda each: each.check != "plausible"):
         alike[each.check, each.message].append(each.file)
-    lines = ["> [!WARNING]", "> **For a person to look at, before anything is merged:**", ">"]
+    lines = ["> [!WARNING]", "> **Flagged for review, before anything is merged:**", ">"]
     for (check, message), (file, *others) in alike.items():
         more = f" and {len(others)} more" if others else ""
         lines.append(f"> - {markdown(file)}{more}: {markdown(message)} (`{check}`)")
