@@ -14,7 +14,7 @@ from recpress.errors import UserError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from recpress.evaluate import Comparison
+    from recpress.evaluation import Comparison
     from recpress.run.pairing import Setting, Slice
 
 HEADINGS = {
@@ -95,7 +95,7 @@ def command(
 
 
 def _listed(known: Mapping[str, Setting]) -> str:
-    from recpress.evaluate import hit_masks
+    from recpress.evaluation import hit_masks
     from recpress.run.pairing import comparable
 
     found = comparable(known.values())

@@ -13,7 +13,7 @@ from tabulate import tabulate
 from recpress.cli.cells import Asked, cell_options, stage_printer
 
 if TYPE_CHECKING:
-    from recpress.evaluate.explain import Drift, Explanation
+    from recpress.evaluation.explain import Drift, Explanation
     from recpress.run.explaining import Explained, How
 
 EXACT = ("parts", "deletion")

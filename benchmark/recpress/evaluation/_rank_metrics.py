@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from recpress.evaluate._hits import Hits
+from recpress.evaluation._hits import Hits
 
 
 def ndcg(hits: Hits, k: int) -> NDArray[np.float64]:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recpress.data.interactions import UserItems
-from recpress.evaluate import _hits, _rank_metrics, _set_metrics
+from recpress.evaluation import _hits, _rank_metrics, _set_metrics
 
 KS = (5, 10, 20, 50, 100)
 """The cut-offs; the headline is 20."""
