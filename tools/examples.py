@@ -20,7 +20,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from recpress import evaluate
+from recpress import evaluation as evaluate
 from recpress.api import Graph, UserItems, make_generator
 from recpress.backbones.catalogue import backbone, backbones
 from recpress.backbones.config import DEFAULT, TrainingConfig, read_training_config

@@ -17,7 +17,7 @@ from recpress import record
 from recpress.data import load
 from recpress.data.dataset import Dataset
 from recpress.errors import UserError
-from recpress.evaluate import store
+from recpress.evaluation import store
 from recpress.record import Identity, Record
 from recpress.run import masks
 from recpress.run.kept import per_user_path

@@ -18,9 +18,9 @@ from recpress import data
 from recpress.backbones import checkpoint
 from recpress.backbones.catalogue import backbone as registered
 from recpress.backbones.config import read_training_config
-from recpress.evaluate.deletion import DELETED, SCHEMES, Chooser, at_random, draw_cases, fidelity, one_at_a_time
-from recpress.evaluate.explain import LinearExplainer
-from recpress.evaluate.messages import MessageExplainer
+from recpress.evaluation.deletion import DELETED, SCHEMES, Chooser, at_random, draw_cases, fidelity, one_at_a_time
+from recpress.evaluation.explain import LinearExplainer
+from recpress.evaluation.messages import MessageExplainer
 
 
 def main() -> None:

@@ -1,6 +1,6 @@
 """The ranking metrics, each defined once: a function of hits, registered with its name, label and meaning.
 
-`recpress.evaluate` computes them; the board reads their labels here. Importing this imports numpy alone.
+`recpress.evaluation` computes them; the board reads their labels here. Importing this imports numpy alone.
 
 A metric that is new has version 1; when one changes, `tools/versions.py bump metric` raises it.
 """

@@ -17,7 +17,7 @@ from recpress import registry
 from recpress.api import Graph, Task, UserItems, make_generator, method_class
 from recpress.backbones import references
 from recpress.data import load
-from recpress.evaluate import evaluable, means, per_user
+from recpress.evaluation import evaluable, means, per_user
 from recpress.serve import topk
 
 USERS, ITEMS = 60, 40

@@ -17,8 +17,8 @@ import numpy as np
 
 from recpress.board.collect import Run
 from recpress.data.interactions import UserItems
-from recpress.evaluate import means, per_user
-from recpress.evaluate.store import PerUser
+from recpress.evaluation import means, per_user
+from recpress.evaluation.store import PerUser
 from recpress.hashing import sha256_file
 from recpress.measure import energy
 from recpress.measure.ratio import paired_ratio

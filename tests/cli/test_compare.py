@@ -17,7 +17,7 @@ from click.testing import CliRunner
 from recpress import record
 from recpress.cli import cli
 from recpress.errors import UserError
-from recpress.evaluate import compare_columns, compare_groups
+from recpress.evaluation import compare_columns, compare_groups
 from recpress.run.pairing import Setting, short_names
 
 SUITE = """

@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from recpress.cli import cli
 from recpress.codecs.artefact import Artefact
 from recpress.errors import UserError
-from recpress.evaluate import store
+from recpress.evaluation import store
 
 N_USERS, N_ITEMS, EACH = 40, 50, 12
 OWN = ["--user-col", "who", "--item-col", "what", "--backbone", "mf", "--method", "uniform", "--budget", "1/4"]

@@ -16,7 +16,7 @@ from recpress.data.card import dataset_card
 from recpress.data.ogb import Links
 from recpress.data.splits import SplitSpec
 from recpress.errors import UserError
-from recpress.evaluate.ogb import evaluate
+from recpress.evaluation.ogb import evaluate
 
 TRAIN = [(0, 1), (1, 2), (2, 3), (3, 3)]
 VALID, TEST = [(0, 2)], [(1, 3), (0, 1)]

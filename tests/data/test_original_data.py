@@ -99,7 +99,7 @@ def test_ten_million_generated_in_little_memory() -> None:
 
 
 def test_ogb_links_and_its_evaluator() -> None:
-    from recpress.evaluate import ogb
+    from recpress.evaluation import ogb
 
     pairs = ogb.links("ogbl-ddi")
     assert pairs.positive["test"].shape == (133_489, 2)

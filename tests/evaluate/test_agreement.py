@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recpress.evaluate import agreement
+from recpress.evaluation import agreement
 
 
 def test_golden():

@@ -7,7 +7,7 @@ from math import isnan, log2
 import numpy as np
 import pytest
 
-from recpress import evaluate
+from recpress import evaluation as evaluate
 
 LISTS = np.array([[0, 1], [0, 2], [0, -1]], np.int32)
 POPULARITY = np.array([8, 4, 2, 0])

@@ -10,8 +10,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from recpress import evaluate
-from recpress.evaluate._two_level import mean_over
+from recpress import evaluation as evaluate
+from recpress.evaluation._two_level import mean_over
 
 DISCOUNT = 1 / np.log2(np.arange(2, 22))
 IDEAL = np.cumsum(DISCOUNT)

@@ -12,7 +12,7 @@ from recpress.backbones.catalogue import backbones
 from recpress.backbones.config import TrainingConfig, read_training_config
 from recpress.data.graph import Graph
 from recpress.data.interactions import UserItems
-from recpress.evaluate.deletion import (
+from recpress.evaluation.deletion import (
     DELETED,
     SCHEMES,
     SHORTEST,
@@ -24,7 +24,7 @@ from recpress.evaluate.deletion import (
     tables_over,
     without,
 )
-from recpress.evaluate.explain import LinearExplainer
+from recpress.evaluation.explain import LinearExplainer
 
 
 @pytest.fixture(scope="module")

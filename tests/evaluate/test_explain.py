@@ -11,7 +11,7 @@ from recpress.backbones.config import TrainingConfig
 from recpress.data.graph import Graph
 from recpress.data.interactions import UserItems
 from recpress.errors import UserError
-from recpress.evaluate.explain import Drift, Explanation, LinearExplainer, drift, turn
+from recpress.evaluation.explain import Drift, Explanation, LinearExplainer, drift, turn
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from recpress.data.interactions import UserItems
 from recpress.errors import UserError
-from recpress.evaluate import METRICS, hit_masks, per_user
+from recpress.evaluation import METRICS, hit_masks, per_user
 
 N_ITEMS = 60
 

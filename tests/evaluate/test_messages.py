@@ -14,8 +14,8 @@ from recpress.data.graph import Graph
 from recpress.data.interactions import UserItems
 from recpress.data.synthetic import generate
 from recpress.errors import UserError
-from recpress.evaluate.deletion import DELETED, at_random, draw_cases, fidelity
-from recpress.evaluate.messages import Algorithm, MessageExplainer
+from recpress.evaluation.deletion import DELETED, at_random, draw_cases, fidelity
+from recpress.evaluation.messages import Algorithm, MessageExplainer
 
 NAMES = ("gat", "ngcf", "sage")
 

@@ -10,7 +10,7 @@ import numpy as np
 from recpress import headline, metrics
 from recpress.board.columns import COLUMNS
 from recpress.data.interactions import UserItems
-from recpress.evaluate import per_user
+from recpress.evaluation import per_user
 
 PACKAGE = Path(metrics.__file__).parent
 DOCS = PACKAGE.parent / "docs" / "metrics.md"

@@ -10,7 +10,7 @@ import pytrec_eval
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recpress import evaluate
+from recpress import evaluation as evaluate
 from recpress.data.interactions import UserItems
 
 D = [1 / log2(place + 1) for place in range(1, 101)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from recpress import evaluate
+from recpress import evaluation as evaluate
 from recpress.data.interactions import UserItems
 
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from recpress import evaluate
-from recpress.evaluate import _comparison
-from recpress.evaluate._comparison import MARGINS
+from recpress import evaluation as evaluate
+from recpress.evaluation import _comparison
+from recpress.evaluation._comparison import MARGINS
 
 
 def paired(seed, n=400, keep=1.0):

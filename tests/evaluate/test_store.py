@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from recpress.errors import UserError
-from recpress.evaluate import store
+from recpress.evaluation import store
 
 
 @pytest.fixture

@@ -38,7 +38,7 @@ BEFORE = """
 import sys
 import numpy as np
 from recpress.data import load
-from recpress.evaluate import _hits
+from recpress.evaluation import _hits
 
 test = load("synthetic-tiny").split.test
 users = np.repeat(np.arange(test.n_users), np.diff(test.indptr))
@@ -51,7 +51,7 @@ import numpy as np
 import recpress.errors
 import recpress.methods.attackers.bystander.method
 from recpress.data.interactions import UserItems
-from recpress.evaluate import _hits
+from recpress.evaluation import _hits
 
 test = UserItems.from_pairs(np.zeros(1, np.int64), np.zeros(1, np.int64), 1, 4)
 _hits.find(np.array([[0, 1]], np.int32), np.zeros(1, np.int64), test)

@@ -13,8 +13,8 @@ import pytest
 
 from recpress.data.interactions import UserItems
 from recpress.errors import UserError
-from recpress.evaluate import evaluable, means, per_user
-from recpress.evaluate.store import PerUser
+from recpress.evaluation import evaluable, means, per_user
+from recpress.evaluation.store import PerUser
 from recpress.record import Identity, Provenance, Quality, Record
 from recpress.run import masks
 

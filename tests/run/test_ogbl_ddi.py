@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from recpress.backbones import checkpoint
 from recpress.cli import cli
-from recpress.evaluate import ogb
+from recpress.evaluation import ogb
 
 
 @pytest.mark.slow

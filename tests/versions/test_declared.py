@@ -16,7 +16,7 @@ from recpress.cards import MethodCard
 from recpress.codecs import KINDS, NETWORKS
 from recpress.data.card import SplitSpec
 from recpress.errors import UserError
-from recpress.evaluate import METRICS
+from recpress.evaluation import METRICS
 from recpress.versions import Declared
 
 DEFAULTS = Path(__file__).parents[1] / "golden" / "training-config.json"

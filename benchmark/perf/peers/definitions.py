@@ -11,7 +11,7 @@ import common
 import numpy as np
 import pytrec_eval
 
-from recpress import evaluate
+from recpress import evaluation as evaluate
 from recpress.data.interactions import UserItems
 
 DEPTH, ITEMS, KS = 20, 200, (5, 10, 20)

@@ -10,7 +10,7 @@ import numpy as np
 import pytrec_eval
 import ranx
 
-from recpress import evaluate
+from recpress import evaluation as evaluate
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from bench_metrics import lists_and_test

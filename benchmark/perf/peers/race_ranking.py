@@ -12,7 +12,7 @@ import common
 import numpy as np
 import torch
 
-from recpress import evaluate
+from recpress import evaluation as evaluate
 from recpress.serve import topk
 
 

@@ -29,7 +29,7 @@ from recpress.backbones.catalogue import backbone
 from recpress.backbones.config import read_training_config
 from recpress.data import load
 from recpress.data.graph import Graph
-from recpress.evaluate import evaluable, means, per_user
+from recpress.evaluation import evaluable, means, per_user
 from recpress.serve import topk
 
 CUT = 10

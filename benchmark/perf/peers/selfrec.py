@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from recpress import evaluate
+from recpress import evaluation as evaluate
 from recpress.backbones import checkpoint
 from recpress.data.interactions import UserItems
 from recpress.serve import topk

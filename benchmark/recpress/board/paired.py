@@ -11,7 +11,7 @@ from tabulate import tabulate
 
 from recpress.board.tables import SETTING, Format, csv, texts
 from recpress.errors import UserError
-from recpress.evaluate import Comparison, adjust, compare
+from recpress.evaluation import Comparison, adjust, compare
 from recpress.headline import COLUMN, HEADLINE
 from recpress.plausible import UNCOMPRESSED
 from recpress.printable import markdown, printable, readable_json

@@ -16,7 +16,7 @@ from recpress.headline import BOTH
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from recpress.evaluate import Comparison
+    from recpress.evaluation import Comparison
     from recpress.run.pairing import Setting, Slice
 
 # Names of methods in one line of the list of what can be compared.
@@ -99,7 +99,7 @@ def command(
 
 
 def _listed(known: Mapping[str, Setting]) -> str:
-    from recpress.evaluate import hit_masks
+    from recpress.evaluation import hit_masks
     from recpress.run.pairing import comparable
 
     found = comparable(known.values())

@@ -13,7 +13,7 @@ from recpress.cli.shared.one_run import Asked, cell_options, stage_printer
 from recpress.cli.shared.output import as_json
 
 if TYPE_CHECKING:
-    from recpress.evaluate.explain import Drift, Explanation
+    from recpress.evaluation.explain import Drift, Explanation
     from recpress.run.explaining import Explained, How
 
 EXACT = ("parts", "deletion")

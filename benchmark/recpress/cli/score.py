@@ -51,7 +51,7 @@ def command(
         raise UserError(f"{name} is a method of this project: give the artefact a name of its own.")
     from recpress import record, timing
     from recpress.data import load
-    from recpress.evaluate import store
+    from recpress.evaluation import store
     from recpress.plausible import doubts
     from recpress.run import masks
     from recpress.run.engine import write_machine

@@ -16,7 +16,7 @@ from recpress.data.splits import Split
 from recpress.errors import UserError
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Dataset:
     """A data set, parsed, checked against its card and split."""
 
@@ -24,6 +24,11 @@ class Dataset:
     card: DatasetCard
     interactions: Interactions
     split: Split
+
+    def __repr__(self) -> str:
+        split = self.split
+        count = f"{len(self.interactions.users):,} interactions"
+        return f"Dataset({self.name!r}, {split.n_users:,} users, {split.n_items:,} items, {count})"
 
     def graph(self) -> Graph:
         """Return the graph that a final model may see: of train and valid."""

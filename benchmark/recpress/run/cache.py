@@ -81,7 +81,7 @@ def damage(entry: Entry) -> str | None:
 
             Artefact.load(entry.path)
         elif entry.kind == "per-user":
-            from recpress.evaluate import store
+            from recpress.evaluation import store
 
             store.load(entry.path)
         elif entry.kind == "parsed":

@@ -19,7 +19,7 @@ from recpress.api import TOLERANCE
 from recpress.atomic import creating
 from recpress.cards import MethodCard
 from recpress.data.dataset import Dataset
-from recpress.evaluate.store import PerUser
+from recpress.evaluation.store import PerUser
 from recpress.measure.modelled import modelled_serving
 from recpress.measure.provenance import Stopwatch
 from recpress.measure.serving import LONG_SECONDS

@@ -22,7 +22,7 @@ from recpress.data import load
 from recpress.data.dataset import Dataset
 from recpress.data.interactions import UserItems
 from recpress.errors import UserError, unwritable
-from recpress.evaluate import store
+from recpress.evaluation import store
 from recpress.measure.machine import Machine, fingerprint
 from recpress.measure.serving import LONG_SECONDS
 from recpress.record import Record

@@ -16,8 +16,8 @@ from recpress.codecs.artefact import Artefact
 from recpress.data import load
 from recpress.data.graph import Graph
 from recpress.errors import UserError
-from recpress.evaluate.deletion import DELETED, SHORTEST, Moved, delete, one_at_a_time
-from recpress.evaluate.explain import Drift, Explanation, LinearExplainer, by_weights, drift, turn
+from recpress.evaluation.deletion import DELETED, SHORTEST, Moved, delete, one_at_a_time
+from recpress.evaluation.explain import Drift, Explanation, LinearExplainer, by_weights, drift, turn
 from recpress.run import fit, trained
 from recpress.run.cell import Progress
 from recpress.run.identity import Planned
@@ -138,7 +138,7 @@ def _explainer(backbone: Backbone, graph: Graph, how: Literal["parts", "gnnexpla
     """Return what takes a backbone's scores apart: exactly where that can be."""
     if backbone.weights:
         # Here, because PyG's explainers take seconds to import.
-        from recpress.evaluate.messages import MessageExplainer
+        from recpress.evaluation.messages import MessageExplainer
 
         return MessageExplainer(backbone, graph, "integrated-gradients" if how == "parts" else how, seed)
     exact = LinearExplainer(backbone, graph)

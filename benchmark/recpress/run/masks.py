@@ -1,7 +1,7 @@
 """The hits of every run, user by user, kept in the results folder: what pairs runs in any clone of it.
 
 ``per-user/<dataset>/users-<split>.parquet`` has the evaluated users and their numbers of test items;
-``per-user/<dataset>/<backbone>/<method>.parquet`` has a row a run with its masks (`recpress.evaluate.hit_masks`).
+``per-user/<dataset>/<backbone>/<method>.parquet`` has a row a run with its masks (`recpress.evaluation.hit_masks`).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from recpress.run.locks import locked
 
 if TYPE_CHECKING:
     from recpress.data.interactions import UserItems
-    from recpress.evaluate.store import PerUser
+    from recpress.evaluation.store import PerUser
 
 FOLDER: Final = "per-user"
 # What a record has to say the same of.
@@ -67,7 +67,7 @@ class Row:
     split, topk_sha256 : bytes
         Hashes of the split, and of the served lists.
     hits : bytes
-        As `recpress.evaluate.hit_masks.pack` packs them.
+        As `recpress.evaluation.hit_masks.pack` packs them.
     """
 
     setting: str
@@ -85,8 +85,8 @@ class Hits:
     n_test: NDArray[np.int64]
 
     def values(self, name: str) -> NDArray[np.float64]:
-        """Return a metric user by user, as `recpress.evaluate.hit_masks.metric` does."""
-        from recpress.evaluate import hit_masks
+        """Return a metric user by user, as `recpress.evaluation.hit_masks.metric` does."""
+        from recpress.evaluation import hit_masks
 
         return hit_masks.metric(name, self.masks, self.n_test)
 
@@ -115,7 +115,7 @@ def keep(results: Path, made: Record, scored: PerUser | None, test: UserItems) -
     if made.quality is None or scored is None:
         remove(results, place, [(who.setting, who.seed)])
         return
-    from recpress.evaluate import hit_masks
+    from recpress.evaluation import hit_masks
 
     users = results / users_place(who)
     packed = hit_masks.pack(hit_masks.of_lists(scored.topk, scored.users, test))
@@ -257,7 +257,7 @@ class Store:
             When they aren't there, or their means aren't those of the record.
         """
         assert made.quality is not None
-        from recpress.evaluate import hit_masks
+        from recpress.evaluation import hit_masks
 
         packed, n_test, who = self.packed(made), self.users(made.identity).n_test, made.identity
         try:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from recpress import record
 from recpress.data import load
 from recpress.errors import UserError, unknown
-from recpress.evaluate import (
+from recpress.evaluation import (
     KS,
     METRICS,
     Comparison,
@@ -28,7 +28,7 @@ from recpress.evaluate import (
     recall_by_item_group,
     store,
 )
-from recpress.evaluate.store import PerUser
+from recpress.evaluation.store import PerUser
 from recpress.record import Identity, Record
 from recpress.run.kept import per_user_path
 from recpress.run.masks import Hits, Store

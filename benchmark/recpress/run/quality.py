@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recpress.data.dataset import Dataset
-from recpress.evaluate import (
+from recpress.evaluation import (
     activity_deciles,
     compare,
     coverage,
@@ -18,7 +18,7 @@ from recpress.evaluate import (
     popularity_deciles,
     recall_by_item_group,
 )
-from recpress.evaluate.store import PerUser
+from recpress.evaluation.store import PerUser
 from recpress.headline import HEADLINE
 from recpress.plausible import doubtful
 from recpress.record import Paired, Quality

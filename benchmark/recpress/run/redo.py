@@ -11,8 +11,8 @@ from recpress import record
 from recpress.data import load
 from recpress.data.dataset import Dataset
 from recpress.errors import UserError
-from recpress.evaluate import evaluable, store
-from recpress.evaluate.store import PerUser
+from recpress.evaluation import evaluable, store
+from recpress.evaluation.store import PerUser
 from recpress.record import Record
 from recpress.run import masks, plan, worker
 from recpress.run.attest import attest

@@ -14,7 +14,7 @@ from recpress.atomic import creating
 from recpress.backbones import checkpoint
 from recpress.data.dataset import Dataset
 from recpress.data.relations import linked
-from recpress.evaluate.store import PerUser
+from recpress.evaluation.store import PerUser
 from recpress.hashing import sha256_json
 from recpress.record import Energy
 from recpress.run import worker

@@ -15,7 +15,7 @@ from recpress.backbones import checkpoint
 from recpress.data import load
 from recpress.data.dataset import Dataset
 from recpress.errors import UserError
-from recpress.evaluate import means, ogb
+from recpress.evaluation import means, ogb
 from recpress.record import Energy
 from recpress.run.identity import Planned
 from recpress.run.isolate import WorkFailed, call

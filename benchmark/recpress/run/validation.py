@@ -16,7 +16,7 @@ from recpress.data.dataset import Dataset
 from recpress.data.graph import Graph
 from recpress.data.interactions import UserItems
 from recpress.data.relations import linked
-from recpress.evaluate import evaluable, means, per_user
+from recpress.evaluation import evaluable, means, per_user
 from recpress.headline import BOTH, HEADLINE
 from recpress.run.worker import Report
 from recpress.serve import topk

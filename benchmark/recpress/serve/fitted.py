@@ -163,6 +163,20 @@ class Fitted:
             json.loads((folder / FIT).read_text(encoding="utf-8")),
         )
 
+    @classmethod
+    def without_ids(cls, folder: Path) -> Fitted:
+        """Read an artefact alone: ids are row numbers, and nobody has seen anything.
+
+        Raises
+        ------
+        UserError
+            When it isn't one.
+        """
+        artefact = Artefact.load(folder)
+        n_users, n_items = artefact.users.shape[0], artefact.items.shape[0]
+        none = UserItems.from_pairs(np.empty(0, np.int64), np.empty(0, np.int64), n_users, n_items)
+        return cls(artefact, Ids("user", np.arange(n_users)), Ids("item", np.arange(n_items)), none, none, {})
+
 
 def write(folder: Path, interactions: Interactions, history: UserItems, about: dict[str, Any]) -> None:
     """Complete a folder that holds ``artefact/``.

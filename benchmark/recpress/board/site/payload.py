@@ -165,7 +165,7 @@ def hits(runs: Iterable[Run], kept: Store) -> dict[str, dict[str, str]]:
     Returns
     -------
     dict
-        By shard (see `shards`), every one of them, and run: base64 of what `recpress.evaluate.hit_masks.pack` made.
+        By shard (see `shards`), every one of them, and run: base64 of what `recpress.evaluation.hit_masks.pack` made.
     """
     grouped: dict[str, dict[str, str]] = defaultdict(dict)
     for run in runs:

@@ -1,4 +1,4 @@
-// What recpress.evaluate tells of two runs, in the reader's browser. No page in here.
+// What recpress.evaluation tells of two runs, in the reader's browser. No page in here.
 "use strict";
 (function () {
   const DRAWS = 4e7; // Users drawn for one comparison, over all resamples.
@@ -52,7 +52,7 @@
     return high;
   }
 
-  // A mean over users crossed with seeds, both random: recpress.evaluate.mean_over.
+  // A mean over users crossed with seeds, both random: recpress.evaluation.mean_over.
   function meanOver(seeds) {
     const many = seeds.length, n = seeds[0].length;
     const bySeed = seeds.map(mean), byUser = pooled(seeds), middle = mean(byUser);

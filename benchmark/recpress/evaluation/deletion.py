@@ -16,7 +16,7 @@ from recpress.backbones.catalogue import backbone as registered
 from recpress.backbones.model import Model
 from recpress.data.graph import Graph
 from recpress.data.interactions import UserItems
-from recpress.evaluate.explain import Explanation
+from recpress.evaluation.explain import Explanation
 
 DELETED = 5
 """History items that are deleted from a case."""

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from recpress.data.interactions import UserItems
 from recpress.errors import UserError, unknown
-from recpress.evaluate import _hits
+from recpress.evaluation import _hits
 from recpress.metrics import METRICS, Hits
 
 Masks = NDArray[np.uint32]
@@ -38,12 +38,12 @@ def of_lists(topk: NDArray[np.int32], users: NDArray[np.int64], test: UserItems)
 
 
 def metric(name: str, masks: Masks, n_test: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Compute a metric user by user; the values are those of `recpress.evaluate.per_user`.
+    """Compute a metric user by user; the values are those of `recpress.evaluation.per_user`.
 
     Parameters
     ----------
     name : str
-        ``recall@20``: a metric of `recpress.evaluate.METRICS`, and a cut-off from 1 to 20.
+        ``recall@20``: a metric of `recpress.evaluation.METRICS`, and a cut-off from 1 to 20.
     masks : uint32 array of shape (n,)
     n_test : int64 array of shape (n,)
         Test items of each user, at least 1.

@@ -1,7 +1,7 @@
 """Ranking metrics, slices, agreement and statistics: pure functions over ranked lists and per-user arrays."""
 
-from recpress.evaluate._agreement import Agreement, agreement
-from recpress.evaluate._beyond import (
+from recpress.evaluation._agreement import Agreement, agreement
+from recpress.evaluation._beyond import (
     coverage,
     exposure,
     gini,
@@ -9,7 +9,7 @@ from recpress.evaluate._beyond import (
     mean_popularity,
     novelty,
 )
-from recpress.evaluate._comparison import (
+from recpress.evaluation._comparison import (
     Comparison,
     adjust,
     compare,
@@ -18,16 +18,16 @@ from recpress.evaluate._comparison import (
     holm,
     tie_groups,
 )
-from recpress.evaluate._per_user import evaluable, means, per_user
-from recpress.evaluate._resample import ratio_interval, resampled_means, sign_flip
-from recpress.evaluate._slices import (
+from recpress.evaluation._per_user import evaluable, means, per_user
+from recpress.evaluation._resample import ratio_interval, resampled_means, sign_flip
+from recpress.evaluation._slices import (
     activity_deciles,
     cold_users,
     deciles,
     popularity_deciles,
     recall_by_item_group,
 )
-from recpress.evaluate._two_level import MeanEstimate, mean_over
+from recpress.evaluation._two_level import MeanEstimate, mean_over
 from recpress.metrics import CUTOFFS as KS
 from recpress.metrics import METRICS, Metric
 

@@ -29,8 +29,8 @@ from recpress.backbones.models.sage import Sage
 from recpress.backbones.propagate import SparseProduct
 from recpress.data.graph import Graph
 from recpress.errors import UserError
-from recpress.evaluate.deletion import model_of
-from recpress.evaluate.explain import Explanation
+from recpress.evaluation.deletion import model_of
+from recpress.evaluation.explain import Explanation
 
 STEPS = 32
 """Points of the Gauss-Legendre rule that integrates gradients."""

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from recpress.evaluate._resample import ratio_interval, sign_flip
-from recpress.evaluate._two_level import mean_over
+from recpress.evaluation._resample import ratio_interval, sign_flip
+from recpress.evaluation._two_level import mean_over
 
 MARGINS = (0.01, 0.03, 0.05)
 """Margins of non-inferiority, as fractions of the baseline. "Lossless" is the first."""

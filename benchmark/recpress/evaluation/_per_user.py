@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recpress.data.interactions import UserItems
-from recpress.evaluate import _hits
+from recpress.evaluation import _hits
 from recpress.metrics import CUTOFFS as KS
 from recpress.metrics import METRICS
 

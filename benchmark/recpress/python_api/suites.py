@@ -1,0 +1,146 @@
+"""Whole suites from Python: run them, and read what a results folder holds as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from recpress.board.collect import collect
+from recpress.board.columns import INTERVALS
+from recpress.board.tables import frame
+from recpress.board.tiers import standings
+from recpress.python_api.models import RunReport
+from recpress.record import Record
+from recpress.run import engine
+from recpress.run.plan import make, record_of, unfinished
+from recpress.run.settings import refuse_wrong
+from recpress.run.suite import Cell, Suite, expand, read_suite
+
+RESULTS = Path("results")
+
+
+def run(
+    what: Suite | Cell | Sequence[Cell] | Path | str,
+    *,
+    folder: Path | str = RESULTS,
+    jobs: int = 1,
+    force: bool = False,
+    retry_failed: bool = False,
+    on_result: Callable[[Record], None] = lambda result: None,
+) -> RunReport:
+    """Run a suite or single runs, and write a record of each; what is done already isn't run again.
+
+    Parameters
+    ----------
+    what : str, Path, Suite, or one or several of what `run_spec` returns
+        A suite by its name (``"quick"``) or TOML file, or runs.
+    folder : Path or str
+        Results folder.
+    jobs : int
+        Runs at a time.
+    force : bool
+        Run again what is done.
+    retry_failed : bool
+        Run again what failed, timed out or ran out of memory.
+    on_result : callable, optional
+        Called with each record as soon as it is written.
+
+    Raises
+    ------
+    UserError
+        When a name or a parameter is wrong, data can't be had, or the folder can't be written.
+
+    Examples
+    --------
+    >>> import recpress as rp, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     rp.run(rp.run_spec("synthetic-tiny", "mf", "none"), folder=folder).results[0].status
+    'ok'
+    """
+    folder = Path(folder)
+    planned = make(_runs(what))
+    todo = planned if force else unfinished(planned, folder, retry_failed)
+    refuse_wrong([each.cell for each in todo])
+    if todo:
+        watcher = engine.Watcher(lambda planned, stage, share: None, lambda planned, result: on_result(result))
+        engine.run(todo, folder, watcher, engine.Options(jobs, force=force, retry_failed=retry_failed))
+    found = tuple(result for each in planned if (result := record_of(each, folder)))
+    return RunReport(folder, found, len(planned) - len(todo))
+
+
+def _runs(what: Suite | Cell | Sequence[Cell] | Path | str) -> list[Cell]:
+    if isinstance(what, Cell):
+        return [what]
+    if isinstance(what, Suite):
+        return expand(what)
+    if isinstance(what, str | Path):
+        return expand(read_suite(str(what)))
+    return list(what)
+
+
+def results(folder: Path | str | None = None, *, machine: str | None = None) -> pd.DataFrame:
+    """Return the runs of a results folder as a tidy table: one row a run.
+
+    Parameters
+    ----------
+    folder : Path or str, optional
+        Default: ``results`` in the current folder.
+    machine : str, optional
+        Whose times; default: the newest among the machines that have timed most.
+
+    Returns
+    -------
+    DataFrame
+        Numbers that a run doesn't have are NaN. The columns:
+
+        run
+            ``<dataset>/<backbone>/<method>/<setting>.seed<seed>``, unique.
+        dataset, split, backbone, protocol, family, method, division, serve_form, setting, seed
+            What was run; `split` is the SHA-256 of the split.
+        budget
+            Fraction of the fp32 bytes; NaN for runs without a budget.
+        status, reason
+            ``"ok"``, or how it ended and why.
+        tier, developed, doubtful, isolated
+            How far the run was repeated, and what to know before trusting it (``recpress show`` explains the marks).
+        machine, started
+            Whose times these are (a fingerprint), and when the run began (ISO date).
+        ndcg20, recall20
+            Means on test over the evaluated users, from 0 to 1.
+        kept, kept_low, kept_high
+            NDCG@20 over that of the uncompressed backbone in %, with its 95 % interval.
+        mb, smaller
+            Bytes of the artefact in millions, and fp32 bytes over them.
+        nonzero
+            Parameters that are not zero, in millions.
+        compress_s
+            Seconds to compress.
+        single_ms, single_ratio, single_low, single_high, single_noisy
+            Median milliseconds to answer one user, their ratio to fp32 with its 95 % interval, and whether the machine
+            was busy meanwhile.
+        batch_ms, batch_ratio, batch_low, batch_high, batch_noisy
+            The same for 256 users at once.
+        analytic_mj, modelled_mj, measured_mj
+            Energy of one query in millijoules, by each kind of evidence.
+
+    Raises
+    ------
+    UserError
+        When there is no such folder, or that machine has timed nothing in it.
+
+    Examples
+    --------
+    >>> import recpress as rp, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = rp.run(rp.run_spec("synthetic-tiny", "mf", "none"), folder=folder)
+    ...     rp.results(folder)[["run", "status"]].values.tolist()
+    [['synthetic-tiny/mf/none/default.seed0', 'ok']]
+    """
+    found = collect(RESULTS if folder is None else Path(folder), machine)
+    tiers = standings(found)
+    rows = frame(found.runs, (tiers[each.id].tier for each in found.runs))
+    rows = rows.drop(columns=["of_best", *INTERVALS["of_best"]])  # Filled in only where seeds are joined.
+    rows.insert(0, "run", [each.id for each in found.runs])
+    return rows
