@@ -183,7 +183,7 @@ def test_a_backbone_without_a_graph_is_refused(graph: Graph) -> None:
         (lambda network: network.pop("edges"), "edges"),
         (lambda network: network.update(kind="cubic"), "cubic"),
         (lambda network: network.update(backbone="sgae"), "sage"),
-        (lambda network: network.update(config={"dim": 9, "layers": 2}), "values"),
+        (lambda network: network.update(recipe={"dim": 9, "layers": 2}), "values"),
         (lambda network: network["weights"].pop("near.0.bias"), "near.0.bias"),
         (lambda network: network.update(activations="int7"), "int7"),
     ],

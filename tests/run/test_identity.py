@@ -69,6 +69,9 @@ def changed(before, found, part: int = ID) -> set[str]:
 
 def raised(room: str, name: str) -> tuple[str, str, str]:
     """Return the change that raises a version in versions.toml."""
+    if room == "metric":  # None is there while it has version 1.
+        end = "[ranking.topk]\n"
+        return VERSIONS, end, f'[{room}.{name}]\nversion = 2\nhistory = ["2: is otherwise"]\n\n{end}'
     block = f"[{room}.{name}]\nversion = "
     return VERSIONS, f"{block}1\n", f'{block}2\nhistory = ["2: is otherwise"]\n'
 
