@@ -40,7 +40,7 @@ class Versioned(Card):
 
 
 class Paper(Card):
-    """Where an idea was published."""
+    """A publication."""
 
     title: str
     year: int = Field(ge=1900, le=2100)

@@ -1,4 +1,4 @@
-"""What goes wrong at the user's end: one sentence with the fix."""
+"""Errors that the user can fix, each in one sentence with the fix."""
 
 from __future__ import annotations
 

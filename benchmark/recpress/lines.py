@@ -1,4 +1,4 @@
-"""Where in a TOML file a key stands, which the standard parser doesn't tell."""
+"""Line numbers of keys in a TOML file, which the standard parser doesn't give."""
 
 from __future__ import annotations
 

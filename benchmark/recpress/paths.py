@@ -1,4 +1,4 @@
-"""Where things lie: the checkout, the packaged resources, the cache."""
+"""Locations: the checkout, the packaged resources, the cache."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which figures are too good to be taken without a look: how a leak of test items shows, whatever let it through.
+"""Figures that are too good to accept without review, as a leak of test items would show.
 
 A doubt is no verdict. Compressing leaves little to gain, and on a set that a backbone ranks unsteadily noise can gain
 more than the limit; so a person looks, and nothing fails.
@@ -72,7 +72,7 @@ def doubts(division: str, quality: Quality | None, best: float | None = None) ->
 
 
 def doubtful(division: str, quality: Quality | None) -> tuple[str, ...]:
-    """Return the metrics that a record states as doubtful: those that it can judge alone."""
+    """Return the doubtful metrics that a record can judge by itself."""
     return tuple(each.metric for each in doubts(division, quality))
 
 
@@ -104,5 +104,5 @@ class References:
         return max((best for method, best in beside.items() if method != who.method), default=None)
 
     def doubts(self, record: Record) -> tuple[Doubt, ...]:
-        """Return what is too good in a record, beside these and by itself."""
+        """Return what is too good in a record, by itself and compared with these references."""
         return doubts(record.identity.division, record.quality, self.best(record.identity))

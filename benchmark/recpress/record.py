@@ -118,7 +118,7 @@ class Quality(Part):
 
 
 class Bytes(Part):
-    """What the artefact weighs."""
+    """Size of the artefact."""
 
     file: Count = Field(gt=0, description="All bytes of the artefact folder: tables and manifest.")
     reference: Count = Field(gt=0, description="Bytes of the backbone's dense fp32 final tables, values alone.")
@@ -198,7 +198,7 @@ class Energy(Part):
 
 
 class Cost(Part):
-    """What it took to make the artefact, once the backbone was there."""
+    """Cost of compressing, without training the backbone."""
 
     compress_seconds: Amount
     peak_bytes: Count = Field(description="Peak resident bytes of the compressing process.")
@@ -208,7 +208,7 @@ class Cost(Part):
 
 
 class Serving(Part):
-    """What decides how long an artefact takes to answer, whoever made it: its serving signature."""
+    """Serving signature: all that decides how long an artefact takes to answer, whoever made it."""
 
     users: dict[str, Any] = Field(description="Codec tree of the user side: kinds, options, types and shapes.")
     items: dict[str, Any] = Field(description="Codec tree of the item side.")
@@ -229,7 +229,7 @@ class Serving(Part):
 
 
 class Provenance(Part):
-    """Where, when and from what the record was made."""
+    """Origin of the record: machine, time, code and command."""
 
     started: str = Field(description="UTC time, ISO 8601.")
     seconds: Amount

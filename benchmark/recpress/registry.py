@@ -1,4 +1,4 @@
-"""What is registered: methods and data sets by folder, found without importing any of them.
+"""The registry: methods and data sets by folder, found without importing any of them.
 
 Methods come from this project, from folders that the user names (`PLUGINS`), and from installed packages that name such
 a folder by an entry point (`GROUP`). All are laid out alike: ``<family>/<name>/`` with a card.toml and a method.py.

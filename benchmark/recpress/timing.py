@@ -73,7 +73,7 @@ class Timing(Part):
 
     @property
     def noisy(self) -> bool:
-        """Whether others used too much of the machine in any scenario."""
+        """Whether other processes used too much of the machine in any scenario."""
         return any(each.noisy for each in self.latency)
 
 

@@ -23,7 +23,7 @@ ROOMS: tuple[Room, ...] = get_args(Room)
 
 
 class Declared(Versioned):
-    """What is said of one thing."""
+    """Declaration of one version."""
 
     version: int = Field(ge=1)
 

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from recpress.board.across import DOCUMENT
+from recpress.board.across import DOCUMENTS
 from recpress.board.collect import Run, collect
 from recpress.board.prose import rows_of
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "results"
-PAGE = " ".join((ROOT / DOCUMENT).read_text(encoding="utf-8").split())
+PAGE = " ".join(" ".join((ROOT / each).read_text(encoding="utf-8") for each in DOCUMENTS).split())
 LARGE = ["gowalla", "yelp2018", "amazon-cds"]
 MOVIES = ["ml-100k", "ml-1m"]
 SMALL = [*MOVIES, "lastfm", "ogbl-ddi"]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import synthetic
 
-from recpress.board.across import DOCUMENT, markdown, written
+from recpress.board.across import DOCUMENTS, markdown, written
 from recpress.errors import UserError
 from recpress.record import write
 
@@ -24,8 +24,9 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_findings_show_the_committed_records() -> None:
-    text = (ROOT / DOCUMENT).read_text(encoding="utf-8")
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.stem)
+def test_findings_show_the_committed_records(document: Path) -> None:
+    text = (ROOT / document).read_text(encoding="utf-8")
     assert text == written(text, ROOT / "results"), "run: python -m recpress.board.across"
 
 

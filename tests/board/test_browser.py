@@ -612,7 +612,7 @@ def test_rows_and_runs_say_what_a_person_is_to_look_at(page: Any, tmp_path: Path
     assert "retains 206.0% of its backbone's recall@20" in page.inner_text("#tip")
     page.hover("#table th .badge")
     assert "nothing kept the method from reading test" in page.inner_text("#tip")
-    warnings = {"1-4": "‡ For a person to look at: it retains 206.0%", "1-2": "Not isolated.", "1-8": ""}
+    warnings = {"1-4": "‡ Flagged for review: it retains 206.0%", "1-2": "Not isolated.", "1-8": ""}
     for setting, said in warnings.items():
         visit(page, site, f"run.html#run=synthetic-small/mf/svd/{setting}")
         assert page.locator("#run .warning").count() == bool(said)

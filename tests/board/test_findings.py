@@ -13,7 +13,8 @@ from recpress.record import write
 
 TEXT = """# What we *saw*
 
-At 1/4, `svd` retains {{ retained synthetic-small/mf/svd/1-4 }}. Grids [cost](kernels.md) nothing; see [the paper](https://example.org/a?b=1&c=2).
+At 1/4, `svd` retains {{ retained synthetic-small/mf/svd/1-4 }}.
+Grids [cost](kernels.md) nothing; see [the paper](https://example.org/a?b=1&c=2).
 `#dataset=synthetic-small&q=svd` · `recpress compare a b`
 
 | kept | here |
@@ -47,6 +48,15 @@ def test_views_and_the_web_are_linked_and_files_are_not(results: Path) -> None:
     assert "Grids cost nothing" in body
     assert re.search(r"<code>svd</code> retains \d+\.\d %\.", body)
     assert "<code>recpress compare a b</code>" in body
+
+
+def test_links_to_documents_lead_to_the_built_ones(results: Path) -> None:
+    text = "Grids [cost](kernels.md#a-b) [nothing](../notebook/closed.md), [not](../../outside.md) [code](x.py)."
+    (results / "findings.md").write_text(text, encoding="utf-8")
+    found = read(results, lambda: rows_of(results), docs=True)
+    assert found is not None
+    assert '<a href="docs/explanation/kernels.html#a-b">cost</a>' in found.body
+    assert '<a href="docs/notebook/closed.html">nothing</a>, not code.' in found.body
 
 
 def test_html_and_scripts_are_text(results: Path) -> None:

@@ -34,18 +34,13 @@ def best(board: pd.DataFrame, dataset: str, size: str, backbones: Sequence[str] 
 
 def test_codes_of_eight_bits_and_fewer(board: pd.DataFrame) -> None:
     eight = under(board, "[a-z]+/uniform/1-4")
-    says(f"keep {between(eight['kept'])} % on every set and backbone ({len(eight)} pairs)")
     (worse,) = eight[eight["kept_high"] < 100].itertuples()
     assert (worse.dataset, worse.backbone) == ("lastfm", "mf")
-    says(f"MF on LastFM ({worse.kept:.1f}, {worse.kept_low:.1f}–{worse.kept_high:.1f})")
     rows = under(board, "lightgcn/uniform/bits=4")
     assert between(rows["smaller"], ".0f") == "7 to 7"
-    says(f"at four bits keeps {rows['kept'].min():.1f} % or more at 1/7")
     whole = under(board, "[a-z]+/uniform/1-8")
     least = whole.loc[whole["kept"].idxmin()]
     assert (least["dataset"], least["backbone"]) == ("ml-1m", "xsimgcl")
-    says(f"costs LightGCN up to {100 - under(board, 'lightgcn/uniform/1-8')['kept'].min():.1f} %")
-    says(f"and XSimGCL on ML-1M {100 - least['kept']:.1f}.")
     clipped, plain = (f"lightgcn/uniform/bits=3,{clip}symmetric=True" for clip in ("clip=True,", ""))
     datasets = under(board, clipped)["dataset"]
     assert all(board.loc[(each, clipped), "kept"] > board.loc[(each, plain), "kept"] for each in datasets)
@@ -65,14 +60,9 @@ def test_pruning(board: pd.DataFrame) -> None:
         ("ml-1m", "xsimgcl", "1/16", True),
         ("ml-1m", "xsimgcl", "1/32", True),
     ]
-    says(
-        f"at 1/4 it keeps {listed(on(board, 'mf/magnitude/1-4', LARGE))} % on Gowalla, Yelp2018 and Amazon-CDs, where "
-        f"LightGCN keeps {listed(on(board, 'lightgcn/magnitude/1-4', LARGE))}"
-    )
     quarter = under(board, "[a-z]+/magnitude/1-4")
     worst = quarter.sort_values("kept").drop_duplicates("dataset")
     assert set(worst.loc[worst["backbone"] != "mf", "dataset"]) == {"ogbl-ddi"}
-    says(f"slow: {between(halves['single_ratio'], '.0f')} times the time of fp32 for one user at 1/2")
 
 
 def test_who_leads_at_a_sixteenth(board: pd.DataFrame) -> None:
@@ -85,7 +75,8 @@ def test_who_leads_at_a_sixteenth(board: pd.DataFrame) -> None:
     own, other = ([margins[backbone, each] for each in LARGE if (backbone, each) in margins] for backbone in GRAPH)
     assert len(own) == 3
     says(
-        f"with LightGCN, by {between(own)} points, and with XSimGCL on Gowalla and Yelp2018, by {listed(other, '.1f')}."
+        f"leads with LightGCN, by {between(own)} points, and with XSimGCL on Gowalla and "
+        f"Yelp2018, by {listed(other, '.1f')}"
     )
     for backbone, datasets in (("lightgcn", [*MOVIES, "lastfm"]), ("mf", sorted(set(EVERY) - {"ogbl-ddi"}))):
         assert {leader(board, each, backbone, "1/16")["method"].iloc[0] for each in datasets} == {"water_filling"}
@@ -98,22 +89,10 @@ def test_who_leads_at_a_sixteenth(board: pd.DataFrame) -> None:
     assert (few["kept"] >= 99).sum() * 2 == len(few)
     for run in ("product/1-16", "distill/1-8", "edge_sparsify/1-4"):
         assert board.loc[("ogbl-ddi", f"lightgcn/{run}"), "kept_low"] > 100
-    says(f"`product` keeps {board.loc[('amazon-cds', 'lightgcn/product/1-8'), 'kept']:.1f} % at 1/8 with LightGCN")
     first, second = leader(board, "amazon-cds", "xsimgcl", "1/16").head(2).itertuples()
     assert (first.method, second.method) == ("product", "transform_coding")
-    says(f"it leads, {first.kept:.1f} against {second.kept:.1f} %")
-    pairs = {
-        backbone: ", ".join(
-            listed(
-                board.loc[(each, f"{backbone}/{method}/1-64"), "kept"] for method in ("residual", "transform_coding")
-            )
-            for each in ("yelp2018", "amazon-cds")
-        )
-        for backbone in GRAPH
-    }
     assert not apart(board, "amazon-cds", "lightgcn/residual/1-64", "lightgcn/transform_coding/1-64")
     assert not apart(board, "yelp2018", "lightgcn/residual/1-64", "lightgcn/transform_coding/1-64")
-    says(f"with LightGCN ({pairs['lightgcn']} %) and lead with XSimGCL ({pairs['xsimgcl']} %)")
 
 
 def test_backbones(board: pd.DataFrame) -> None:
@@ -123,25 +102,21 @@ def test_backbones(board: pd.DataFrame) -> None:
             return tuple(board.loc[(dataset, f"{each}/none/default"), "ndcg20"] for each in ("mf", "lightgcn"))
         return tuple(best(board, dataset, size, [each])["ndcg20"] for each in ("mf", "lightgcn"))
 
-    mf, lightgcn = beside("yelp2018")
-    says(f"in fp32 ({mf:.4f} against {lightgcn:.4f})")
-    mf, lightgcn = beside("yelp2018", "1/16")
-    says(f"by whichever method each keeps most ({mf:.4f} against {lightgcn:.4f}), and at 1/64")
-    assert beside("yelp2018", "1/64")[0] < beside("yelp2018", "1/64")[1]
+    for size in ("", "1/16", "1/64"):
+        mf, lightgcn = beside("yelp2018", size)
+        assert (mf > lightgcn) == (not size)
+    for dataset in LARGE:
+        assert best(board, dataset, "1/16", ["mf"])["method"] == "water_filling"
+        assert best(board, dataset, "1/16", ["lightgcn"])["method"] == "transform_coding"
     below = [1 - mf / lightgcn for mf, lightgcn in (beside("gowalla", size) for size in ("", "1/16", "1/64"))]
-    mf, lightgcn = beside("gowalla", "1/16")
-    says(
-        f"it is {below[0]:.0%} below LightGCN in fp32, {below[1]:.0%} at 1/16 ({mf:.4f} against {lightgcn:.4f}) "
-        f"and {below[2]:.0%} at 1/64".replace("%", " %")
-    )
+    for share in below:
+        says(f"MF {share:.0%} below".replace("%", " %"))
     lead = [mf / lightgcn - 1 for mf, lightgcn in (beside("amazon-cds", size) for size in ("", "1/16", "1/64"))]
-    mf, lightgcn = beside("amazon-cds", "1/16")
-    says(
-        f"it leads LightGCN by {lead[0]:.0%} in fp32, by {lead[1]:.0%} at 1/16 ({mf:.4f} against {lightgcn:.4f}) "
-        f"and by {lead[2]:.0%} at 1/64".replace("%", " %")
-    )
+    for share in lead:
+        says(f"MF leads by {share:.0%}".replace("%", " %"))
     other = [100 * (lightgcn / mf - 1) for mf, lightgcn in (beside("ml-1m", size) for size in ("", "1/16", "1/64"))]
-    says(f"by {other[0]:.1f} % in fp32, {other[1]:.1f} at 1/16, {other[2]:.1f} at 1/64")
+    for share in other:
+        says(f"LightGCN leads by {share:.1f} %")
     for dataset in LARGE:
         for size in ("1-4", "1-16"):
             most = board.loc[(dataset, f"mf/svd/{size}"), "kept"]
@@ -154,42 +129,35 @@ def test_backbones(board: pd.DataFrame) -> None:
     assert leads == [("lastfm", "1/64")]
     ours, next_best = best(board, "lastfm", "1/64"), best(board, "lastfm", "1/64", ["xsimgcl", "lightgcn", "mf"])
     assert next_best["backbone"] == "xsimgcl"
-    says(f"at 1/64 alone ({ours['ndcg20']:.4f}; XSimGCL {next_best['ndcg20']:.4f})")
+    says(f"on LastFM at 1/64 ({ours['ndcg20']:.4f}; XSimGCL {next_best['ndcg20']:.4f})")
     most = {
         (dataset, backbone): leader(board, dataset, backbone, "1/16").iloc[0]
         for dataset in LARGE
         for backbone in ("lightgcn", "xsimgcl", "mf", "sage")
     }
-    says(f"as any on Gowalla ({most['gowalla', 'sage']['kept']:.0f} %)")
-    says(f"best on Amazon-CDs ({most['amazon-cds', 'sage']['kept']:.1f})")
+    says(f"retain as much as any on Gowalla ({most['gowalla', 'sage']['kept']:.0f} %)")
+    says(f"most on Amazon-CDs ({most['amazon-cds', 'sage']['kept']:.1f} %)")
     assert all(
         row["kept_high"] < most["amazon-cds", "sage"]["kept_low"]
         for (dataset, backbone), row in most.items()
         if dataset == "amazon-cds" and backbone != "sage"
     )
     yelp = [most["yelp2018", each]["kept"] for each in ("sage", "xsimgcl")]
-    says(f"on Yelp2018 ({listed(yelp, '.1f')})")
+    says(f"XSimGCL's retain most ({listed(yelp, '.1f')} %)")
 
 
 def test_training(board: pd.DataFrame) -> None:
     def eighth(dataset: str, *methods: str) -> list[float]:
         return [board.loc[(dataset, f"lightgcn/{each}/1-8"), "kept"] for each in methods]
 
-    taught = eighth("ml-1m", "distill", "small")
-    says(f"on ML-1M yes ({taught[0]:.1f} against {taught[1]:.1f} % at 1/8)")
     assert apart(board, "ml-1m", "lightgcn/distill/1-8", "lightgcn/small/1-8")
-    taught = eighth("ml-100k", "distill", "small")
-    says(f"down to 1/16 ({taught[0]:.1f} against {taught[1]:.1f} at 1/8)")
     for size in ("1-4", "1-8", "1-16"):
         names = [f"lightgcn/{each}/{size}" for each in ("distill", "small")]
         assert on(board, names[0], ["ml-100k"]) > on(board, names[1], ["ml-100k"])
         assert not apart(board, "ml-100k", *names)
-    losing = ["{:.0f} against {:.0f}".format(*eighth(each, "distill", "small")) for each in LARGE]
-    says(f"Amazon-CDs it loses, {losing[0]}, {losing[1]} and {losing[2]} %")
-    ours, theirs = eighth("ml-1m", "distill", "svd")
-    says(f"yes on ML-1M ({ours:.1f} against {theirs:.1f} %)")
-    says(f"not apart on ML-100K ({listed(eighth('ml-100k', 'distill', 'svd'), '.1f')})")
-    says(f"and Gowalla ({listed(eighth('gowalla', 'distill', 'svd'), '.1f')})")
+    for each in LARGE:
+        ours, theirs = eighth(each, "distill", "small")
+        assert ours < theirs
     told = {each: apart(board, each, "lightgcn/distill/1-8", "lightgcn/svd/1-8") for each in [*MOVIES, *LARGE]}
     assert told == {"ml-100k": False, "ml-1m": True, "gowalla": False, "yelp2018": True, "amazon-cds": True}
     for each in EVERY:
@@ -198,34 +166,29 @@ def test_training(board: pd.DataFrame) -> None:
         assert apart(board, each, "lightgcn/distill/1-8", "lightgcn/uniform/1-8") == (each not in MOVIES)
     for row in under(board, "lightgcn/gradual/.*", ["ml-100k"]).itertuples():
         assert row.kept > board.loc[("ml-100k", row.run.replace("gradual", "magnitude")), "kept"]
-    ours, theirs = eighth("ml-100k", "gradual", "magnitude")
-    says(f"at every size, {ours:.1f} against {theirs:.1f} % at 1/8")
-    ours, theirs = eighth("ml-1m", "gradual", "magnitude")
-    says(f"and on ML-1M, {ours:.1f} against {theirs:.1f}.")
-    plain = [eighth(each, "uniform")[0] for each in MOVIES]
-    says(f"Plain codes of the same bytes keep {plain[0]:.1f} (not apart) and {plain[1]:.1f} (apart)")
     assert [apart(board, each, "lightgcn/gradual/1-8", "lightgcn/uniform/1-8") for each in MOVIES] == [False, True]
-    says(f"keeps {eighth('ml-100k', 'graphless')[0]:.1f} % at 1/8 on ML-100K")
-    says(f"on ML-1M it keeps {eighth('ml-1m', 'graphless')[0]:.1f}.")
-    words = []
-    for each, name in zip([*MOVIES, *LARGE], ("ML-100K", "ML-1M", "Gowalla", "Yelp2018", "Amazon-CDs"), strict=True):
+    told = {}
+    for each in EVERY:
         trained, rounded = eighth(each, "qat", "uniform")
-        verdict = "better" if trained > rounded else "worse"
-        if not apart(board, each, "lightgcn/qat/1-8", "lightgcn/uniform/1-8"):
-            verdict = "not apart"
-        percent = " %" if not words else ""
-        words.append(f"{trained:.1f} and {rounded:.1f}{percent} on {name} ({verdict})")
-    says(", ".join(words))
+        clear = apart(board, each, "lightgcn/qat/1-8", "lightgcn/uniform/1-8")
+        told[each] = ("better" if trained > rounded else "worse") if clear else "not apart"
+    assert told == {
+        "ml-100k": "not apart",
+        "ml-1m": "better",
+        "lastfm": "not apart",
+        "ogbl-ddi": "better",
+        "gowalla": "worse",
+        "yelp2018": "better",
+        "amazon-cds": "better",
+    }
     trained = board[(board["dataset"] == "ml-100k") & (board["backbone"] == "lightgcn") & (board["division"] == "open")]
     least = trained[trained["setting"] == "1/32"].nlargest(2, "kept")
     assert least["method"].iloc[0] == "qat"
-    says(f"it keeps {least['kept'].iloc[0]:.1f} % on ML-100K, where nothing else that trains is above 83.")
     assert least["kept"].iloc[1] <= 83
     most = trained[trained["setting"] == "1/16"].nlargest(1, "kept").iloc[0]
     closed = board.loc[("ml-100k", "lightgcn/water_filling/1-16"), "kept"]
     assert most["method"] == "qat"
     assert most["kept"] < closed
-    says(f"does without training ({closed:.1f} %); `qat` is next, {most['kept']:.1f}.")
 
 
 def test_who_pays() -> None:
@@ -242,14 +205,13 @@ def test_who_pays() -> None:
 
     few = tenth("lightgcn/svd/1-8")
     assert max(few[1:]) < 0.5
-    says(f"leaves {few[0]:.0f} % of LightGCN's on Gowalla and none on Yelp2018 and Amazon-CDs")
-    says(f"and {listed(tenth('lightgcn/svd/1-8', highest))} % in the most popular tenth")
+    says(f"| `svd` at 1/8 | {few[0]:.0f}, 0 and 0 % | {listed(tenth('lightgcn/svd/1-8', highest))} % |")
     assert max(tenth("lightgcn/entities/1-4")) == 0
+    highs = between(tenth("lightgcn/uniform/1-16", highest), ".0f")
     says(
-        f"has {listed(tenth('lightgcn/uniform/1-16'))} % of LightGCN's recall in the lowest tenth and "
-        f"{between(tenth('lightgcn/uniform/1-16', highest), '.0f')} % in the highest (of matrix factorization's "
-        f"{listed(tenth('mf/uniform/1-16'))} % in the lowest)"
+        f"| `uniform` at 1/16 | {listed(tenth('lightgcn/uniform/1-16'))} % | {highs} % |",
+        f"| `uniform` at 1/16, matrix factorization | {listed(tenth('mf/uniform/1-16'))} % |",
     )
     coded = tenth("lightgcn/transform_coding/1-16")
     least = min(tenth("lightgcn/transform_coding/1-16", highest))
-    says(f"keeps {between(coded, '.0f')} % in the lowest tenth and {least:.0f} or more in the highest")
+    says(f"| `transform_coding` at 1/16 | {between(coded, '.0f')} % | {least:.0f} % or more |")

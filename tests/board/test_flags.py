@@ -174,8 +174,8 @@ def test_rows_are_marked_and_say_why(tmp_path: Path) -> None:
     told = CliRunner().invoke(cli, ["show", "--results", str(folder(tmp_path, *made))])
     assert "svd ‡" in told.stdout
     assert "svd (not isolated)" in told.stdout
-    assert "‡ svd 1/4 of mf on synthetic-small is for a person to look at: it retains 206.0%" in told.stderr
-    assert "not isolated: nothing kept the method from reading test" in told.stderr
+    assert "‡ svd 1/4 of mf on synthetic-small is flagged for review: it retains 206.0%" in told.stderr
+    assert "not isolated means that nothing kept the method from reading test" in told.stderr
     told = CliRunner().invoke(cli, ["show", "--results", str(folder(tmp_path / "calm", calm))])
     assert (told.stderr, "‡" in told.stdout, "isolated" in told.stdout) == ("", False, False)
 
@@ -185,7 +185,7 @@ def test_pages_mark_rows_and_runs(tmp_path: Path) -> None:
     site = build(folder(tmp_path, *made), tmp_path / "site").index.parent
     page = (site / "dataset" / "synthetic-small.html").read_text(encoding="utf-8")
     assert ">svd ‡</a>" in page
-    assert 'title="For a person to look at: it retains 206.0% of its backbone&#39;s ndcg@20' in page
+    assert 'title="Flagged for review: it retains 206.0% of its backbone&#39;s ndcg@20' in page
     assert ">svd (not isolated)</a>" in page
     assert "svd ‡ 1/4" in (site / "index.html").read_text(encoding="utf-8")
     assert 'id="isolated"' in (site / "rules.html").read_text(encoding="utf-8")
@@ -199,7 +199,7 @@ def test_a_submission_s_text_says_it(tmp_path: Path) -> None:
     made = [keeping(LEAKED), keeping(1.0, "synthetic-small", "mf", "low_rank", "svd", "1/2", 0, isolated=False)]
     runs = collect(folder(tmp_path, *made)).runs
     told = text(Submission(method("svd"), runs, (), tmp_path))
-    assert "‡ svd 1/4 of mf on synthetic-small is for a person to look at: it retains 206.0%" in told
+    assert "‡ svd 1/4 of mf on synthetic-small is flagged for review: it retains 206.0%" in told
     assert "1 records were not isolated" in told
     calm = tuple(synthetic.runs([keeping(1.0)]))
     assert "isolated" not in text(Submission(method("svd"), calm, (), tmp_path))
@@ -218,8 +218,8 @@ def test_check_results_tells_flags_and_they_fail_nothing(tmp_path: Path, monkeyp
     assert told.exit_code == 0
     assert "FOR A PERSON TO LOOK AT:\n" in told.stdout
     assert f"{results / FILE}: plausible: it retains 206.0% of its backbone's ndcg@20" in told.stdout
-    assert told.stdout.endswith(f"0 findings in {results}, 2 flagged for a person to look at.\n")
-    assert comment.read_text().startswith("> [!WARNING]\n> **For a person to look at")
+    assert told.stdout.endswith(f"0 findings in {results}, 2 flagged for review.\n")
+    assert comment.read_text().startswith("> [!WARNING]\n> **Flagged for review")
     assert "it retains 206.0% of its backbone's ndcg@20" in comment.read_text()
     told = run(*words, "--format", "github")
     assert told.exit_code == 0
@@ -255,7 +255,7 @@ def test_the_comment_on_a_pull_request_names_its_doubtful_records(
     comment = tmp_path / "comment.md"
     told = run("--changed", "main", "--results", str(results), "--format", "github", "--summary", str(comment))
     assert told.exit_code == 0
-    assert told.stdout.endswith("0 checks pass, 0 fail, 4 flagged for a person to look at.\n")
+    assert told.stdout.endswith("0 checks pass, 0 fail, 4 flagged for review.\n")
     lines = comment.read_text().splitlines()
     assert lines[0] == "> [!WARNING]"
     assert f"{results / FILE}: it retains 206.0% of its backbone's ndcg@20" in lines[3]

@@ -183,7 +183,7 @@ def test_tables_without_scripts_say_whose_times_they_have(two_machines: Path) ->
 
 def test_a_board_without_timings_has_pages(tmp_path: Path) -> None:
     build(synthetic.write_folder(tmp_path / "results", [GOOD], []), tmp_path / "site")
-    assert "Nothing here was timed" in (tmp_path / "site" / "backbone" / "mf.html").read_text(encoding="utf-8")
+    assert "No machine has timed these runs" in (tmp_path / "site" / "backbone" / "mf.html").read_text(encoding="utf-8")
     assert read(tmp_path / "site" / "data" / "machines.js")[1] is None
     assert not (tmp_path / "site" / "machine").exists()
 

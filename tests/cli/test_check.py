@@ -354,7 +354,7 @@ def test_a_short_run_that_retains_too_much_is_flagged_and_fails_nothing(
     done = check(*words, "--format", "github")
     assert done.exit_code == 0
     assert ("::warning file=methods/quantization/uniform/method.py,line=1" in done.stdout) == flagged
-    assert done.stdout.endswith(", 1 flagged for a person to look at.\n" if flagged else "0 fail.\n")
+    assert done.stdout.endswith(", 1 flagged for review.\n" if flagged else "0 fail.\n")
 
 
 def test_an_open_method_is_held_beside_the_references_of_the_folder(tmp_path: Path) -> None:

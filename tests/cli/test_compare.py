@@ -210,7 +210,7 @@ def test_show_pairs_each_row_with_fp32_of_its_backbone(results: Path, form: str)
 def test_show_says_which_rows_could_not_be_paired(results: Path, tmp_path: Path) -> None:
     shutil.copytree(results / "records", tmp_path / "records")
     done = CliRunner().invoke(cli, ["show", "--results", str(tmp_path), "--paired"], catch_exceptions=False)
-    assert "2 rows could not be, the first of them because: " in done.stderr
+    assert "2 rows could not be tested; the first because " in done.stderr
     assert "has no hits of default, seed 0: `recpress run" in done.stderr
 
 

@@ -17,7 +17,7 @@ from recpress.measure.audit import CHECKS, Subject
 from recpress.measure.size_table import BUDGETS, SHAPE, compressed, rows, written
 from recpress.measure.sizes import file_bytes
 
-DOCUMENT = Path(__file__).parents[2] / "benchmark" / "docs" / "explanation" / "size.md"
+DOCUMENT = Path(__file__).parents[2] / "benchmark" / "docs" / "reference" / "size-table.md"
 
 
 @pytest.mark.parametrize("name", registry.methods())

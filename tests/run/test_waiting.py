@@ -60,5 +60,5 @@ def test_a_waiting_run_says_so_and_ends_by_ctrl_c(form: list[str], short: Path, 
 def test_a_plan_of_what_nobody_knows_says_so(cache: Path, tmp_path: Path) -> None:
     done = CliRunner().invoke(cli, [*WORDS, "--dry-run", "--results", str(tmp_path)], catch_exceptions=False)
     assert done.exit_code == 0
-    assert "is unknown: none is like a cell in" in done.output
+    assert "No estimate of time and size" in done.output
     assert "0 min 00 s" not in done.output

@@ -66,7 +66,7 @@ class Backbone:
 
 @dataclass(frozen=True)
 class Session:
-    """How a training runs: what doesn't change what is trained.
+    """Options of a training that don't change its result.
 
     Attributes
     ----------

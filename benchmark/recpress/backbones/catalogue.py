@@ -1,4 +1,4 @@
-"""Which backbones there are. Importing this imports no torch."""
+"""The catalogue of backbones. Importing it imports no torch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which inputs a linear map can do without: backward elimination by least squares, and the fit of what is left."""
+"""Backward elimination of a linear map's inputs by least squares, and the fit of the remaining ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much memory a training needs, and a refusal, before it starts, of one that would not fit."""
+"""Memory that a training needs; one that would not fit is refused before it starts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is trained: base tables, perhaps weights, and how final tables and the loss come of them."""
+"""Models in training: base tables, optional weights, and how they give final tables and the loss."""
 
 from __future__ import annotations
 

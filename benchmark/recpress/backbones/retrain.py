@@ -1,4 +1,4 @@
-"""What methods that retrain share: a frozen backbone's tables as leaves, its own loss, its answers as targets."""
+"""Shared parts of methods that retrain: a frozen backbone's tables as leaves, its loss, its answers as targets."""
 
 from __future__ import annotations
 

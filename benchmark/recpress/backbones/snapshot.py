@@ -21,7 +21,7 @@ FACTS = "facts"
 
 @dataclass
 class Position:
-    """Where a training is.
+    """Position of a training.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""What `recpress tune` searches, for each backbone: one declared space, the same on every data set.
+"""Search spaces of `recpress tune`: one per backbone, the same on every data set.
 
 The width of the tables is not searched: it decides the bytes that everything is compared with. Nor is the seed.
 Importing this imports no torch.
@@ -25,7 +25,7 @@ class Range:
 
 @dataclass(frozen=True)
 class Choice:
-    """One of some values, without an order."""
+    """A choice among values without an order."""
 
     values: tuple[Any, ...]
 

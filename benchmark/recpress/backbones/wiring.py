@@ -1,4 +1,4 @@
-"""What the channels of networks with layer weights are connected with.
+"""Connections of the channels in networks with layer weights.
 
 A channel is a column of what lies between two layers: of the base table, of a layer's output. What reads and writes it:
 
@@ -52,7 +52,7 @@ class State:
 
 
 class Wiring(ABC):
-    """What channels of a network are connected with.
+    """Connections of a network's channels.
 
     Parameters
     ----------

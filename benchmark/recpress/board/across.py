@@ -15,7 +15,10 @@ from recpress.board.prose import rows_of, table
 from recpress.documents import generated, rewrite
 from recpress.paths import checkout_root
 
-DOCUMENT = Path("benchmark") / "docs" / "explanation" / "findings.md"
+DOCUMENTS = tuple(
+    Path("benchmark") / "docs" / "explanation" / f"{name}.md"
+    for name in ("findings", "findings-small-sizes", "findings-training", "findings-speed")
+)
 
 
 def markdown(results: Path, arguments: Sequence[str]) -> str:
@@ -34,7 +37,8 @@ def main() -> None:
     if checkout is not None and len(sys.argv) > 1:
         print(markdown(checkout / "results", sys.argv[1:]))
     else:
-        rewrite(checkout, DOCUMENT, lambda page, root: written(page, root / "results"))
+        for document in DOCUMENTS:
+            rewrite(checkout, document, lambda page, root: written(page, root / "results"))
 
 
 if __name__ == "__main__":

@@ -66,7 +66,7 @@ class Run:
 
     @property
     def file(self) -> str:
-        """Where it lies in the results folder."""
+        """Path of its record in the results folder."""
         return f"records/{self.id}.json"
 
     @property
@@ -149,7 +149,7 @@ class Collection:
 
     @cached_property
     def references(self) -> References:
-        """What the runs are held beside to tell whether they are plausible."""
+        """Uncompressed models and references that plausibility is judged against."""
         return References(run.record for run in self.runs)
 
     def on(self, machine: str | None = None) -> Collection:

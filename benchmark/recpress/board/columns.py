@@ -75,13 +75,13 @@ def significant_places(value: float, digits: int) -> int:
 
 # From the weakest to the strongest.
 TIERS: Final = {
-    "self-reported": "A record by itself; a check of the results folder finds something wrong with it.",
-    "checked": "Nothing was run again. Its place, split and machine are known, it agrees with its method's card, and "
-    "its figures with each other: bytes with their ledger, energy with the bytes that are read, retention with fp32.",
-    "re-scored": "Every metric was computed again from the lists that were served, and is the same.",
-    "re-run": "Run again by the maintainers on the same machine: quality and bytes are the same to the last digit, and "
-    "the intervals of the ratios to fp32 meet, widened by what lies between two runs there.",
-    "re-run elsewhere": "Run again on another machine: quality and bytes are the same to the last digit.",
+    "self-reported": "The record alone, and a check of the results folder finds something wrong with it.",
+    "checked": "Nothing was run again. Its place, split and machine are known. It agrees with its method's card, and "
+    "its figures agree with each other: bytes with their breakdown, energy with the bytes read, retention with fp32.",
+    "re-scored": "Every metric was computed again from the served lists and is the same.",
+    "re-run": "Run again by the maintainers on the same machine: quality and bytes are equal to the last digit, and "
+    "the intervals of the ratios to fp32 overlap, once widened by the spread between two runs there.",
+    "re-run elsewhere": "Run again on another machine: quality and bytes are equal to the last digit.",
 }
 SELF_REPORTED: Final = next(iter(TIERS))
 
@@ -92,7 +92,7 @@ TEXT = (
     Column("dataset", "Dataset", "The data set, with one fixed split."),
     Column("backbone", "Backbone", "The uncompressed recommender that was compressed."),
     Column("method", "Method", "How the backbone was compressed."),
-    Column("setting", "Setting", "The byte budget (a fraction of the dense fp32 tables) or parameters asked for."),
+    Column("setting", "Setting", "The byte budget (a fraction of the dense fp32 tables), or the fixed parameters."),
     Column("family", "Family", "The kind of compression.", headline=False),
     Column(
         "division",
@@ -110,26 +110,26 @@ TEXT = (
     Column(
         "tier",
         "Tier",
-        "How far it was repeated: self-reported, checked, re-scored from stored lists, re-run by maintainers, "
-        "re-run elsewhere; of several seeds, the least.",
+        "How far it was checked or reproduced: self-reported, checked, re-scored from stored lists, re-run by "
+        "maintainers, re-run elsewhere. Of several seeds, the lowest counts.",
         headline=False,
     ),
     Column(
         "machine",
         "Machine",
-        "That of the times, by its fingerprint: they are of one machine, and others have others.",
+        "The machine that the times belong to, by its fingerprint.",
         headline=False,
         timed=True,
     ),
     Column(
         "developed",
         "Developed here",
-        "yes (†): the method was made while looking at this set's test scores, so its rows here confirm nothing.",
+        "yes (†): the method was developed while looking at this set's test scores, so its rows here confirm nothing.",
         headline=False,
     ),
     Column(
         "doubtful",
-        "For a person to look at",
+        "Flagged for review",
         "(‡): a closed method retains more than compressing explains, or NDCG@20 lies far above every uncompressed "
         "model and reference of the set. It may be noise, or test items that the method has seen.",
         headline=False,
@@ -137,8 +137,8 @@ TEXT = (
     Column(
         "isolated",
         "Isolated",
-        "Whether the operating system held the run's processes to what they were given. Where it didn't, nothing kept "
-        "the method from reading test; of runs made before that was noted it isn't known.",
+        "Whether the operating system confined the run's processes. Where it didn't, nothing kept the method from "
+        "reading test. Empty for runs that are older than this mark.",
         headline=False,
     ),
     Column("status", "Status", "ok, or why there are no figures: a failed run is a row, never a gap."),
@@ -156,7 +156,7 @@ NUMBERS = (
     Column(
         "kept",
         "Kept",
-        "NDCG@20 as a share of what the same uncompressed backbone reaches; 100 % is no loss.",
+        "NDCG@20 as a share of what the same backbone reaches uncompressed; 100 % is no loss.",
         unit="%",
         decimals=1,
         better="high",
@@ -197,7 +197,7 @@ NUMBERS = (
     Column(
         "single_ms",
         "Single",
-        "Median time to answer one user with the top items, on the machine that is chosen.",
+        "Median time to find the top items for one user, on the chosen machine.",
         unit="ms",
         decimals=3,
         significant=True,
@@ -216,7 +216,7 @@ NUMBERS = (
     Column(
         "batch_ms",
         "Batch",
-        "Median time to answer a batch of 256 users, on the machine that is chosen.",
+        "Median time to find the top items for 256 users at once, on the chosen machine.",
         unit="ms",
         decimals=3,
         significant=True,
@@ -244,7 +244,7 @@ NUMBERS = (
     Column(
         "modelled_mj",
         "Energy, modelled",
-        "Energy of one query from time and a power model; not to be mixed with the other grades.",
+        "Energy of one query from time and a power model; never compare it with the other grades.",
         unit="mJ",
         decimals=3,
         significant=True,
@@ -266,7 +266,7 @@ NUMBERS = (
     Column(
         "compress_s",
         "Compressing",
-        "Time to make the artefact once the backbone was trained, on the machine that made it.",
+        "Time to compress, without training the backbone, on the machine that did it.",
         unit="s",
         decimals=3,
         significant=True,
@@ -276,7 +276,7 @@ NUMBERS = (
     Column(
         "nonzero",
         "Non-zero",
-        "Parameters that are not zero: what papers often call the size, though it is not the bytes.",
+        "Parameters that are not zero. Papers often call this the size; it is not the bytes.",
         unit="M",
         decimals=3,
         significant=True,

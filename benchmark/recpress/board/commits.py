@@ -1,4 +1,4 @@
-"""Which commits the git history around a results folder knows."""
+"""Commits that the git history around a results folder knows."""
 
 from __future__ import annotations
 

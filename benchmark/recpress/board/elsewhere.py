@@ -15,7 +15,7 @@ from recpress.paths import checkout_root
 from recpress.record import Scenario
 from recpress.run.attest import brief, retimed
 
-DOCUMENT = Path("benchmark") / "docs" / "explanation" / "latency.md"
+DOCUMENT = Path("benchmark") / "docs" / "notebook" / "other-machines.md"
 SCENARIOS: tuple[Scenario, ...] = ("single", "batch")
 
 

@@ -26,7 +26,7 @@ SEED: Final = re.compile(r".*\.seed(\d{1,18})")
 
 
 def of_bytes(record: Record) -> Iterator[str]:
-    """Hold the bytes to their own ledger, to the tables' sizes, and to the tensors that are served."""
+    """Compare the bytes with their own breakdown, the tables' sizes, and the served tensors."""
     size, serving = record.bytes, record.serving
     if size is None:
         return
@@ -61,7 +61,7 @@ def _tensor_bytes(told: re.Match[str]) -> float:
 
 
 def of_energy(record: Record) -> Iterator[str]:
-    """Hold analytic energies to the bytes that an answer reads, by the table that they name."""
+    """Compare analytic energies with the bytes that an answer reads, by the table that they name."""
     for each in record.energy:
         if each.grade == "analytic":
             yield from _analytic(each, record.bytes)
@@ -82,7 +82,7 @@ def _analytic(told: Energy, size: Bytes | None) -> Iterator[str]:
 
 
 def of_quality(record: Record, whole: Quality | None) -> Iterator[str]:
-    """Hold the quality to that of the same backbone's fp32 tables.
+    """Compare the quality with that of the same backbone's fp32 tables.
 
     Parameters
     ----------
@@ -109,7 +109,7 @@ def of_quality(record: Record, whole: Quality | None) -> Iterator[str]:
 
 
 def of_timing(timing: Timing) -> Iterator[str]:
-    """Hold each scenario's figures to its raw times."""
+    """Compare each scenario's figures with its raw times."""
     seed = SEED.fullmatch(timing.run)
     if seed is None:
         yield f"{timing.run[:80]!r} names no run"

@@ -1,4 +1,4 @@
-"""What in a results folder a person is to look at; it is no failure."""
+"""Records of a results folder that are flagged for review; none of this is a failure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rules of a results folder, as a list of small named checks; CI runs them on what is committed."""
+"""Checks of a results folder, small and named; CI runs them on the committed records."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ ENOUGH: Final = 5
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that isn't as it should be.
+    """One finding of a check.
 
     Attributes
     ----------
@@ -56,7 +56,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Folder:
-    """A results folder, and the records that an earlier state of it had."""
+    """A results folder, and the records of an earlier state of it."""
 
     path: Path
     found: Collection
@@ -114,7 +114,7 @@ def _card(dataset: str) -> DatasetCard | None:
 
 
 def _named(run: Run, found: Collection) -> str | None:
-    """Hold what a record says of its method to the method's card; an artefact that was brought has none."""
+    """Compare what a record says of its method with the method's card; an imported artefact has none."""
     who, entry = run.record.identity, registry.methods().get(run.record.identity.method)
     if who.family == EXTERNAL:
         taken = entry is not None or who.division == "reference"
@@ -132,7 +132,7 @@ def _method_card(method: str) -> MethodCard:
 
 
 def _adds_up(run: Run, found: Collection) -> str | None:
-    """Compute again what a record's own figures decide."""
+    """Compute the derived figures of a record again."""
     whole = found.uncompressed.get(checkpoint_of(run.record.identity))
     told = chain(figures.of_bytes(run.record), figures.of_energy(run.record), figures.of_quality(run.record, whole))
     wrong = next(told, None)
@@ -140,7 +140,7 @@ def _adds_up(run: Run, found: Collection) -> str | None:
 
 
 def _doubts_stated(run: Run, found: Collection) -> str | None:
-    """Judge again what a record says of its own plausibility; an older one says nothing."""
+    """Judge a record's plausibility again; older records state none."""
     quality = run.record.quality
     if quality is None or quality.doubtful is None:
         return None
@@ -157,7 +157,7 @@ def _named_or_nothing(metrics: Sequence[str]) -> str:
 
 
 def _doubts_removed(folder: Folder) -> Iterator[Finding]:
-    """Look among the records that an earlier state hasn't for those that leave out what they would have to state."""
+    """Find new records that leave out a required statement."""
     for file in changed(folder.found, folder.earlier) if folder.earlier else ():
         run = folder.runs[file]
         quality = run.record.quality
@@ -167,12 +167,12 @@ def _doubts_removed(folder: Folder) -> Iterator[Finding]:
 
 
 def changed(found: Collection, earlier: Mapping[str, dict[str, Any]]) -> list[str]:
-    """Return the files of the records that an earlier state has not, or has otherwise."""
+    """Return the files of records that are new or changed since an earlier state."""
     return [run.file for run in found.runs if earlier.get(run.file) != run.raw]
 
 
 def _commits(folder: Folder) -> Iterator[Finding]:
-    """Look for the commits that records and timings name in the history around the folder."""
+    """Find commits that records and timings name and the history around the folder lacks."""
     named = [(run.file, run.record.provenance.commit) for run in folder.found.runs]
     named += [(file, timing.provenance.commit) for file, timing in _timings(folder)]
     invented = commits.unknown(folder.path, (commit for _, commit in named if commit))
@@ -189,7 +189,7 @@ def _timings(folder: Folder) -> Iterator[tuple[str, Timing]]:
 
 
 def _timed(folder: Folder) -> Iterator[Finding]:
-    """Hold a timing to its own raw times, and to a machine and a signature that are known."""
+    """Compare a timing with its own raw times; its machine and signature must be known."""
     signatures = {run.record.signature for run in folder.found.runs}
     for file, timing in _timings(folder):
         if timing.machine not in folder.found.machines:
@@ -211,7 +211,7 @@ def _attested(folder: Folder) -> Iterator[Finding]:
 
 
 def _per_user(folder: Folder) -> Iterator[Finding]:
-    """Look for the hits of each run that was scored, of a data set that has any, and for what else lies beside them."""
+    """Find scored runs without hits, in data sets that have hits, and stray files beside them."""
     kept = Store(folder.path)
     scored = [run for run in folder.found.runs if run.record.quality is not None]
     for dataset, runs in groupby(scored, lambda run: run.record.identity.dataset):

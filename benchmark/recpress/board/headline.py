@@ -26,7 +26,7 @@ FIGURES = ("smaller", "ndcg20", "kept", "single_ratio")
 
 
 def markdown(results: Path) -> str:
-    """Return the table: for each size, the method that keeps most within it, and plain codes.
+    """Return the table: for each size, the most accurate method that fits, and `uniform`.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Which settings nothing else beats on both axes."""
+"""Pareto front of the rows: points that no other point beats on both axes."""
 
 from __future__ import annotations
 

@@ -75,7 +75,7 @@ class Series:
 
     @property
     def is_cost(self) -> bool:
-        """Whether more of it is worse for sure: time and memory."""
+        """Whether a higher figure is certainly worse: time and memory."""
         return self.benchmark.rpartition(".")[2].startswith(("time_", "peakmem_", "mem_"))
 
 

@@ -191,7 +191,7 @@ def compare(base: Iterable[Run], head: Iterable[Run]) -> list[Finding]:
 
 
 def missing(base: Iterable[Run], head: Iterable[Run]) -> list[Setting]:
-    """Return the settings that the base has and the head doesn't."""
+    """Return the variants that the base has and the head doesn't."""
     return sorted(_by_seed(base).keys() - _by_seed(head).keys())
 
 

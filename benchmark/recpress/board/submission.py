@@ -29,7 +29,7 @@ NEIGHBOURS = 2
 
 @dataclass(frozen=True)
 class Submission:
-    """What a bundle is made of.
+    """The contents of a bundle.
 
     Attributes
     ----------
@@ -49,7 +49,7 @@ class Submission:
 
 
 def lacks(submission: Submission) -> list[str]:
-    """Return what keeps a submission from being one, each in a sentence."""
+    """Return the reasons why a submission can't be accepted, one sentence each."""
     if not submission.runs:
         return [f"{submission.results} holds no record of {submission.entry.name}."]
     found = []
@@ -90,7 +90,7 @@ def neighbours(rows: pd.DataFrame, name: str) -> pd.DataFrame:
 
 
 def text(submission: Submission) -> str:
-    """Return the text of the pull request: what the method is, and its rows beside the nearest of others."""
+    """Return the text of the pull request: the method, and its rows beside the nearest rows of other methods."""
     entry, card = submission.entry, submission.entry.card
     parts = [
         f"# {card.title} (`{entry.family}/{entry.name}`, {card.division} division)",

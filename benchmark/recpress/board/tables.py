@@ -1,4 +1,4 @@
-"""Records as tables: one row a record, several seeds of one setting as mean ± sd, and how both are printed."""
+"""Tables of records: one row per record, or per variant as mean ± sd over its seeds, and their printing."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def _row(run: Run, tier: str, spread: Spread, references: References) -> dict[st
 
 @cache
 def _developed_on() -> dict[str, tuple[str, ...]]:
-    """Return the sets that each registered method was developed on; of others nothing is known."""
+    """Return the data sets that each registered method was developed on."""
     return {name: entry.card.developed_on for name, entry in registry.methods().items()}
 
 
@@ -237,17 +237,17 @@ def _cell(column: Column, row: Mapping[Hashable, Any]) -> str:
 
 
 def marked(row: Mapping[Hashable, Any]) -> str:
-    """Return a row's method with the marks that go with it wherever it is shown (see `recpress.board.columns`)."""
+    """Return a row's method with its marks († ‡, see `recpress.board.columns`)."""
     marks = ["†"] * bool(row["developed"]) + ["‡"] * bool(row["doubtful"])
     return " ".join([row["method"], *marks, *(["(not isolated)"] if row["isolated"] == "no" else [])])
 
 
 def doubts(rows: pd.DataFrame) -> list[str]:
-    """Return a sentence for each row that is marked ‡: what a person is to look at."""
+    """Return a sentence for each row that is flagged for review (‡)."""
     keys = ["dataset", "backbone", "method", "setting", "doubtful"]
     found = rows.loc[rows["doubtful"] != "", keys].to_dict("records")
     return [
-        f"‡ {row['method']} {row['setting']} of {row['backbone']} on {row['dataset']} is for a person to look at: "
+        f"‡ {row['method']} {row['setting']} of {row['backbone']} on {row['dataset']} is flagged for review: "
         f"{row['doubtful']}."
         for row in found
     ]
@@ -300,7 +300,7 @@ def _tabulate(rows: pd.DataFrame, style: str, text: Sequence[str] = HEADLINE_TEX
 
 
 def csv(rows: pd.DataFrame) -> str:
-    """Print rows as csv, their texts without what a terminal would obey."""
+    """Print rows as csv, with control characters removed from their texts."""
     text = rows.select_dtypes(include=["object", "string"])
     shown = {str(name): text[name].map(printable, na_action="ignore") for name in text}
     return rows.assign(**shown).to_csv(index=False)

@@ -66,7 +66,7 @@ def command(
 
     A method compresses and serves in fresh processes. Without --budget or --param its default parameters are audited.
     All that is found is told at once, as FILE: EXPECTATION: FIX; --format github annotates a pull request. Figures that
-    are too good, and records that were not isolated, are flagged for a person to look at: that fails nothing.
+    are too good, and records that were not isolated, are flagged for review: that fails nothing.
 
     \b
     Examples:
@@ -136,7 +136,7 @@ def _having(found: Named, state: State) -> list[Verdict]:
 
 def _counted(flagged: Sequence[object]) -> str:
     """Return how many flags there are, as the end of a sentence; nothing where there is none."""
-    return f", {len(flagged)} flagged for a person to look at" if flagged else ""
+    return f", {len(flagged)} flagged for review" if flagged else ""
 
 
 def _as_text(found: Named) -> None:
@@ -164,7 +164,7 @@ def _alert(flagged: Sequence[Verdict]) -> list[str]:
     alike: dict[tuple[str, str], list[str]] = defaultdict(list)
     for each in sorted(flagged, key=lambda each: each.check != "plausible"):
         alike[each.check, each.message].append(each.file)
-    lines = ["> [!WARNING]", "> **For a person to look at, before anything is merged:**", ">"]
+    lines = ["> [!WARNING]", "> **Flagged for review, before anything is merged:**", ">"]
     for (check, message), (file, *others) in alike.items():
         more = f" and {len(others)} more" if others else ""
         lines.append(f"> - {markdown(file)}{more}: {markdown(message)} (`{check}`)")

@@ -176,14 +176,15 @@ def show_plan(suite: Suite, results: Path, *, force: bool, retry_failed: bool) -
     if todo:
         taken = estimate(todo, results)
         if taken.unlike == len(todo):
-            click.echo(f"How long they take, and how many bytes, is unknown: none is like a cell in {results}.")
+            click.echo(f"No estimate of time and size: {results} holds no similar run.")
             return
-        unlike = f"; {taken.unlike} cells are like none in {results} and not counted" if taken.unlike else ""
+        runs = "1 run" if taken.unlike == 1 else f"{taken.unlike} runs"
+        unlike = f", not counting {runs} unlike any in {results}" if taken.unlike else ""
         click.echo(f"About {_duration(taken.seconds)} and at most {taken.bytes / 1e6:.1f} MB{unlike}.")
 
 
 def _say_read(dataset: str) -> None:
-    click.echo(f"Reading {dataset}: its card pins no split.", err=True)
+    click.echo(f"Reading {dataset}, because its card does not pin the hash of its split.", err=True)
 
 
 def _duration(seconds: float) -> str:

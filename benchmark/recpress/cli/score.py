@@ -78,4 +78,4 @@ def command(
             f"({made.bytes.ratio:.2f}x smaller)."
         )
         for doubt in doubts(made.identity.division, made.quality):
-            click.echo(f"recpress: ‡ for a person to look at: {doubt}.", err=True)
+            click.echo(f"recpress: ‡ flagged for review: {doubt}.", err=True)

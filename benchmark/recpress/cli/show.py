@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 @click.option("--dataset", help="Only this data set.")
 @click.option("--backbone", help="Only this backbone.")
 @click.option("--method", help="Only this method.")
-@click.option("--machine", help="Whose times; default: the newest of the machines that have timed most.")
+@click.option("--machine", help="Machine whose times are shown; default: the newest of those that have timed most.")
 @click.option("--sort", "key", help="Column to sort by, best first: ndcg20, kept, mb, smaller, single_ms, …")
 @click.option("--format", "form", type=click.Choice(get_args(Format)), default="table", show_default=True)
 @click.option(
-    "--paired", is_flag=True, help="What each row keeps of its backbone's fp32, paired by user: p and margin."
+    "--paired", is_flag=True, help="Compare each row with its backbone's fp32, paired by user: retention, p and margin."
 )
 @click.option("--write-tables", is_flag=True, help="Write the results folder's own tables/, and print nothing.")
 def command(
@@ -80,12 +80,12 @@ def command(
 
 
 def _note(rows: DataFrame) -> None:
-    """Say what the marks of rows mean, beside what is piped."""
+    """Explain the marks of rows on standard error."""
     for each in doubts(rows):
         click.echo(f"recpress: {printable(each)}", err=True)
     if (rows["isolated"] == "no").any():
         click.echo(
-            "recpress: not isolated: nothing kept the method from reading test "
+            "recpress: not isolated means that nothing kept the method from reading test "
             "(benchmark/docs/explanation/fair-measurement.md).",
             err=True,
         )
@@ -99,6 +99,6 @@ def _show_paired(rows: DataFrame, found: Collection, results: Path, form: Format
     tested = sum(each is not None for each in told)
     notes = [f"p is adjusted (Holm) over the {tested} rows that were tested against their backbone's fp32"]
     if reasons:
-        notes.append(f"{len(reasons)} rows could not be, the first of them because: {reasons[0].rstrip('.')}")
+        notes.append(f"{len(reasons)} rows could not be tested; the first because {reasons[0].rstrip('.')}")
     for note in notes:
         click.echo(f"recpress: {printable(note)}.", err=True)

@@ -1,4 +1,4 @@
-"""What every codec can do, and the scorer that serves a codec without a kernel of its own."""
+"""Base of all codecs, and the scorer of codecs without a kernel of their own."""
 
 from __future__ import annotations
 

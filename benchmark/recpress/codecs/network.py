@@ -1,4 +1,4 @@
-"""What a `graph` artefact stores beside its base tables: the edges, and what makes final tables of both.
+"""Parts of a `graph` artefact beside its base tables: the edges, and the network that makes final tables.
 
 Final tables are made once, when the artefact is loaded (the *refresh* scenario). After that they answer like any dense
 table: on disk there are base tables, edges and weights, in memory the final tables too.

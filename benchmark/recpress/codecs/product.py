@@ -36,7 +36,7 @@ MOST_CODE_BITS = 8
 
 @dataclass(frozen=True)
 class Codebooks(Codec):
-    """What product and residual quantization share: rows of codes, each naming a word of one of M codebooks.
+    """Base of product and residual quantization: rows of codes, each naming a word of one of M codebooks.
 
     Attributes
     ----------

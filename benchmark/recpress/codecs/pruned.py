@@ -1,4 +1,4 @@
-"""What pruning methods share: exact masks, how the values that stay are stored, and what both take."""
+"""Shared parts of pruning methods: exact masks, storage of the remaining values, and the bytes of both."""
 
 from __future__ import annotations
 

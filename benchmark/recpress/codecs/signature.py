@@ -1,4 +1,4 @@
-"""What of an artefact decides how long it takes to answer: its codec tree, without the values."""
+"""Serving signature of an artefact: its codec tree, without the values."""
 
 from __future__ import annotations
 

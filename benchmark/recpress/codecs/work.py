@@ -1,4 +1,4 @@
-"""What one scoring call costs, counted rather than timed: the input of the analytic energy model."""
+"""Work of one scoring call, counted rather than timed: the input of the analytic energy model."""
 
 from __future__ import annotations
 

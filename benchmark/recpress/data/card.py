@@ -35,7 +35,7 @@ class RawFile(Card):
 
 
 class Preprocess(Card):
-    """What is done to the interactions before the split, in the order of the fields."""
+    """Preprocessing of the interactions before the split, in the order of the fields."""
 
     min_rating: float | None = Field(
         default=None, description="Keep ratings of at least this; off by default: every rating is an interaction."
@@ -56,7 +56,7 @@ class IdRange(Card):
 
 
 class SplitSpec(Card):
-    """How the interactions are split, and the hash of the outcome."""
+    """Split protocol, and the hash of its outcome."""
 
     protocol: Literal["official", "random-per-user", "leave-one-out", "temporal-global"] = Field(
         description="Leave-one-out takes interactions of a user at one time in the order of the file where its rows "
@@ -107,7 +107,7 @@ class Published(Card):
 
 
 class DatasetCard(Card):
-    """What a data set is, where it comes from and what is done to it."""
+    """Card of a data set: what it is, its sources and its preprocessing."""
 
     title: str = Field(description="Name as the board prints it.")
     domain: Literal["product", "content", "social", "link-prediction"]

@@ -1,4 +1,4 @@
-"""Where a raw file comes from: a folder of the user's, the cache, the official address, the mirrors."""
+"""Sources of a raw file: a folder of the user's, the cache, the official address, the mirrors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far the lists of a compressed model agree with those of its backbone, by user."""
+"""Agreement of a compressed model's lists with those of its backbone, by user."""
 
 from __future__ import annotations
 

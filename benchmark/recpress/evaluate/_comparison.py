@@ -81,7 +81,7 @@ class Comparison:
         return next((margin for margin in MARGINS if both[margin] < ALPHA), None)
 
     def verdict(self) -> str:
-        """Say it in words, in one sentence."""
+        """Summarise the comparison in one sentence."""
         side = "better" if self.retention > 1 else "worse"
         kept = f"{self.metric}: keeps {self.retention:.1%} (95 % CI {self.low:.1%} to {self.high:.1%})"
         if self.different:

@@ -1,4 +1,4 @@
-"""Which places of the lists hold a test item: what every ranking metric is computed from."""
+"""Hits of the lists: the places that hold a test item, from which every ranking metric is computed."""
 
 from __future__ import annotations
 

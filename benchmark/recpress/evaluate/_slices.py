@@ -1,4 +1,4 @@
-"""Who pays: groups of users and items over which quality is looked at apart."""
+"""Groups of users and items whose quality is measured separately ("who pays")."""
 
 from __future__ import annotations
 

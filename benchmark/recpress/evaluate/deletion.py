@@ -1,4 +1,4 @@
-"""What deleting items of the history does to a score and a rank: the test that an explanation has to stand."""
+"""Deletion test of an explanation: how score and rank change when history items are deleted."""
 
 from __future__ import annotations
 
@@ -71,12 +71,12 @@ class Moved:
 
     @property
     def places(self) -> int:
-        """How far the item went down the list; negative where it rose."""
+        """Places that the item fell in the list; negative where it rose."""
         return self.ranks[1] - self.ranks[0]
 
     @property
     def fall(self) -> float:
-        """How much the score fell."""
+        """Loss of the score."""
         return self.scores[0] - self.scores[1]
 
 
@@ -128,7 +128,7 @@ def draw_cases(backbone: Backbone, graph: Graph, scheme: Scheme, count: int, see
 
 @dataclass(frozen=True)
 class Fidelity:
-    """What deletion did over many cases, as shares in [0, 1].
+    """Outcomes of deletion over many cases, as shares in [0, 1].
 
     Attributes
     ----------

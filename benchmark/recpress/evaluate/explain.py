@@ -1,4 +1,4 @@
-"""Which items of a user's history a score comes from: exactly, where propagation is linear."""
+"""Parts of a score by items of the user's history; exact where propagation is linear."""
 
 from __future__ import annotations
 
@@ -178,7 +178,7 @@ def by_weights(history: NDArray[np.int32], weights: Tensor, score: float | None 
 
 @dataclass(frozen=True)
 class Drift:
-    """How far two explanations of the same user and item differ.
+    """Drift between two explanations of the same user and item.
 
     Attributes
     ----------

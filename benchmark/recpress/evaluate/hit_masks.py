@@ -1,4 +1,4 @@
-"""Which of a user's first 20 places hold a test item, as the bits of one integer: all that metrics up to @20 need."""
+"""Hits of a user's first 20 places as the bits of one integer, which is all that metrics up to @20 need."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def parsed(name: str) -> tuple[str, int]:
 
 
 def can_give() -> str:
-    """Say which metrics masks can give."""
+    """Return the metrics that masks can give."""
     return f"{', '.join(METRICS)}, each at 1 to {DEPTH}, such as ndcg@{DEPTH}"
 
 

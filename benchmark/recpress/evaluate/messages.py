@@ -57,7 +57,7 @@ class IntegratedGradients(ExplainerAlgorithm):  # type: ignore[misc]  # PyG ship
         return pyg.Explanation(edge_mask=total)
 
     def supports(self) -> bool:
-        """Whether it can do what an `Explainer` was asked for: masks of edges alone."""
+        """Whether the algorithm supports the request: masks of edges alone."""
         return self.explainer_config.node_mask_type is None and self.explainer_config.edge_mask_type is not None
 
 

@@ -18,7 +18,7 @@ from recpress.errors import UserError
 
 @dataclass(frozen=True)
 class PerUser:
-    """What one run scored, user by user.
+    """Metrics of one run, user by user.
 
     Attributes
     ----------

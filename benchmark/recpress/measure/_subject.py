@@ -1,4 +1,4 @@
-"""What is audited, and what the checks share."""
+"""The audited artefact, and what the checks share."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PROBE_USERS = 512
 
 @dataclass(frozen=True)
 class Moved:
-    """What came of serving a copy: the answers to the first users, and what the process did meanwhile."""
+    """Result of serving a copy: the answers to the first users, and the side effects of the process."""
 
     answers: Items
     watch: Watch

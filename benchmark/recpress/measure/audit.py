@@ -31,7 +31,7 @@ CHECKS: Mapping[str, Callable[[Subject], str | None]] = {
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one check."""
+    """Outcome of one check."""
 
     check: str
     state: Literal["passed", "failed", "skipped"]

@@ -1,4 +1,4 @@
-"""What this machine can measure, and what each thing that it lacks costs. Imports nothing slow."""
+"""Checkup of this machine: what it can measure, and the cost of what is missing. Imports nothing slow."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Advice:
     state : {"ok", "note", "missing"}
         Missing: some figure will not be in the records. Note: all figures are, read them with this in mind.
     message : str
-        What is there, or what its lack costs and how to mend it.
+        What is there; or what is missing without it, and how to get it.
     """
 
     topic: str

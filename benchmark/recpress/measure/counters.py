@@ -155,7 +155,7 @@ def nvml_devices() -> list[Counter]:
 
 @dataclass(frozen=True)
 class Idle:
-    """What the counted hardware draws with nothing to do, in watts: mean and range of a few windows."""
+    """Idle power of the counted hardware in watts: mean and range of a few windows."""
 
     watts: float
     low: float

@@ -40,7 +40,7 @@ SPARE_THREADS = 0.3
 
 @dataclass(frozen=True)
 class Plan:
-    """How long a scenario is timed: at least both of these."""
+    """Minimum duration of a scenario: at least both of these."""
 
     seconds: float
     min_queries: int

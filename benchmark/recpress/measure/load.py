@@ -1,4 +1,4 @@
-"""How busy others keep the machine while we time something on it."""
+"""Load by other processes during a timing."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ CPU0 = Path("/sys/devices/system/cpu/cpu0")
 
 @dataclass(frozen=True)
 class Machine:
-    """What may change a timing, as far as it can be read.
+    """Description of a machine: all readable facts that may change a timing.
 
     Attributes
     ----------

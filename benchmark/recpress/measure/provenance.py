@@ -1,4 +1,4 @@
-"""Where, when and from what a record was made."""
+"""Provenance of a record: machine, time, code and command."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ AT_ONCE = 100_000
 
 @dataclass(frozen=True)
 class Ratio:
-    """How much longer one of two takes, and the 95 % interval of that."""
+    """Ratio of two durations, and its 95 % interval."""
 
     value: float
     low: float

@@ -1,4 +1,4 @@
-"""What another run of a timing gives: how far ratios to fp32 lie apart from run to run, told from timings.
+"""Spread of ratios to fp32 between runs, estimated from timings.
 
 The interval in a record is of one process at one hour. It doesn't hold what memory another process is given, nor what
 the neighbours of a virtual machine do at another hour, and is some six times too narrow for that. Whoever compares two
@@ -28,7 +28,7 @@ Key = tuple[str, str, str]
 
 @dataclass(frozen=True)
 class Spread:
-    """How far a ratio to fp32 lies from itself when the same is timed again; see `between_runs`.
+    """Spread of a ratio to fp32 between timings of the same thing; see `between_runs`.
 
     Attributes
     ----------
@@ -66,7 +66,7 @@ class Retimed:
 
     @property
     def meet(self) -> bool:
-        """Whether the two intervals do."""
+        """Whether the two intervals meet."""
         return max(self.within[0], self.again[0]) <= min(self.within[1], self.again[1])
 
 

@@ -1,4 +1,4 @@
-"""The table of parameters against bytes in benchmark/docs/explanation/size.md, made from every registered method.
+"""The table of parameters against bytes in benchmark/docs/reference/size-table.md, made from every registered method.
 
 ``python -m recpress.measure.size_table`` writes it anew. The tables that are compressed are random, of the shape of
 MovieLens-100K with 64 columns: what is shown is where bytes go, not how well anything ranks.
@@ -27,7 +27,7 @@ from recpress.documents import generated, rewrite
 from recpress.measure.sizes import file_bytes
 from recpress.paths import checkout_root
 
-DOCUMENT = Path("benchmark") / "docs" / "explanation" / "size.md"
+DOCUMENT = Path("benchmark") / "docs" / "reference" / "size-table.md"
 INTERACTIONS_PER_USER = 4
 SHAPE = Shape(943, 1682, 64, 943 * INTERACTIONS_PER_USER)
 BUDGETS = {"1": 1.0, "1/4": 1 / 4, "1/16": 1 / 16}
@@ -35,7 +35,7 @@ BUDGETS = {"1": 1.0, "1/4": 1 / 4, "1/16": 1 / 16}
 
 @dataclass(frozen=True)
 class Row:
-    """What one method makes of the random tables at one budget."""
+    """Sizes of one method on the random tables at one budget."""
 
     method: str
     budget: str

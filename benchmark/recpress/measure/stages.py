@@ -1,4 +1,4 @@
-"""Where the time of an answer goes: load, user fetch, score, mask, select (or rank, where those are one)."""
+"""Time of an answer by stage: load, user fetch, score, mask, select (or rank, where those are one)."""
 
 from __future__ import annotations
 

@@ -11,11 +11,11 @@ from threadpoolctl import ThreadpoolController
 
 
 class ThreadCountChanged(RuntimeError):
-    """What is being timed uses another number of threads than it was given."""
+    """The timed code uses another number of threads than it was given."""
 
 
 class Pin:
-    """Hold the thread count of torch, OpenMP and BLAS.
+    """Fix the thread count of torch, OpenMP and BLAS.
 
     Numba's pool is left alone: to ask it starts it, and that resets torch to all cores. No kernel of this package
     uses it; one of a method that does is found out by its CPU time (see `recpress.measure.latency`).

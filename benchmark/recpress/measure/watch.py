@@ -43,7 +43,7 @@ DATA_EVENT = "recpress.data"
 
 @dataclass
 class Watch:
-    """What was seen between the beginning and the end of a watch."""
+    """Observations between the beginning and the end of a watch."""
 
     files: set[Path] = field(default_factory=set)
     written: set[Path] = field(default_factory=set)

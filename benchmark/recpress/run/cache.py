@@ -1,4 +1,4 @@
-"""What the cache holds, what of it is damaged, and what can go."""
+"""Contents of the cache: what is there, what is damaged, and what can be removed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ABANDONED = DAY
 
 @dataclass(frozen=True)
 class Entry:
-    """One thing in the cache that can be made again.
+    """One entry of the cache; it can be made again.
 
     Attributes
     ----------

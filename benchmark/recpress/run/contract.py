@@ -52,7 +52,7 @@ class Made:
 
 @dataclass(frozen=True)
 class Contracted:
-    """What the checks look at."""
+    """The subject of the checks."""
 
     entry: MethodEntry
     method: Method[Any]

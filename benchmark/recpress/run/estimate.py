@@ -1,4 +1,4 @@
-"""What cells will take, judged by the records of cells like them."""
+"""Estimate of the time and bytes of runs, from the records of similar runs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LIST_BYTES, METRIC_BYTES = 400, 8
 
 @dataclass(frozen=True)
 class Estimate:
-    """What some cells will take.
+    """Estimated time and bytes.
 
     Attributes
     ----------

@@ -79,7 +79,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Hits:
-    """What a run hit, user by user, and how many test items each user has."""
+    """Hits of a run, user by user, and each user's number of test items."""
 
     masks: NDArray[np.uint32]
     n_test: NDArray[np.int64]

@@ -40,7 +40,7 @@ FIRST_VERSIONS = PACKAGE / "schema" / "code.v2.json"
 
 @dataclass
 class Migrated:
-    """What a migration did.
+    """Outcome of a migration.
 
     Attributes
     ----------

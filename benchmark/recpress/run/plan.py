@@ -13,7 +13,7 @@ from recpress.timing import Timings
 
 
 def make(cells: Sequence[Cell], on_read: Callable[[str], None] = lambda dataset: None) -> list[Planned]:
-    """Give every cell its identity; a data set is read only where its card pins no split.
+    """Give every cell its identity; reads a data set only if its card doesn't pin the split's hash.
 
     Parameters
     ----------

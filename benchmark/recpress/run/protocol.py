@@ -1,4 +1,4 @@
-"""What a final model is trained on, and which items are masked when it is evaluated on test."""
+"""Evaluation protocols: the training data of a final model, and the items masked on test."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Protocol = Literal["standard", "paper"]
 
 @dataclass(frozen=True)
 class Target:
-    """What a protocol fixes.
+    """The parts that a protocol fixes.
 
     Attributes
     ----------

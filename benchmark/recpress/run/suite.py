@@ -57,11 +57,11 @@ class MethodRuns(Card):
 
     name: str
     budgets: tuple[Budget, ...] | None = Field(None, description="Default: the suite's own.")
-    params: tuple[dict[str, Any], ...] = Field((), description="Cells with set parameters instead of a budget.")
+    params: tuple[dict[str, Any], ...] = Field((), description="Runs with fixed parameters instead of a budget.")
 
 
 class Override(Card):
-    """What is otherwise for one data set."""
+    """Per-dataset overrides."""
 
     dataset: str
     backbones: tuple[str, ...] | None = None

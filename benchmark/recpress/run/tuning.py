@@ -34,7 +34,7 @@ EPOCHS = "epochs"
 
 @dataclass(frozen=True)
 class Budget:
-    """What a search may cost. Backbones that are compared get the same.
+    """Budget of a search. Backbones that are compared get the same.
 
     Attributes
     ----------

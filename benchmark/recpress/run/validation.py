@@ -29,7 +29,7 @@ LOOKS = 10
 
 @dataclass(frozen=True)
 class Held:
-    """What recipes are chosen on: train, and valid to score on. There is no test data in it.
+    """Data for choosing training configs: train, and valid to score on. There is no test data in it.
 
     Attributes
     ----------

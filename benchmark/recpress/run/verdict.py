@@ -1,4 +1,4 @@
-"""What checks say of a method or a data set: *file: expectation: fix*, and what each check expects."""
+"""Results of checks of a method or a data set (*file: expectation: fix*), and what each check expects."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ State = Literal["passed", "failed", "flagged", "skipped"]
 
 @dataclass(frozen=True)
 class Promise:
-    """What one check expects, of which file, and what to do where it isn't so."""
+    """Expectation of one check: the file, what must hold, and the fix."""
 
     file: str
     expects: str
@@ -24,7 +24,7 @@ class Promise:
 METHOD, CARD = "method.py", "card.toml"
 PROMISES: Mapping[str, Promise] = {
     # The files of a method.
-    "card-is-toml": Promise(CARD, "the card is valid TOML", "mend the syntax"),
+    "card-is-toml": Promise(CARD, "the card is valid TOML", "fix the syntax"),
     "card-complete": Promise(
         CARD,
         "every field of the card is there, known and of its kind",
@@ -35,7 +35,7 @@ PROMISES: Mapping[str, Promise] = {
         "the licence of the code is an SPDX expression",
         'give it as https://spdx.org/licenses does: license = "MIT"',
     ),
-    "code-there": Promise(METHOD, "method.py holds Python", "mend the syntax, or add the file"),
+    "code-there": Promise(METHOD, "method.py holds Python", "fix the syntax, or add the file"),
     "only-code": Promise(
         ".", "a method's folder holds a card and code, no data", "remove it: a method makes all it needs of its task"
     ),
@@ -45,7 +45,7 @@ PROMISES: Mapping[str, Promise] = {
         "take what you need from those; data comes with the task",
     ),
     # What the module does when it is imported.
-    "imports": Promise(METHOD, "the module can be imported and defines one Method", "mend what is raised"),
+    "imports": Promise(METHOD, "the module can be imported and defines one Method", "fix the error that is raised"),
     "imports-quickly": Promise(
         METHOD,
         "importing the module takes less than 3 s, its libraries aside",
@@ -72,7 +72,9 @@ PROMISES: Mapping[str, Promise] = {
         "count every stored tensor in params_for, scales and codebooks too, or raise BudgetUnreachable",
     ),
     # How it compresses.
-    "compresses": Promise(METHOD, "compress returns an Artefact with default parameters", "mend what is raised"),
+    "compresses": Promise(
+        METHOD, "compress returns an Artefact with default parameters", "fix the error that is raised"
+    ),
     "leaves-the-backbone": Promise(METHOD, "the frozen backbone's tensors stay as they are", "clone before writing"),
     "sees-train-alone": Promise(
         METHOD,
@@ -113,7 +115,7 @@ PROMISES: Mapping[str, Promise] = {
         METHOD, "saved and loaded again, the artefact gives the same lists", "keep nothing outside the codecs' tensors"
     ),
     # The audits of the artefact, in processes without the method (recpress.measure.audit).
-    "finishes": Promise(METHOD, "each stage ends by itself, with an answer", "mend how its process ended"),
+    "finishes": Promise(METHOD, "each stage ends by itself, with an answer", "fix what ends its process"),
     "served-without-it": Promise(
         METHOD, "a process that has no code of the method loads the artefact and answers", "store what it needs"
     ),
@@ -133,7 +135,9 @@ PROMISES: Mapping[str, Promise] = {
     "times-as-scored": Promise(METHOD, "the lists that are timed are those that are scored", "answer one way"),
     "keeps-no-answers": Promise(METHOD, "no answer is kept for the next time that it is asked", "remove the cache"),
     # A short run.
-    "runs": Promise(METHOD, "a short run ends with figures, or says that the budget can't be met", "mend what is told"),
+    "runs": Promise(
+        METHOD, "a short run ends with figures, or says that the budget can't be met", "fix the error that is reported"
+    ),
     "plausible": Promise(
         METHOD,
         "a short run ranks as well as compressing allows (recpress.plausible)",
@@ -158,14 +162,14 @@ PROMISES: Mapping[str, Promise] = {
     "loads": Promise(
         CARD,
         "the set can be had and parsed, and is what its card says",
-        "mend the card, or get the files",
+        "fix the card, or get the files",
     ),
     "parses-alike": Promise(CARD, "parsing twice gives the same ids and the same split", "sort what has no order"),
     "ids-consistent": Promise(
-        CARD, "ids count from 0, one for each user and item of the file", "mend the parser, or [ids]"
+        CARD, "ids count from 0, one for each user and item of the file", "fix the parser, or [ids]"
     ),
     "parts-disjoint": Promise(
-        CARD, "no interaction of valid or test is in train", "drop what is repeated, or mend the split"
+        CARD, "no interaction of valid or test is in train", "drop the repeated interactions, or fix the split"
     ),
     "test-there": Promise(CARD, "test holds interactions of users that have some in train", "choose another split"),
     "statistics-stated": Promise(CARD, "the card states users, items and interactions", "add [statistics]"),
@@ -175,14 +179,14 @@ PROMISES: Mapping[str, Promise] = {
 
 @dataclass(frozen=True)
 class Verdict:
-    """What became of one check.
+    """Outcome of one check.
 
     Attributes
     ----------
     check : str
         Its name, a key of `PROMISES`.
     state : {"passed", "failed", "flagged", "skipped"}
-        Flagged: for a person to look at; no failure.
+        Flagged for review; no failure.
     file : str
         From where the user stands, or from the root of the checkout; where something is to be done.
     line : int or None
@@ -220,7 +224,7 @@ def verdict(
         The file in the folder, where it isn't the one of the check's promise.
     skipped : bool
     flagged : bool
-        What is found is for a person to look at.
+        Findings are flagged for review.
     """
     promise = PROMISES[check]
     shown = _shown(folder / (file or promise.file))

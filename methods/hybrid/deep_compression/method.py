@@ -12,7 +12,7 @@ from recpress.codecs.rotation import principal
 
 
 class DeepParams(Params):
-    """What each stage leaves."""
+    """Size after each stage."""
 
     rank: int = Field(16, ge=1, description="Directions kept, at most the backbone's dimension.")
     bits: int = Field(4, ge=2, le=8, description="Bits of a code before entropy coding.")

@@ -15,7 +15,7 @@ from recpress.codecs.packing import row_bytes
 
 
 class MixedPrecisionParams(Params):
-    """Where the head ends, and the bits on both sides."""
+    """Share of rows in the head, and the bits of head and tail."""
 
     head: float = Field(0.2, gt=0, lt=1, description="Share of users, and of items, that are the head.")
     head_bits: int = Field(8, ge=1, le=8, description="Bits of a value of the head.")

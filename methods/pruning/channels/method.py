@@ -20,7 +20,7 @@ FEWEST = 8
 
 
 class ChannelParams(Params):
-    """How many channels stay, which, and how what is left is stored."""
+    """Number and choice of the remaining channels, and their storage."""
 
     keep: float = Field(
         0.75, gt=0, le=1, description="Share of channels kept in each layer and in the base table, rounded down."

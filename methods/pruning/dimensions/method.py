@@ -8,7 +8,7 @@ from recpress.api import Artefact, Dense, Field, Method, Params, Shape, Task, la
 
 
 class DimensionParams(Params):
-    """How many columns stay."""
+    """Number of remaining columns."""
 
     keep: int = Field(16, ge=1, description="Columns kept, at most the backbone's dimension; in fp16.")
 

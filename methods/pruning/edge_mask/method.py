@@ -36,7 +36,7 @@ SEARCH = 1_000_003
 
 
 class EdgeMaskParams(TrainingParams):
-    """How many edges go and in how many rounds, and how the rest is stored."""
+    """Share of edges that is dropped, number of rounds, and storage of the rest."""
 
     epochs: int = Field(10, ge=1, description="Passes over the interactions after the last round.")
     rate: float = Field(0.5, gt=0, description="Adam's learning rate as a share of the recipe's.")

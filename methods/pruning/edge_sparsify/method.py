@@ -21,7 +21,7 @@ SHARES = [kept / 20 for kept in range(18, -1, -1)]
 
 
 class EdgeSparsifyParams(Params):
-    """Which edges stay, and how the rest is stored."""
+    """Choice of the edges, and storage."""
 
     keep: float = Field(0.5, ge=0, le=1, description="Share of the edges that stay; exact to one edge.")
     score: Score = Field(

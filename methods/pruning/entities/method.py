@@ -16,7 +16,7 @@ from recpress.codecs.packing import row_bytes
 
 
 class EntityParams(Params):
-    """How many rows stay."""
+    """Number of remaining rows."""
 
     keep: float = Field(0.5, ge=0, le=1, description="Share of users, and of items, whose rows are kept, in fp16.")
 

@@ -13,7 +13,7 @@ from recpress.codecs.pruned import ValueName
 
 
 class GradualParams(TrainingParams):
-    """How much goes, how it goes, and how the rest is stored."""
+    """Share that is pruned, its schedule, and storage of the rest."""
 
     epochs: int = Field(20, ge=1, description="Passes over the interactions.")
     rate: float = Field(0.5, gt=0, description="Adam's learning rate as a share of the recipe's.")

@@ -8,7 +8,7 @@ from recpress.codecs.graph_form import INTEGERS, BaseName, Coefficients, base_by
 
 
 class LayerDropParams(Params):
-    """How many steps are left, and how the rest is stored."""
+    """Number of remaining steps, and storage."""
 
     layers: int = Field(1, ge=0, description="Steps that are left, at most the backbone's; 0 stores no edge either.")
     coefficients: Coefficients = Field(

@@ -11,7 +11,7 @@ from recpress.codecs.pruned import ValueName
 
 
 class LotteryParams(TrainingParams):
-    """How much goes and in how many rounds, and how the rest is stored."""
+    """Share that is pruned, number of rounds, and storage of the rest."""
 
     epochs: int = Field(5, ge=1, description="Passes over the interactions in each round, and after the last.")
     rate: float = Field(0.5, gt=0, description="Adam's learning rate as a share of the recipe's.")

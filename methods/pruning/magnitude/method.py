@@ -13,7 +13,7 @@ from recpress.codecs.pruned import ValueName
 
 
 class MagnitudeParams(Params):
-    """How much goes, and how the rest is stored."""
+    """Share that is pruned, and storage of the rest."""
 
     sparsity: float = Field(0.5, ge=0, lt=1, description="Share of the values that become zero; exact to one value.")
     scope: Literal["global", "row"] = Field("global", description="Rank values over both tables, or within each row.")

@@ -8,7 +8,7 @@ from recpress.api import Artefact, Dense, Field, Method, Params, Shape, Task, la
 
 
 class HalfParams(Params):
-    """Which 16 bits."""
+    """Choice of the 16-bit format."""
 
     values: Literal["fp16", "bf16"] = Field(
         "fp16", description="fp16: 11 bits of precision; bf16: 8, and fp32's range."

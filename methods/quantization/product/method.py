@@ -10,7 +10,7 @@ from recpress.codecs.product import Product, optimized_rotation, pad_columns
 
 
 class ProductParams(Params):
-    """How rows are cut, and how many words there are."""
+    """Number of parts of a row, and size of each codebook."""
 
     parts: int = Field(16, ge=1, description="Parts of a row, at most d; the last is padded where they don't divide d.")
     bits: int = Field(8, ge=1, le=8, description="Codebooks have 2^bits words, one codebook per part and table.")

@@ -11,7 +11,7 @@ MOST_LEVELS = 24
 
 
 class ResidualParams(Params):
-    """How many words are added up, and how many there are."""
+    """Number of words per row, and size of each codebook."""
 
     levels: int = Field(8, ge=1, le=64, description="Words that a row is the sum of.")
     bits: int = Field(4, ge=1, le=8, description="Codebooks have 2^bits words, one codebook per level and table.")

@@ -70,7 +70,7 @@ class Side:
 
     @property
     def leaves(self) -> list[Tensor]:
-        """What is trained."""
+        """The trained tensors."""
         return [leaf for factor in self.factors for leaf in factor]
 
     @property

@@ -1,4 +1,4 @@
-"""Write the site: pages, scripts, styles, data. Nothing in it asks anybody for anything at run time."""
+"""Write the site: pages, scripts, styles, data. Its pages load nothing from the network."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ MARKER = "recpress-site"
 
 @dataclass(frozen=True)
 class Built:
-    """What was written."""
+    """The written site."""
 
     index: Path
     rows: int
@@ -73,7 +73,7 @@ class _Site:
 
 
 def _refuse_others(out: Path) -> None:
-    """Refuse a folder that holds what we didn't write."""
+    """Refuse a folder with files that aren't ours."""
     if (out.exists() and not out.is_dir()) or (out.is_dir() and any(out.iterdir()) and not (out / MARKER).is_file()):
         raise UserError(f"{out} holds something that isn't a site of ours: name an empty or new folder with --out.")
 
@@ -139,7 +139,7 @@ def _write(
         "dataset": pages.dataset_cards(rows["dataset"].unique()),
         "method": pages.method_cards(rows["method"].unique()),
     }
-    written = findings.read(results, lambda: named(rows))
+    written = findings.read(results, lambda: named(rows), docs=docs is not None)
     site = _Site(
         out,
         {

@@ -147,7 +147,7 @@ def pareto(families: Sequence[str]) -> Spec:
 
 
 def curves(families: Sequence[str] | None) -> Spec:
-    """What is kept as it gets smaller: a line a series, with a band of one standard deviation.
+    """Retention by size: a line per series, with a band of one standard deviation.
 
     Rows of the data have ``x`` (times smaller), ``y``, ``low``, ``high`` (in %), ``series``, ``family``, ``label``.
     Series are coloured by family, or each by itself when no families are given.
@@ -204,7 +204,7 @@ def curves(families: Sequence[str] | None) -> Spec:
 
 
 def ledger() -> Spec:
-    """One bar: what the bytes of an artefact are. Rows have ``kind``, ``bytes``, ``text``."""
+    """One bar: the byte breakdown of an artefact. Rows have ``kind``, ``bytes``, ``text``."""
     return {
         **_size(90),
         "data": {"name": "rows"},

@@ -1,7 +1,8 @@
-"""What people found in a board: a Markdown file beside its records, as a page of the site."""
+"""The page of findings, from a Markdown file beside the records."""
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,9 +16,11 @@ from markupsafe import Markup
 from recpress.board.prose import fill
 
 FILE = "findings.md"
+# Where the file lies among the documents, if the site has them.
+DOCS = "docs/explanation"
 # A piece of code that starts so is the address of a view of the overview.
 VIEW = "#dataset="
-WEB = ("https://", "http://", "#")
+WEB = ("https://", "http://", "#", "docs/")
 # Lines around generated tables (`recpress.documents`).
 MARK = re.compile(r"^<!-- (begin: .*|end) -->$", re.MULTILINE)
 
@@ -30,12 +33,12 @@ class Findings:
     body: Markup
 
 
-def read(results: Path, rows: Callable[[], pd.DataFrame]) -> Findings | None:
+def read(results: Path, rows: Callable[[], pd.DataFrame], *, docs: bool = False) -> Findings | None:
     """Return the findings of a results folder, or None where it has none.
 
     Figures that the file asks for are filled in from `rows` (see `recpress.board.prose`).
     HTML in the file is shown, not used; the marks of generated tables are left out. Addresses of views become links to
-    them; links to other files, which the site doesn't have, become their words.
+    them; links to other documents lead to the site's `docs`, and become their words where it has none.
     """
     path = results / FILE
     if not path.is_file():
@@ -49,6 +52,8 @@ def read(results: Path, rows: Callable[[], pd.DataFrame]) -> Findings | None:
         title, tokens = tokens[1].content, tokens[3:]
     for token in tokens:
         if token.children:
+            if docs:
+                _lead_to_docs(token.children)
             token.children = [new for each in _without_files(token.children) for new in _linked(each)]
     # Made by the renderer from escaped text.
     return Findings(title, Markup(markdown.renderer.render(tokens, markdown.options, {})))
@@ -62,8 +67,16 @@ def _linked(token: Token) -> list[Token]:
     return [opening, words, Token("link_close", "a", -1)]
 
 
+def _lead_to_docs(tokens: Sequence[Token]) -> None:
+    """Point links between documents to their built pages."""
+    for token in tokens:
+        page, mark, anchor = str(token.attrGet("href") or "").partition("#")
+        if token.type == "link_open" and page.endswith(".md") and not page.startswith(WEB):
+            token.attrSet("href", posixpath.normpath(f"{DOCS}/{page.removesuffix('.md')}.html") + mark + anchor)
+
+
 def _without_files(tokens: Sequence[Token]) -> list[Token]:
-    """Return tokens without the links whose target isn't on the web or on the page; links don't nest."""
+    """Return tokens without links to what the reader can't open; links don't nest."""
     kept, dropped = [], False
     for token in tokens:
         if token.type == "link_open":

@@ -1,4 +1,4 @@
-"""What each page shows: the contexts that the templates are filled with."""
+"""Contexts of the pages: what the templates are filled with."""
 
 from __future__ import annotations
 

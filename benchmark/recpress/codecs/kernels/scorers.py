@@ -33,7 +33,7 @@ PRODUCTS_PER_THREAD = 1 << 20
 
 
 class LaneScorer(Ranker):
-    """What the scorers share: queries padded to the columns that are laid out, and split over torch's threads.
+    """Base of the scorers: queries padded to the columns of the layout, and split over torch's threads.
 
     Parameters
     ----------

@@ -26,7 +26,7 @@ Column = Literal["user", "item", "rating", "time"]
 
 @dataclass(frozen=True)
 class Layout:
-    """Where the columns of a delimited file are.
+    """Columns of a delimited file.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""What a parser returns, and how it refuses."""
+"""Result of a parser, and its errors."""
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ RecPress.answer = (function () {
   // What one limit less would give, where nothing fits all of them.
   function nearest(find, state, energy) {
     const hints = [];
-    for (const [key, words] of [["kept", "what must be kept"], ["mb", "the size"], ["ms", "the time"], ["mj", "the energy"]]) {
+    for (const [key, words] of [["kept", "retention"], ["mb", "the size"], ["ms", "the time"], ["mj", "the energy"]]) {
       if (state[key] === null) continue;
       const row = choose(find({ ...state, [key]: null }), state, energy);
       if (row !== null) {
@@ -93,7 +93,7 @@ RecPress.answer = (function () {
 
   function speed(row) {
     const ratio = store.number("single_ratio", row);
-    if (ratio === null) return "Not timed on the machine that is chosen.";
+    if (ratio === null) return "Not timed on the chosen machine.";
     return `One user takes ${store.write("single_ratio", row)} × the time of dense fp32${store.noisy("single", row) ? ", timed while others used the machine" : ""}, on ${RecPress.machine.label(RecPress.machine.now())}.`;
   }
 
@@ -103,9 +103,9 @@ RecPress.answer = (function () {
     const step = 10 ** (Math.floor(Math.log10(dense / 4 || 1)) - 1);
     const quarter = Number((Math.ceil(dense / 4 / step) * step).toPrecision(2));
     return [
-      { words: "the smallest that surely keeps 97 %", goal: "smallest", kept: 97 },
+      { words: "the smallest that retains at least 97 % (whole interval)", goal: "smallest", kept: 97 },
       { words: `the most accurate in ${quarter} MB`, goal: "best", mb: quarter },
-      { words: "the fastest that surely keeps 95 %", goal: "fastest", kept: 95 },
+      { words: "the fastest that retains at least 95 % (whole interval)", goal: "fastest", kept: 95 },
     ].map((each) => ({ kept: null, mb: null, ms: null, mj: null, ...each }));
   }
 
@@ -140,9 +140,9 @@ RecPress.answer = (function () {
 
   function ties(row, rows) {
     const others = tied(row, rows);
-    if (!others.length) return "Nothing else that fits: the intervals of what is kept don't overlap.";
+    if (!others.length) return "Nothing else that fits: its interval of retention overlaps with no other.";
     const named = others.slice(0, 4).map((other) => [h("a", { href: store.href(other) }, store.name(other)), ", "]).flat().slice(0, -1);
-    return h("span", {}, named, others.length > 4 ? ` and ${others.length - 4} more` : "", ": what they keep can't be told apart from it here.");
+    return h("span", {}, named, others.length > 4 ? ` and ${others.length - 4} more` : "", ": their retention can't be told apart from its retention here.");
   }
 
   // Details come with the record, which is loaded after the sentence is on the page.
@@ -155,9 +155,9 @@ RecPress.answer = (function () {
       if (!first || !current()) return;
       const words = RecPress.whoPays(first.record);
       if (words) facts.append(h("dt", {}, "For whom"), h("dd", {}, words));
-      facts.append(h("dt", {}, "Run it again"), h("dd", {}, RecPress.command(first.record.provenance.command), again(first.record)));
+      facts.append(h("dt", {}, "Reproduce it"), h("dd", {}, RecPress.command(first.record.provenance.command), again(first.record)));
     } catch {
-      facts.append(h("dt", {}, "Run it again"), h("dd", {}, "The record could not be loaded."));
+      facts.append(h("dt", {}, "Reproduce it"), h("dd", {}, "The record could not be loaded."));
     }
   }
 

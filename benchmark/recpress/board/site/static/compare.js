@@ -55,7 +55,7 @@
     const of = (field) => new Set(loaded.flatMap((runs) => runs.map((each) => each.record.identity[field])));
     const said = [];
     if (of("split").size > 1) said.push("These runs are on different splits: their quality can't be compared.");
-    else if (of("backbone").size > 1) said.push("These runs compress different backbones: what is kept is of each one's own.");
+    else if (of("backbone").size > 1) said.push("These runs compress different backbones: retention is relative to each run's own backbone.");
     return { said, loaded };
   }
 
@@ -65,7 +65,7 @@
     const comparable = settings.map((each) => each.runs.length && settings[0].runs.length && each.runs[0].record.identity.split === settings[0].runs[0].record.identity.split);
     const found = await Promise.all(settings.slice(1).map((each, place) => (comparable[place + 1] ? RecPress.pairedTest(each, settings[0]) : null)));
     if (found.every((test) => test === null)) {
-      return h("section", {}, h("h2", {}, "NDCG@20, paired by user"), h("p", {}, "This site was built without the hits of these runs, they are not of the same users, or the first finds nothing: no paired test."));
+      return h("section", {}, h("h2", {}, "NDCG@20, paired by user"), h("p", {}, "No paired test: the hits of these runs are missing, they are not of the same users, or the first run finds nothing."));
     }
     const backbones = new Set(rows.map((row) => store.word("backbone", row)));
     const called = (row) => (backbones.size > 1 ? `${store.word("backbone", row)} ` : "") + store.name(row);
@@ -75,7 +75,7 @@
     const made = found.filter((test) => test !== null);
     RecPress.holm(made.map((test) => test.p)).forEach((p, at) => { made[at].adjusted = p; });
     const lines = found.map((test, place) => h("tr", {}, h("th", { scope: "row" }, called(rows[place + 1])), test === null
-      ? h("td", { colspan: "6" }, "No hits of it on this site, or not of the same users.")
+      ? h("td", { colspan: "6" }, "Its hits are missing, or not of the same users.")
       : [
         h("td", { class: "num" }, `${percent(test.kept)} % (${test.keptEnds.map(percent).join("–")})`),
         h("td", { class: "num" }, `${signed(test.difference)} (${test.differenceEnds.map(signed).join(" to ")})`),
@@ -88,7 +88,7 @@
       h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Paired tests" }, h("table", { class: "board paired" },
         h("thead", {}, h("tr", {}, ["Run", "NDCG@20 of the first", "Difference", "p", "p (Holm)", "Verdict at 5 %", "Users better / worse / equal"].map((label, place) => h("th", { scope: "col", class: place && place !== 5 ? "num" : null }, label)))),
         h("tbody", {}, lines))),
-      h("p", { class: "hint" }, "Intervals are of 95 %. One seed: percentile bootstrap and two-sided sign flips over users. Several that both have: a t-test in which users and seeds are both drawn. Holm's correction is over these rows."));
+      h("p", { class: "hint" }, "Intervals are at 95 %. One seed: percentile bootstrap and two-sided sign flips over users. Several shared seeds: a t-test with random users and seeds. Holm's correction covers these rows."));
   }
 
   async function show() {
@@ -104,7 +104,7 @@
       return;
     }
     const notes = h("div", {});
-    place.replaceChildren(h("p", { class: "lead" }, "Each against the first. ★ is the best figure; ≈ are the best that can't be told apart by interval or spread."), notes, table(rows));
+    place.replaceChildren(h("p", { class: "lead" }, "Each run against the first. ★ is the best figure; ≈ marks figures that can't be told apart from it by interval or spread."), notes, table(rows));
     const { said, loaded } = await warnings(rows);
     notes.replaceChildren(...said.map((text) => h("p", { class: "warning" }, text)));
     place.append(await tests(rows, loaded));

@@ -47,7 +47,7 @@
       if (!(key in metrics)) return "–";
       return h("span", {}, metrics[key].toFixed(4), key in retention ? h("small", {}, ` ${percent(retention[key])}`) : null);
     })]);
-    return section("Quality", h("p", {}, `Means over ${users.toLocaleString("en")} users with test items; ${left.toLocaleString("en")} have none. Beside each: what is kept of the uncompressed backbone's.`),
+    return section("Quality", h("p", {}, `Means over ${users.toLocaleString("en")} users with test items; ${left.toLocaleString("en")} have none. Beside each: retention of the uncompressed backbone's figure.`),
       table("Ranking metrics", ["Metric", ...ks.map((k) => `@${k}`)], lines, 1),
       rest.length ? table("Other metrics", ["Metric", "Value", "Kept"], rest.map((key) => [words(key), number(metrics[key]), percent(retention[key])]), 1) : null);
   }
@@ -55,7 +55,7 @@
   const KNOWN_BYTES = { nominal_parameters: "Nominal parameters", nonzero_parameters: "Non-zero parameters" };
   function bytes(record) {
     const { bytes: size } = record;
-    const bar = h("div", { class: "plot short", role: "img", "aria-label": "What the bytes of the artefact are" });
+    const bar = h("div", { class: "plot short", role: "img", "aria-label": "Byte breakdown of the artefact" });
     const kinds = Object.entries(size.ledger).filter(([, count]) => count > 0).sort((a, b) => b[1] - a[1]);
     RecPress.chart(bar, "ledger", { renderer: "svg" }).update(kinds.map(([kind, count], placed) =>
       ({ kind: words(kind), bytes: count, text: `${count.toLocaleString("en")} (${percent(count / size.file)})`, place: placed })));
@@ -94,7 +94,7 @@
   function timedOn(id, timing) {
     const { run, kernel, provenance } = timing;
     const made = ` on ${provenance.started.slice(0, 10)}, in turn with dense fp32 in one process; a ratio below 1 is faster. `;
-    return h("p", {}, ...(run === id ? ["Timed", made] : ["Timed on the artefact of ", h("a", { href: `run.html#run=${RecPress.address(run)}` }, run), ", which is stored alike (the same codecs, types and shapes),", made]),
+    return h("p", {}, ...(run === id ? ["Timed", made] : ["Timed on the artefact of ", h("a", { href: `run.html#run=${RecPress.address(run)}` }, run), ", which is stored alike (same codecs, types and shapes),", made]),
       kernel ? `Items were scored by ${kernel}. ` : null, "Histograms leave out the slowest hundredth.");
   }
 
@@ -126,8 +126,8 @@
   function untimed({ record, timings }, now) {
     const { dataset, backbone, method } = record.identity;
     const others = Object.keys(timings);
-    return [h("p", {}, record.bytes ? (now === null ? "It was not timed. " : "It was not timed on this machine. ") : "It made nothing that could be timed. ", others.length ? `It was on ${others.map(machine.label).join("; ")}: choose it above. ` : null),
-      record.bytes ? h("p", {}, "On the machine that is to time it, in a checkout of the repository:") : null,
+    return [h("p", {}, record.bytes ? (now === null ? "It was not timed. " : "It was not timed on this machine. ") : "It made no artefact to time. ", others.length ? `It was on ${others.map(machine.label).join("; ")}: choose it above. ` : null),
+      record.bytes ? h("p", {}, "To time it, run this on the machine, in a checkout of the repository:") : null,
       record.bytes ? RecPress.command(`recpress time --dataset ${dataset} --backbone ${backbone} --method ${method}`) : null];
   }
 
@@ -156,7 +156,7 @@
   // What decides how long it takes to answer, whoever made it.
   function serving({ record, signature }) {
     if (!record.serving) return null;
-    return section("How it is stored", h("p", {}, "Runs with one serving signature are stored alike, and take as long."),
+    return section("How it is stored", h("p", {}, "Runs with the same serving signature are stored alike and take equally long."),
       h("dl", { class: "rows" }, h("dt", {}, "serving signature"), h("dd", {}, h("code", {}, signature))),
       h("details", {}, h("summary", {}, "Codecs, types and shapes"), tree(record.serving)));
   }
@@ -164,7 +164,7 @@
   // Who repeated it, and what they found: what the tier rests on.
   function evidence({ tier, repetitions, record }) {
     const lines = repetitions.map((each) => {
-      const what = each.event === "rescored" ? "its lists scored again" : each.trained ? "run again, from training" : "run again, from the stored backbone";
+      const what = each.event === "rescored" ? "scored again from its lists" : each.trained ? "run again, from training" : "run again, from the stored backbone";
       const where = each.machine === record.provenance.machine ? "the same machine" : `another machine (${each.machine})`;
       const timed = Object.entries(each.timed).map(([name, { ratio, low, high, noisy }]) => `${name} ${ratio.toFixed(2)}× fp32 (${low.toFixed(2)}–${high.toFixed(2)})${noisy ? ", disturbed" : ""}`);
       return [what, h("time", { datetime: each.date }, each.date.slice(0, 10)), where,
@@ -208,9 +208,9 @@
       h("h1", {}, RecPress.mark(who.family), `${who.method} ${who.setting}`),
       runs.length > 1 ? h("p", { class: "seeds", role: "group", "aria-label": "Seeds" }, seeds) : null,
       record.status === "ok" ? null : h("p", { class: "warning" }, h("strong", {}, `${record.status}. `), record.reason || ""),
-      doubts.length ? h("p", { class: "warning" }, h("strong", {}, "‡ For a person to look at: "), `${doubts.join("; ")}. It may be noise, or test items that the method has seen.`) : null,
-      record.provenance.isolated === false ? h("p", { class: "warning" }, h("strong", {}, "Not isolated. "), "The operating system did not hold the run’s processes to what they were given: nothing kept the method from reading test. ", h("a", { href: "rules.html#isolated" }, "What that means.")) : null,
-      h("p", { class: "lead" }, `Seed ${who.seed}, ${tier}, ${record.provenance.started.slice(0, 10)}: what this one artefact of ${who.backbone} on ${who.dataset} ranks, weighs and takes.`),
+      doubts.length ? h("p", { class: "warning" }, h("strong", {}, "‡ Flagged for review: "), `${doubts.join("; ")}. It may be noise, or test items that the method has seen.`) : null,
+      record.provenance.isolated === false ? h("p", { class: "warning" }, h("strong", {}, "Not isolated. "), "The operating system did not confine the run’s processes: nothing kept the method from reading test. ", h("a", { href: "rules.html#isolated" }, "What that means.")) : null,
+      h("p", { class: "lead" }, `Seed ${who.seed}, ${tier}, ${record.provenance.started.slice(0, 10)}: quality, size and time of one artefact of ${who.backbone} on ${who.dataset}.`),
       tiles(runs[at], timing),
       section("Run it again", RecPress.command(record.provenance.command)),
       evidence(runs[at]),

@@ -5,7 +5,7 @@ RecPress.table = function (place, pager, actions) {
   const PAGE = 50;
 
   function heading(key, state) {
-    const column = store.columns.get(key) || { label: "Seeds", unit: "", help: "Runs that the row is the mean of." };
+    const column = store.columns.get(key) || { label: "Seeds", unit: "", help: "Number of seeds that the row averages." };
     const sorted = state.sorted.key === key;
     const arrow = sorted ? (state.sorted.descending ? " ↓" : " ↑") : "";
     return h("th", {
@@ -19,7 +19,7 @@ RecPress.table = function (place, pager, actions) {
     return h("th", { scope: "row" }, RecPress.mark(store.word("family", row)),
       h("a", { href: store.href(row) }, store.word("method", row)),
       store.word("developed", row) ? h("span", { tabindex: "0", "data-tip": store.columns.get("developed").help }, " †") : null,
-      store.word("doubtful", row) ? h("span", { tabindex: "0", class: "doubt", "data-tip": `For a person to look at: ${store.word("doubtful", row)}.` }, " ‡") : null,
+      store.word("doubtful", row) ? h("span", { tabindex: "0", class: "doubt", "data-tip": `Flagged for review: ${store.word("doubtful", row)}.` }, " ‡") : null,
       store.word("isolated", row) === "no" ? h("span", { tabindex: "0", class: "badge", "data-tip": store.columns.get("isolated").help }, "not isolated") : null,
       view.front.has(row) ? h("span", { class: "front", "data-tip": "On the Pareto front of what is shown." }, " ◆") : null);
   }

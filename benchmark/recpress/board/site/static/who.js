@@ -14,11 +14,11 @@
     const said = [];
     if (users && users.length) {
       const [least, most] = [users[0], users[users.length - 1]];
-      if (least !== null && most !== null) said.push(`The least active tenth of the users keeps ${percent(least)} of its NDCG@20, the most active tenth ${percent(most)}.`);
+      if (least !== null && most !== null) said.push(`The least active tenth of the users retains ${percent(least)} of its NDCG@20, the most active tenth ${percent(most)}.`);
     }
     if (items && items.length) {
       const rare = mean(items.slice(0, 5)), popular = mean(items.slice(5));
-      if (rare !== null && popular !== null) said.push(`Averaged over its tenths, the rarer half of the catalogue keeps ${percent(rare)} of its recall@20, the more popular half ${percent(popular)}; the rarest have few test items.`);
+      if (rare !== null && popular !== null) said.push(`Averaged over its tenths, the rarer half of the catalogue retains ${percent(rare)} of its recall@20, the more popular half ${percent(popular)}. The rarest items have few test items.`);
     }
     return said.length ? said.join(" ") : null;
   };
@@ -39,8 +39,8 @@
       paired && h("p", {}, `Of ${paired.metric}, ${(100 * paired.low).toFixed(1)} to ${(100 * paired.high).toFixed(1)} % is kept, with 95 % confidence. `,
         paired.margin === null ? "No margin of non-inferiority holds. " : paired.margin <= 0.01 ? "Lossless at the 1 % margin. " : `Non-inferior at the ${(100 * paired.margin).toFixed(0)} % margin. `,
         paired.p_value < 0.05 ? `The difference is significant (p = ${paired.p_value.toPrecision(2)}).` : `It can't be told apart from the backbone (p = ${paired.p_value.toPrecision(2)}); a difference of ${(100 * paired.detectable).toFixed(1)} % would be found.`),
-      items && items.length && strip("Recall@20 kept by tenth of the items", ["rarest", "most popular"], items),
-      users && users.length && strip("NDCG@20 kept by tenth of the users", ["least active", "most active"], users),
+      items && items.length && strip("Recall@20 retained, by tenth of the items", ["rarest", "most popular"], items),
+      users && users.length && strip("NDCG@20 retained, by tenth of the users", ["least active", "most active"], users),
     ].filter(Boolean);
     return parts.length ? h("section", {}, h("h2", {}, "Who pays"), parts) : null;
   };
