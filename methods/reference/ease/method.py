@@ -6,7 +6,7 @@ from recpress.api import Artefact, Field, Method, Params, Shape, Task, largest
 from recpress.backbones.references import ease, matrix
 from recpress.codecs.histories import Values, encode_histories, encode_weights, history_bytes, weight_bytes
 
-# Beyond this the gain is below the noise (valid of ml-100k; benchmark/docs/reference/references.md).
+# Beyond this the gain is below the noise (valid of ml-100k; docs/reference/references.md).
 MOST_NEIGHBOURS = 1000
 
 

@@ -8,7 +8,7 @@ from recpress.api import Artefact, Field, LowRank, Method, Params, Shape, Sum, T
 from recpress.backbones.references import gfcf, matrix
 from recpress.codecs.histories import Values, encode_histories, encode_weights, history_bytes, weight_bytes
 
-# The published rank; on dense data fewer are better (valid of ml-100k; benchmark/docs/reference/references.md).
+# The published rank; on dense data fewer are better (valid of ml-100k; docs/reference/references.md).
 HIGHEST_RANK = 256
 # A tree of six codecs takes twice the room for header and manifest that every method has.
 NESTING_BYTES = 768
