@@ -2,7 +2,7 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 
-.PHONY: method demo test coverage lint tables docs site slow submission repeat dist perf clean
+.PHONY: method demo test coverage lint types tables docs site slow submission repeat dist perf clean
 
 .venv/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -43,11 +43,17 @@ repeat: .venv/.installed
 lint: .venv/.installed
 	$(BIN)/ruff check .ci benchmark tests tools methods datasets
 	$(BIN)/ruff format --check .ci benchmark tests tools methods datasets
-	$(BIN)/mypy
+	$(MAKE) --no-print-directory types
 	$(BIN)/lint-imports
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/*.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.citation-file-format CITATION.cff
+	$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
+
+# Methods by themselves: in a checkout their folder is no package that mypy could find by its name.
+types: .venv/.installed
+	$(BIN)/mypy
+	$(BIN)/mypy methods
 
 # What is written from the results: tables of the folder, of README and of the documents.
 tables: .venv/.installed

@@ -11,7 +11,6 @@ The Python API for notebooks, imported when it is first used (types are in ``__i
 """
 
 from importlib import import_module
-from typing import Any
 
 __version__ = "0.1.0"
 
@@ -34,7 +33,7 @@ _MODULE_OF = {
 __all__ = [*_MODULE_OF, "__version__"]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name not in _MODULE_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     found = getattr(import_module(_MODULE_OF[name]), name)

@@ -64,7 +64,7 @@ QUICK: dict[Scenario, Plan] = {
 }
 
 
-def interleave(
+def interleave(  # noqa: PLR0913 -- two sides, and each knob of one timing loop
     candidate: Answer,
     reference: Answer,
     users: Users,

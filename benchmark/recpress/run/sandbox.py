@@ -192,9 +192,11 @@ def _code(home: Path) -> Iterator[Path]:
     yield from map(Path, (sys.prefix, sys.base_prefix, sys.exec_prefix))
     yield from (PACKAGE, resources("methods"), *(source.folder for source in method_sources()))
     yield from map(Path, filter(None, os.environ.get("LD_LIBRARY_PATH", "").split(os.pathsep)))
-    # Where the user stands or the program lies, results may lie too; and a whole home is never code.
+    # Where the user stands or the program lies, results may lie too; and a whole home is never code. Where packages are
+    # installed lies code alone, although a notebook's kernel is a program that lies there.
     started_in = process.ORIGINAL_DIR  # type: ignore[attr-defined]  # It isn't in the stubs.
-    stands = (Path(started_in or "/"), Path(sys.argv[0]).absolute().parent)
+    stands = {Path(started_in or "/"), Path(sys.argv[0]).absolute().parent}
+    stands = {path for path in stands if path.name not in ("site-packages", "dist-packages")}
     for path in map(Path, filter(None, sys.path)):
         if path.is_absolute() and path not in stands and not home.is_relative_to(path):
             yield path

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 
-from recpress.api import Artefact, Field, Method, Params, Shape, Task, largest
+from recpress.api import Artefact, Codec, Field, Method, Params, Shape, Task, largest
 from recpress.codecs.clipping import clipped
 from recpress.codecs.entropy import Entropy
 from recpress.codecs.packing import row_bytes
@@ -20,7 +21,7 @@ class DeepParams(Params):
 
 def tensor_bytes(params: DeepParams, shape: Shape) -> int:
     """Return the bytes if the coder saved nothing: codes, a scale a row, a model of at most 2^bits codes a column."""
-    models = 2 * params.rank * (2 + 2 * 2**params.bits)
+    models = 2 * params.rank * (2 + 2 * (1 << params.bits))
     return shape.entities * (row_bytes(params.rank, params.bits) + 2) + models
 
 
@@ -44,5 +45,8 @@ class DeepCompression(Method[DeepParams]):
         if task.params.rank > users.shape[1]:
             raise ValueError(f"rank {task.params.rank} is above the backbone's dimension {users.shape[1]}")
         axes = principal(torch.cat([users, items]), task.params.rank)
-        grids = [clipped(table @ axes, task.params.bits, "row", symmetric=True) for table in (users, items)]
-        return Artefact(*map(Entropy.encode, grids))
+
+        def coded(table: Tensor) -> Codec:
+            return Entropy.encode(clipped(table @ axes, task.params.bits, "row", symmetric=True))
+
+        return Artefact(coded(users), coded(items))

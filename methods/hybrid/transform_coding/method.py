@@ -49,8 +49,10 @@ def artefact(users: Tensor, items: Tensor, steps: tuple[float, float], dead_zone
     kept = (live[0] & live[1]).nonzero()[:, 0]
     # A table of zeros still has a column.
     kept = kept if len(kept) else torch.tensor([0])
-    coded = [Entropy.encode(replace(grid, codes=grid.codes[:, kept], columns=len(kept))) for grid in grids]
-    return Artefact(*coded)
+    coded_users, coded_items = (
+        Entropy.encode(replace(grid, codes=grid.codes[:, kept], columns=len(kept))) for grid in grids
+    )
+    return Artefact(coded_users, coded_items)
 
 
 def file_bytes(made: Artefact) -> int:

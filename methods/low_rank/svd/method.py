@@ -76,6 +76,5 @@ class SVD(Method[SVDParams]):
         def factor(table: Tensor, own: Tensor) -> Codec:
             return LowRank(encode(table @ own), Dense.encode(own.T, "fp32" if task.params.values == "fp32" else "fp16"))
 
-        return Artefact(
-            *(factor(table, principal(each, rank)) for table, each in zip((users, items), weighted, strict=True))
-        )
+        own_users, own_items = (principal(each, rank) for each in weighted)
+        return Artefact(factor(users, own_users), factor(items, own_items))

@@ -22,7 +22,7 @@ class ProductParams(Params):
 
 def tensor_bytes(params: ProductParams, shape: Shape) -> int:
     """Return the bytes of codes and of both tables' codebooks."""
-    words = 2 * params.parts * 2**params.bits * -(-shape.dim // params.parts)
+    words = 2 * params.parts * (1 << params.bits) * -(-shape.dim // params.parts)
     return shape.entities * row_bytes(params.parts, params.bits) + 2 * words
 
 

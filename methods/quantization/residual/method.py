@@ -19,7 +19,7 @@ class ResidualParams(Params):
 
 def tensor_bytes(params: ResidualParams, shape: Shape) -> int:
     """Return the bytes of codes and of both tables' codebooks."""
-    words = 2 * params.levels * 2**params.bits * shape.dim
+    words = 2 * params.levels * (1 << params.bits) * shape.dim
     return shape.entities * row_bytes(params.levels, params.bits) + 2 * words
 
 
