@@ -17,7 +17,7 @@ import pytest
 from click.testing import CliRunner
 
 from recpress.cli import cli
-from recpress.run.locks import locked
+from recpress.locking import locked
 
 WORDS = ["run", "--dataset", "synthetic-tiny", "--backbone", "mf", "--method", "none"]
 

@@ -28,7 +28,7 @@ from recpress.record import WENT_WRONG, Record
 
 if TYPE_CHECKING:
     from recpress.run.engine import Watcher
-    from recpress.run.identity import Planned
+    from recpress.run.identity import PlannedRun
     from recpress.run.isolate import Usage
 
 
@@ -60,12 +60,12 @@ def say_done(done: int, *, as_json: bool = False) -> None:
 
 
 @contextmanager
-def watcher(todo: Sequence[Planned], results: Path, done: int, *, as_json: bool = False) -> Iterator[Shown]:
+def watcher(runs: Sequence[PlannedRun], results: Path, done: int, *, as_json: bool = False) -> Iterator[Shown]:
     """Show a run while the block lasts, and how it ended after it.
 
     Parameters
     ----------
-    todo : sequence of Planned
+    runs : sequence of PlannedRun
     results : Path
     done : int
         Cells that are done already.
@@ -77,31 +77,31 @@ def watcher(todo: Sequence[Planned], results: Path, done: int, *, as_json: bool 
     ended: Counter[str] = Counter()
     console = Console()
 
-    def counted(tell: Callable[[Planned, Record], None]) -> Callable[[Planned, Record], None]:
-        def finished(planned: Planned, made: Record) -> None:
-            ended[made.status] += 1
-            tell(planned, made)
+    def counted(tell: Callable[[PlannedRun, Record], None]) -> Callable[[PlannedRun, Record], None]:
+        def finished(planned: PlannedRun, result: Record) -> None:
+            ended[result.status] += 1
+            tell(planned, result)
 
         return finished
 
-    def elsewhere(planned: Planned) -> None:
+    def elsewhere(planned: PlannedRun) -> None:
         ended["finished by another run"] += 1
 
     if as_json:
         log = _JsonLog()
-        log.event("plan", cells=done + len(todo), done=done, todo=len(todo))
+        log.event("plan", cells=done + len(runs), done=done, todo=len(runs))
         yield Shown(Watcher(log.stage, counted(log.finished), log.usage, log.elsewhere, log.waiting), ended)
         log.event("end", **ended)
         return
-    click.echo(f"{done + len(todo)} cells, {done} done, {len(todo)} to run.")
+    click.echo(f"{done + len(runs)} cells, {done} done, {len(runs)} to run.")
     if console.is_terminal:
-        with _Live(len(todo), console) as live:
+        with _Live(len(runs), console) as live:
             yield Shown(Watcher(live.stage, counted(live.finished), live.usage, elsewhere, live.waiting), ended)
     else:
-        count = iter(range(1, len(todo) + 1))
+        count = iter(range(1, len(runs) + 1))
 
-        def line(planned: Planned, made: Record) -> None:
-            click.echo(f"[{next(count)}/{len(todo)}] {planned.cell.label}: {outcome(made)}")
+        def line(planned: PlannedRun, result: Record) -> None:
+            click.echo(f"[{next(count)}/{len(runs)}] {planned.spec.label}: {outcome(result)}")
 
         def waits(what: str, seconds: float) -> None:
             click.echo(waiting(what, seconds))
@@ -144,32 +144,32 @@ class _Live:
     def __exit__(self, *_: object) -> None:
         self._bars.stop()
 
-    def stage(self, planned: Planned, name: str, share: float) -> None:
+    def stage(self, planned: PlannedRun, name: str, share: float) -> None:
         """Show the stage of a cell and its finished share."""
-        self._stages[planned.id] = f"{planned.cell.label}: {name}"
+        self._stages[planned.id] = f"{planned.spec.label}: {name}"
         self._bars.update(self._task(planned), description=self._stages[planned.id], completed=round(100 * share))
 
-    def usage(self, planned: Planned, used: Usage) -> None:
+    def usage(self, planned: PlannedRun, used: Usage) -> None:
         """Show what a cell's process uses."""
-        said = self._stages.get(planned.id, planned.cell.label)
+        said = self._stages.get(planned.id, planned.spec.label)
         said += f" ({used.resident / 1e9:.1f} GB, {used.cores:.1f} cores)"
         self._bars.update(self._task(planned), description=said)
 
-    def finished(self, planned: Planned, made: Record) -> None:
+    def finished(self, planned: PlannedRun, result: Record) -> None:
         """Count a cell, and say so at once where it didn't go well."""
         if (task := self._cells.pop(planned.id, None)) is not None:
             self._bars.remove_task(task)
         self._bars.advance(self._whole)
-        if made.status != "ok":
-            self._bars.console.print(f"{planned.cell.label}: {outcome(made)}", highlight=False, markup=False)
+        if result.status != "ok":
+            self._bars.console.print(f"{planned.spec.label}: {outcome(result)}", highlight=False, markup=False)
 
     def waiting(self, what: str, seconds: float) -> None:
         """Say what is waited for above the bars."""
         self._bars.console.print(waiting(what, seconds), highlight=False, markup=False)
 
-    def _task(self, planned: Planned) -> TaskID:
+    def _task(self, planned: PlannedRun) -> TaskID:
         if planned.id not in self._cells:
-            self._cells[planned.id] = self._bars.add_task(planned.cell.label, total=100)
+            self._cells[planned.id] = self._bars.add_task(planned.spec.label, total=100)
         return self._cells[planned.id]
 
 
@@ -185,13 +185,13 @@ class _JsonLog:
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
         click.echo(json.dumps({"time": now, "event": event} | about))
 
-    def stage(self, planned: Planned, name: str, share: float) -> None:
+    def stage(self, planned: PlannedRun, name: str, share: float) -> None:
         """Print that a stage has begun; its shares would be noise."""
         if self._stages.get(planned.id) != name:
             self._stages[planned.id] = name
-            self.event("stage", cell=planned.id, label=planned.cell.label, stage=name)
+            self.event("stage", cell=planned.id, label=planned.spec.label, stage=name)
 
-    def usage(self, planned: Planned, used: Usage) -> None:
+    def usage(self, planned: PlannedRun, used: Usage) -> None:
         """Print what a cell's process uses, now and then."""
         now = time.monotonic()
         if now - self._looked.get(planned.id, now - USAGE_SECONDS) < USAGE_SECONDS:
@@ -199,20 +199,20 @@ class _JsonLog:
         self._looked[planned.id] = now
         self.event("usage", cell=planned.id, resident=used.resident, cores=round(used.cores, 2))
 
-    def finished(self, planned: Planned, made: Record) -> None:
+    def finished(self, planned: PlannedRun, result: Record) -> None:
         """Print how a cell ended."""
         self.event(
             "finished",
             cell=planned.id,
-            label=planned.cell.label,
-            status=made.status,
-            reason=made.reason,
-            seconds=made.provenance.seconds,
+            label=planned.spec.label,
+            status=result.status,
+            reason=result.reason,
+            seconds=result.provenance.seconds,
         )
 
-    def elsewhere(self, planned: Planned) -> None:
+    def elsewhere(self, planned: PlannedRun) -> None:
         """Print that another run finished a cell."""
-        self.event("elsewhere", cell=planned.id, label=planned.cell.label)
+        self.event("elsewhere", cell=planned.id, label=planned.spec.label)
 
     def waiting(self, what: str, seconds: float) -> None:
         """Print what is waited for that other runs hold."""
@@ -224,8 +224,9 @@ def waiting(what: str, seconds: float) -> str:
     return f"Waiting for {what}, for {seconds:.0f} s so far; Ctrl-C gives up."
 
 
-def outcome(done: Record) -> str:
+def outcome(result: Record) -> str:
     """Return what became of a cell, in a few words."""
-    if done.status != "ok" or done.quality is None or done.bytes is None:
-        return f"{done.status}: {done.reason}"
-    return f"ndcg@20 {done.quality.metrics['ndcg@20']:.4f}, {done.bytes.file:,} bytes, {done.bytes.ratio:.1f}x smaller"
+    if result.status != "ok" or result.quality is None or result.bytes is None:
+        return f"{result.status}: {result.reason}"
+    size = f"{result.bytes.file:,} bytes, {result.bytes.ratio:.1f}x smaller"
+    return f"ndcg@20 {result.quality.metrics['ndcg@20']:.4f}, {size}"

@@ -30,8 +30,8 @@ def command(results: Path, failed: bool, status: tuple[Status, ...], **running: 
     if not (failed or status):
         raise UserError("Say what to run again: --failed, or --status timeout.")
     from recpress.run.plan import make
-    from recpress.run.redo import cells_of
+    from recpress.run.redo import specs_of
 
     statuses = WENT_WRONG if failed else status
     again = (each for each in read_all(results) if each.status in statuses)
-    launch(make(cells_of(again)), results, Running(**running), force=True)
+    launch(make(specs_of(again)), results, Running(**running), force=True)

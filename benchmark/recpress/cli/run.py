@@ -9,23 +9,23 @@ from typing import Any
 import click
 
 from recpress import registry
+from recpress.budget import Budget
 from recpress.cli.launch import Running, launch, running_options
 from recpress.errors import UserError
-from recpress.run.suite import MethodRuns, Suite, expand, parse_budget, parse_value, read_suite
+from recpress.run.suite import MethodRuns, Suite, expand, parse_value, read_suite
 
 
-class BudgetType(click.ParamType[str]):
+class BudgetType(click.ParamType[Budget]):
     """A fraction of the fp32 bytes, checked where it is typed."""
 
     name = "fraction"
 
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return the text as it is, if it is a budget."""
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Budget:
+        """Return the budget that is written."""
         try:
-            parse_budget(value)
+            return value if isinstance(value, Budget) else Budget.parse(value)
         except ValueError as error:
             self.fail(str(error), param, ctx)
-        return value
 
 
 class ParamType(click.ParamType[tuple[str, Any]]):
@@ -66,7 +66,7 @@ def command(
     dataset: tuple[str, ...],
     backbone: tuple[str, ...],
     method: tuple[str, ...],
-    budget: tuple[str, ...],
+    budget: tuple[Budget, ...],
     param: tuple[tuple[str, Any], ...],
     seed: tuple[int, ...],
     data: Path | None,
@@ -124,7 +124,7 @@ def _narrowed(suite: Suite, **asked: Any) -> Suite:
 
 
 def _other_methods(
-    suite: Suite, method: Sequence[str], budget: Sequence[str], param: Sequence[tuple[str, Any]]
+    suite: Suite, method: Sequence[str], budget: Sequence[Budget], param: Sequence[tuple[str, Any]]
 ) -> Suite:
     """Return a suite with these methods, each as the suite has it unless a budget or a parameter is given."""
     names = method or tuple(runs.name for runs in suite.methods)
@@ -146,7 +146,7 @@ def _ad_hoc(datasets: Sequence[str], methods: Sequence[str]) -> Suite:
     return Suite(title="ad hoc", datasets=tuple(datasets), backbones=("lightgcn",), methods=runs)
 
 
-def _default_budgets(method: str, params: Sequence[dict[str, Any]] = ()) -> tuple[str, ...] | None:
+def _default_budgets(method: str, params: Sequence[dict[str, Any]] = ()) -> tuple[Budget, ...] | None:
     """Return the budgets of a method that is asked for without any: a reference is run as it is, once."""
     return () if params or registry.method(method).card.division == "reference" else None
 
@@ -164,18 +164,18 @@ def show_plan(suite: Suite, results: Path, *, force: bool, retry_failed: bool) -
     from recpress.run.estimate import estimate
     from recpress.run.plan import make, unfinished, without_records
 
-    cells = expand(suite)
-    fresh = cells if force else without_records(cells, results)
-    absent = set(map(id, fresh))  # `in` would compare every cell with every other.
-    # Only a cell with a record at its place needs its identity to tell whether it is done.
-    planned = make([cell for cell in cells if id(cell) not in absent], _say_read)
-    todo = [*fresh, *(each.cell for each in unfinished(planned, results, retry_failed))]
-    click.echo(f"{len(cells)} cells, {len(cells) - len(todo)} done, {len(todo)} to run.")
-    for cell in todo:
-        click.echo(cell.label)
-    if todo:
-        taken = estimate(todo, results)
-        if taken.unlike == len(todo):
+    specs = expand(suite)
+    fresh = specs if force else without_records(specs, results)
+    absent = set(map(id, fresh))  # `in` would compare every spec with every other.
+    # Only a run with a record at its place needs its identity to tell whether it is done.
+    runs = make([spec for spec in specs if id(spec) not in absent], _say_read)
+    missing = [*fresh, *(planned.spec for planned in unfinished(runs, results, retry_failed))]
+    click.echo(f"{len(specs)} cells, {len(specs) - len(missing)} done, {len(missing)} to run.")
+    for spec in missing:
+        click.echo(spec.label)
+    if missing:
+        taken = estimate(missing, results)
+        if taken.unlike == len(missing):
             click.echo(f"How long they take, and how many bytes, is unknown: none is like a cell in {results}.")
             return
         unlike = f"; {taken.unlike} cells are like none in {results} and not counted" if taken.unlike else ""
@@ -203,10 +203,10 @@ def run_suite(
     """Plan a suite, run what isn't done, and say how it ended."""
     from recpress.run.plan import make, unfinished
 
-    planned = make(expand(suite), _say_read)
-    todo = planned if force else unfinished(planned, results, retry_failed)
-    if any(each.cell.params for each in todo):
+    every = make(expand(suite), _say_read)
+    runs = every if force else unfinished(every, results, retry_failed)
+    if any(planned.spec.params for planned in runs):
         from recpress.run.settings import refuse_wrong
 
-        refuse_wrong([each.cell for each in todo])
-    launch(todo, results, running or Running(), done=len(planned) - len(todo), force=force, retry_failed=retry_failed)
+        refuse_wrong([planned.spec for planned in runs])
+    launch(runs, results, running or Running(), done=len(every) - len(runs), force=force, retry_failed=retry_failed)
