@@ -56,8 +56,8 @@ def main() -> None:
         planned = make(expand(read_suite(str(folder / "done.toml"))))
         template = record.read_all(folder / "results")[0]
         for each in planned:
-            who = template.identity.model_copy(update={"cell": each.id, "setting": each.cell.setting})
-            path = folder / "results" / place_of(each)
+            who = template.identity.model_copy(update={"cell": each.id, "setting": each.spec.setting})
+            path = folder / "results" / place_of(each.spec)
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(record.text(template.model_copy(update={"identity": who})))
         print(f"{DONE} cells that are done: {run(folder, '--suite', 'done.toml'):.2f} s")

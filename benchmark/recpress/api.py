@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from recpress.backbones.base import Backbone
 from recpress.backbones.training.sampling import Batch, Sampler
 from recpress.backbones.training.train import optimise
+from recpress.budget import TOLERANCE as TOLERANCE
 from recpress.codecs import (
     Codebook,
     Codec,
@@ -64,8 +65,7 @@ __all__ = [
     "widest",
 ]
 
-# An artefact may exceed its budget by 2 % (rules of fair measurement, 5); header and manifest take under a kilobyte.
-TOLERANCE = 1.02
+# Header and manifest take under a kilobyte.
 METADATA_BYTES = 768
 
 

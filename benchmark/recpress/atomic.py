@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import fcntl
 import glob
 import os
 import secrets
@@ -13,6 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
+
+from recpress.locking import open_lock, take
 
 # From linux/fcntl.h and linux/fs.h.
 AT_FDCWD: Final = -100
@@ -96,9 +97,10 @@ def swapping(folder: Path) -> Iterator[Path]:
 @contextmanager
 def _held(folder: Path) -> Iterator[None]:
     """Hold a folder's lock, which ends with the process; OSError where another has it."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    descriptor = open_lock(folder, folder=True)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if not take(descriptor):
+            raise BlockingIOError(f"another process writes {folder}")
         yield
     finally:
         os.close(descriptor)

@@ -286,16 +286,16 @@ def path_of(dataset: str, backbone: str, method: str, setting: str, seed: int) -
     return Path("records") / dataset / backbone / method / f"{in_a_name(setting)}.seed{seed}.json"
 
 
-def write(results: Path, record: Record) -> Path:
+def write(results: Path, result: Record) -> Path:
     """Write a record to its place, atomically, replacing an earlier run of the same setting."""
-    path = results / relative_path(record.identity)
-    write_atomic(path, text(record))
+    path = results / relative_path(result.identity)
+    write_atomic(path, text(result))
     return path
 
 
-def text(record: BaseModel) -> str:
+def text(model: BaseModel) -> str:
     """Return a record as it is written: a line for each of its parts, so that a changed part shows in a diff."""
-    parts = record.model_dump(mode="json")
+    parts = model.model_dump(mode="json")
     lines = (f"{json.dumps(name)}: {json.dumps(part, sort_keys=True)}" for name, part in sorted(parts.items()))
     return "{\n" + ",\n".join(lines) + "\n}\n"
 

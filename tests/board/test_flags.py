@@ -171,12 +171,12 @@ def test_rows_are_marked_and_say_why(tmp_path: Path) -> None:
     assert [cell[:2] for cell in cells] == [["svd (not isolated)", "1/2"], ["svd ‡", "1/4"], ["svd", "1/8"]]
     assert rows["isolated"].tolist() == ["no", "", ""]
     assert "| svd ‡ " in render(rows, "markdown")
-    told = CliRunner().invoke(cli, ["show", "--results", str(folder(tmp_path, *made))])
+    told = CliRunner().invoke(cli, ["show", "--all", "--results", str(folder(tmp_path, *made))])
     assert "svd ‡" in told.stdout
     assert "svd (not isolated)" in told.stdout
     assert "‡ svd 1/4 of mf on synthetic-small is flagged for review: it retains 206.0%" in told.stderr
     assert "not isolated means that nothing kept the method from reading test" in told.stderr
-    told = CliRunner().invoke(cli, ["show", "--results", str(folder(tmp_path / "calm", calm))])
+    told = CliRunner().invoke(cli, ["show", "--all", "--results", str(folder(tmp_path / "calm", calm))])
     assert (told.stderr, "‡" in told.stdout, "isolated" in told.stdout) == ("", False, False)
 
 

@@ -89,7 +89,7 @@ def test_killed_at_any_moment_the_old_site_or_the_new_one_is_whole(results: Path
 def test_one_bad_record_is_named_and_left_out(results: Path) -> None:
     bad = results / "records" / "synthetic-small" / "mf" / "svd" / "1-8.seed0.json"
     bad.write_text(bad.read_text().replace('"file": ', '"file": 1' + 400 * "0"))
-    told = CliRunner().invoke(show, ["--results", str(results)])
+    told = CliRunner().invoke(show, ["--all", "--results", str(results)])
     assert told.exit_code == 0
     assert "1-8.seed0.json is left out" in told.stderr
     assert "svd" in told.stdout

@@ -188,6 +188,21 @@ def test_show_reads_a_folder_and_names_what_it_refuses(tmp_path: Path) -> None:
     assert "NDCG@20" in result.stdout
 
 
+def test_show_alone_is_a_summary_and_all_has_every_row(tmp_path: Path) -> None:
+    synthetic.write_folder(tmp_path, MADE)
+    rows = aggregate(frame(collect(tmp_path).runs))
+    alone = CliRunner().invoke(command, ["--results", str(tmp_path)]).stdout
+    for dataset, of_set in rows.groupby("dataset"):
+        (line,) = [each for each in alone.splitlines() if each.startswith(f"{dataset} ")]
+        assert line.split()[1:4] == [
+            str(of_set["backbone"].nunique()),
+            str(of_set["method"].nunique()),
+            str(len(of_set)),
+        ]
+    everything = CliRunner().invoke(command, ["--results", str(tmp_path), "--all"]).stdout
+    assert len(everything.splitlines()) > len(rows) > len(alone.splitlines())
+
+
 def test_an_empty_folder_says_what_to_do(tmp_path: Path) -> None:
     assert "recpress demo" in CliRunner().invoke(command, ["--results", str(tmp_path)]).output
     with pytest.raises(UserError, match="no results folder"):

@@ -21,7 +21,7 @@ from recpress.errors import UserError
 from recpress.record import read, write
 from recpress.registry import MethodEntry
 from recpress.run import smoke
-from recpress.run.cell import Ended
+from recpress.run.cell import RunOutput
 
 METHOD = """
 import gc, time
@@ -186,7 +186,7 @@ def check_file(code: str, folder: Path, monkeypatch: pytest.MonkeyPatch, *words:
     monkeypatch.setattr(registry, "methods", lambda: {"cheat": Loaded("cheat", "control", folder)})
     monkeypatch.setattr(codecs, "KINDS", dict(codecs.KINDS))
     monkeypatch.setattr("recpress.run.check.call", directly)
-    monkeypatch.setattr("recpress.run.cell.call", directly)
+    monkeypatch.setattr("recpress.run.stages.call", directly)
     done = check("cheat", "--format", "json", *words)
     outcomes = json.loads(done.stdout)
     found = {each["check"]: each["message"] for each in outcomes if each["state"] == "failed"}
@@ -342,19 +342,19 @@ def test_what_a_branch_changes_is_found(tmp_path: Path, monkeypatch: pytest.Monk
 def test_a_short_run_that_retains_too_much_is_flagged_and_fails_nothing(
     kept: float, flagged: bool, cached: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = smoke.cells.run
+    run = smoke.cell.run
 
-    def leaked(*arguments: Any) -> Ended:
+    def leaked(*arguments: Any) -> RunOutput:
         """Run it, and let it look as a method does that was trained on test."""
         ended = run(*arguments)
-        quality = ended.record.quality
+        quality = ended.result.quality
         assert quality
         metrics = quality.metrics | {"ndcg@20": kept * quality.metrics["ndcg@20"] / quality.kept("ndcg@20")}
         retention = quality.retention | {"ndcg@20": kept, "recall@20": 1.0}
         better = quality.model_copy(update={"metrics": metrics, "retention": retention})
-        return replace(ended, record=ended.record.model_copy(update={"quality": better}))
+        return replace(ended, result=ended.result.model_copy(update={"quality": better}))
 
-    monkeypatch.setattr(smoke.cells, "run", leaked)
+    monkeypatch.setattr(smoke.cell, "run", leaked)
     monkeypatch.setattr(smoke, "REAL", "synthetic-tiny")
     comment = tmp_path / "comment.md"
     words = ("uniform", "--budget", "1/4", "--no-audit", "--smoke", "--results", str(tmp_path))

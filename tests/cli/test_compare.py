@@ -157,7 +157,7 @@ def test_what_the_cache_has_is_filled_in_and_what_no_record_speaks_of_is_removed
 
 def test_alone_it_lists_what_can_be_compared(results: Path, tmp_path: Path) -> None:
     said = recpress(results)
-    assert re.search(r"synthetic-tiny +3 +6 +mf", said)
+    assert re.search(r"synthetic-tiny +mf +3 +6 +none", said)
     assert "recpress compare synthetic-tiny/mf/none/default synthetic-tiny/mf/uniform/1-4" in said
     shutil.copytree(results / "records", tmp_path / "records")
     assert "nothing to compare yet" in recpress(tmp_path)

@@ -141,3 +141,9 @@ def test_a_broken_card_of_a_plugin_is_a_warning(tmp_path: Path) -> None:
 def test_a_retry_of_a_folder_takes_what_went_wrong_alone(tmp_path: Path) -> None:
     done = run("run", "--retry-failed", "--dry-run", "--results", str(tmp_path))
     assert done.stdout == "0 to run.\n"
+
+
+@pytest.mark.parametrize("budget", ["1/8", "0.125", "2/16"])
+def test_equal_budgets_are_one_run(budget: str) -> None:
+    done = run("run", "--dataset", "ml-100k", "--method", "uniform", "--budget", budget, "--budget", "1/8", "--dry-run")
+    assert done.stdout.startswith("1 runs, 1 done, 0 to run.")

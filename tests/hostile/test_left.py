@@ -19,7 +19,7 @@ from canaries import SECRET
 
 from recpress.codecs import Dense
 from recpress.codecs.artefact import Artefact
-from recpress.run import cell, leftovers, worker
+from recpress.run import leftovers, stages, worker
 from recpress.run.isolate import WorkFailed, call
 
 USERS, ITEMS = 3, 200
@@ -153,13 +153,13 @@ def test_lists_are_a_file_of_the_stage_s_own(tmp_path: Path, kind: str) -> None:
     path = tmp_path / worker.TOPK
     LISTS[kind](path)
     with pytest.raises(WorkFailed, match="served lists"):
-        cell._read_lists(path, dataset)
+        stages._read_lists(path, dataset)
 
 
 def test_sound_lists_are_read(tmp_path: Path) -> None:
     dataset = SimpleNamespace(split=SimpleNamespace(n_users=USERS, n_items=ITEMS))
     (tmp_path / worker.TOPK).write_bytes(SOUND)
-    assert cell._read_lists(tmp_path / worker.TOPK, dataset).shape == (USERS, worker.DEPTH)
+    assert stages._read_lists(tmp_path / worker.TOPK, dataset).shape == (USERS, worker.DEPTH)
 
 
 def bound(path: Path) -> None:
@@ -216,6 +216,6 @@ def test_what_failed_is_cleared_too_and_fails_as_it_did(tmp_path: Path) -> None:
 def test_a_sound_artefact_is_kept(tmp_path: Path, cache: Path) -> None:
     made = Artefact(*(Dense.encode(torch.randn(rows, 4)) for rows in (USERS, ITEMS)))
     made.save(tmp_path / "artefact")
-    cell.keep_artefact(tmp_path / "artefact", SIGNATURE)
+    stages.keep_artefact(tmp_path / "artefact", SIGNATURE)
     (kept,) = (cache / "artefacts").iterdir()
     assert Artefact.load(kept).kinds() == made.kinds()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from recpress import locking
 from recpress.run import locks
 from recpress.run.locks import Cores
 
@@ -91,10 +92,10 @@ def test_a_timing_starts_at_once_where_nothing_else_is_done() -> None:
 
 
 def test_who_waits_for_another_run_says_so_now_and_then(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(locks, "SAY_SECONDS", 0.1)
+    monkeypatch.setattr(locking, "SAY_SECONDS", 0.1)
     monkeypatch.setattr(locks, "_cores", lambda: [4, 7])
     told: list[tuple[str, float]] = []
-    cores, over = Cores(told=lambda what, seconds: told.append((what, seconds))), threading.Event()
+    cores, over = Cores(on_wait=lambda what, seconds: told.append((what, seconds))), threading.Event()
 
     def waits(kind: str) -> None:
         with getattr(cores, kind)():

@@ -17,17 +17,17 @@ PRINT_IDS = """
 import json, sys
 from recpress import registry
 from recpress.run.identity import plan
-from recpress.run.suite import Cell
+from recpress.run.suite import RunSpec
 cells = {
     f"{backbone} {method}": plan(
-        Cell(dataset="ml-100k", backbone=backbone, method=method, budget="1/8", params={}, seed=0, timing_seconds=1),
+        RunSpec(dataset="ml-100k", backbone=backbone, method=method, budget="1/8", params={}, seed=0, timing_seconds=1),
         "0" * 64,
     )
     for backbone in ("mf", "lightgcn")
     for method in registry.methods()
 }
 assert "torch" not in sys.modules
-print(json.dumps({name: [each.id, each.backbone_key, each.made] for name, each in cells.items()}))
+print(json.dumps({name: [each.id, each.backbone_key, each.artefact_key] for name, each in cells.items()}))
 """
 ID, BACKBONE, MADE = range(3)
 CODECS = "benchmark/recpress/codecs"
@@ -245,7 +245,7 @@ from recpress.run.plan import make
 from recpress.run.suite import expand, read_suite
 made = record.read(Path({str(made)!r}))
 for planned in make(expand(read_suite("finished.toml"))):
-    cell = planned.cell
+    cell = planned.spec
     identity = made.identity.model_copy(update={{"cell": planned.id, "method": cell.method, "setting": cell.setting}})
     record.write(Path("results"), made.model_copy(update={{"identity": identity}}))
 """)

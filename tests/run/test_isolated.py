@@ -9,7 +9,7 @@ import pytest
 from recpress import record
 from recpress.run import cell
 from recpress.run.plan import make
-from recpress.run.suite import Cell
+from recpress.run.suite import RunSpec
 
 
 @pytest.mark.parametrize(("missing", "isolated"), [(None, True), ("no Landlock: any file can be read", False)])
@@ -18,8 +18,8 @@ def test_a_record_says_whether_it_was_isolated(
 ) -> None:
     monkeypatch.setattr(cell, "isolation", lambda: missing)
     words = {"dataset": "synthetic-tiny", "backbone": "mf", "method": "none", "budget": None, "params": {}}
-    (planned,) = make([Cell(**words, seed=0, timing_seconds=0.0)])
-    assert cell.lost(planned, "its node is gone").provenance.isolated is isolated
+    (planned,) = make([RunSpec(**words, seed=0, timing_seconds=0.0)])
+    assert cell.failed(planned, "its node is gone").result.provenance.isolated is isolated
 
 
 def test_older_records_leave_it_open() -> None:

@@ -23,7 +23,7 @@ from recpress.hashing import sha256_file, sha256_folder
 from recpress.run import attest
 from recpress.run.migrate import migrate
 from recpress.run.plan import make, unfinished
-from recpress.run.redo import cells_of
+from recpress.run.redo import specs_of
 from recpress.schema.samples import repack
 
 HISTORIC = Path(__file__).parent / "historic" / "v2-board"
@@ -75,8 +75,8 @@ def test_figures_counts_and_order_stay_and_times_become_a_timing(tmp_path: Path)
 
 def test_what_was_done_is_done_afterwards(tmp_path: Path) -> None:
     path = lay(tmp_path)
-    planned = make(cells_of([record.read(path)]))
-    untimed = [replace(each, cell=each.cell.model_copy(update={"timing_seconds": 0.0})) for each in planned]
+    planned = make(specs_of([record.read(path)]))
+    untimed = [replace(each, spec=each.spec.model_copy(update={"timing_seconds": 0.0})) for each in planned]
     assert unfinished(untimed, tmp_path) == untimed
     migrate(tmp_path)
     assert unfinished(untimed, tmp_path) == []

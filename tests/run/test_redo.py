@@ -15,7 +15,7 @@ from recpress import record
 from recpress.board.collect import collect
 from recpress.board.tiers import Standing, standings
 from recpress.run import masks
-from recpress.run.suite import Cell, cell_of_command
+from recpress.run.suite import RunSpec, spec_of_command
 
 WORDS = ("--dataset", "synthetic-tiny", "--backbone", "mf", "--timing-seconds", "0")
 
@@ -132,30 +132,30 @@ VALUES = st.one_of(st.integers(), st.booleans(), st.none(), st.text(), st.floats
 
 @given(st.dictionaries(st.from_regex(r"[a-z_]{1,9}", fullmatch=True), VALUES, max_size=3), st.integers(0, 2**40))
 def test_a_cells_command_is_the_cell(params, seed) -> None:
-    cell = Cell(
+    cell = RunSpec(
         dataset="ml-100k", backbone="mf", method="uniform", budget=None, params=params, seed=seed, timing_seconds=0.4
     )
-    assert cell_of_command(cell.command) == cell
+    assert spec_of_command(cell.command) == cell
 
 
 @given(st.one_of(st.integers(), st.booleans(), st.none(), st.floats(allow_nan=False, allow_infinity=False)))
 def test_a_parameter_typed_as_the_board_shows_it_is_the_same_cell(value) -> None:
     command = "recpress run --dataset ml-100k --backbone mf --method uniform --seed 0 --param"
-    written, shown = (cell_of_command(f"{command} x={text}") for text in (json.dumps(value), value))
+    written, shown = (spec_of_command(f"{command} x={text}") for text in (json.dumps(value), value))
     assert shown == written
     assert shown.setting == f"x={value}"
 
 
 def test_commands_of_no_cell_are_refused() -> None:
     for command in ("recpress demo", "recpress run --suite quick", "recpress run --dataset x --method y", "rm -rf /"):
-        with pytest.raises(ValueError, match="runs no single cell"):
-            cell_of_command(command)
+        with pytest.raises(ValueError, match="is no single run"):
+            spec_of_command(command)
 
 
 def test_historic_records_name_their_cells() -> None:
     for path in (Path(__file__).parent / "historic").glob("*/*.json"):
         made = record.read(path)
-        cell = cell_of_command(made.provenance.command)
+        cell = spec_of_command(made.provenance.command)
         assert (cell.dataset, cell.method, cell.setting) == (
             made.identity.dataset,
             made.identity.method,

@@ -126,16 +126,16 @@ def test_an_exclude_may_name_a_division(tmp_path) -> None:
     cells = expand(read(tmp_path, suite))
     assert {cell.seed for cell in cells if cell.method == "qat"} == {0}
     assert {cell.seed for cell in cells if cell.method == "svd"} == {0, 1}
-    with pytest.raises(UserError, match="no cell with division 'opne'"):
+    with pytest.raises(UserError, match="no run with division 'opne'"):
         read(tmp_path, suite.replace('"open"', '"opne"'))
 
 
 def test_what_has_no_effect_is_a_mistake(tmp_path) -> None:
-    with pytest.raises(UserError, match=r"line 15, exclude\.0 leaves out no cell with method 'sdv'"):
+    with pytest.raises(UserError, match=r"line 15, exclude\.0 leaves out no run with method 'sdv'"):
         read(tmp_path, GOOD + '\n[[exclude]]\nmethod = "sdv"\n')
-    with pytest.raises(UserError, match=r"leaves out no cell with setting '1/2'"):
+    with pytest.raises(UserError, match=r"leaves out no run with setting '1/2'"):
         read(tmp_path, GOOD + '\n[[exclude]]\nmethod = ["svd", "s*"]\nsetting = ["1/4", "1/2"]\n')
-    with pytest.raises(UserError, match=r"leaves out no cell with method 'uni\*'"):
+    with pytest.raises(UserError, match=r"leaves out no run with method 'uni\*'"):
         read(tmp_path, GOOD + '\n[[exclude]]\nmethod = ["svd", "uni*"]\nsetting = ["1/4", "1/2"]\n')
     with pytest.raises(UserError, match="'ml-20m' is none of the suite's datasets"):
         read(tmp_path, GOOD + '\n[[overrides]]\ndataset = "ml-20m"\n')

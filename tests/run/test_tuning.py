@@ -25,11 +25,11 @@ from recpress.data.splits import Split
 from recpress.data.synthetic import generate
 from recpress.errors import UserError
 from recpress.run import tuning, validation
-from recpress.run.identity import Planned
+from recpress.run.identity import PlannedRun
 from recpress.run.plan import make
-from recpress.run.suite import Cell
+from recpress.run.suite import RunSpec
 from recpress.run.training import train as train_cell
-from recpress.run.tuning import Budget, Row, chosen, search, settled, toml, within
+from recpress.run.tuning import Row, SearchLimits, chosen, search, settled, toml, within
 from recpress.run.validation import LOOKS, Held, Look, train
 
 
@@ -61,7 +61,7 @@ def held(split: Split) -> Held:
 
 def run(held: Held, trials: int, folder: Path, **limits: Any) -> list[Row]:
     folder.mkdir(exist_ok=True)
-    return search("mf", held, BASE, Budget(trials, **limits), 0, "cpu", folder, Silent())
+    return search("mf", held, BASE, SearchLimits(trials, **limits), 0, "cpu", folder, Silent())
 
 
 @pytest.mark.usefixtures("cache")
@@ -86,7 +86,7 @@ def test_a_search_that_is_killed_goes_on_as_if_it_had_not_been(held: Held, tmp_p
 
 def test_the_chosen_config_scores_what_the_log_says(held: Held, tmp_path: Path) -> None:
     rows = run(held, 3, tmp_path / "study")
-    file = chosen(BASE, SPACE, rows, Budget(3), "")
+    file = chosen(BASE, SPACE, rows, SearchLimits(3), "")
     assert file.tuning.value == max(row.value for row in rows if row.epochs)
     seen: list[Look] = []
     train("mf", held, file.config, 0, seen.append)
@@ -126,7 +126,7 @@ def test_a_schedule_that_takes_too_long_is_shortened_to_fit(
     rows = run(held, 2, tmp_path / "study", trial_seconds=12.5)
     assert all(1 <= row.epochs <= 12 for row in rows)
     # Its end is that of a training of twelve epochs, whatever was tried before.
-    file = chosen(BASE, SPACE, rows, Budget(2), "")
+    file = chosen(BASE, SPACE, rows, SearchLimits(2), "")
     seen: list[Look] = []
     train("mf", held, file.config, 0, seen.append)
     assert round(seen[-1].scores["ndcg@20"], 4) == file.tuning.value
@@ -136,8 +136,8 @@ def test_a_trial_of_which_no_epoch_fits_is_never_chosen(held: Held, tmp_path: Pa
     rows = run(held, 2, tmp_path / "study", trial_seconds=1e-9)
     assert [row.epochs for row in rows] == [0, 0]
     with pytest.raises(UserError, match="--trial-seconds"):
-        chosen(BASE, SPACE, rows, Budget(2), "")
-    kept = chosen(BASE, SPACE, [*rows, Row({"loss": "bpr"}, 0.01, 7)], Budget(3), "")
+        chosen(BASE, SPACE, rows, SearchLimits(2), "")
+    kept = chosen(BASE, SPACE, [*rows, Row({"loss": "bpr"}, 0.01, 7)], SearchLimits(3), "")
     assert (kept.config.epochs, kept.tuning.value, kept.tuning.trials) == (7, 0.01, 3)
 
 
@@ -146,7 +146,7 @@ def test_a_config_file_reads_back_as_it_was(tmp_path: Path) -> None:
         Row({"loss": "softmax", "temperature": 0.07123, "learning_rate": 1e-05}, 0.1234, 40),
         Row({"loss": "bpr", "batch_size": 2048}, 0.12, 0),
     ]
-    file = chosen(BASE, SPACE, rows, Budget(2, trial_seconds=15.0), 'said "so"')
+    file = chosen(BASE, SPACE, rows, SearchLimits(2, trial_seconds=15.0), 'said "so"')
     (tmp_path / "file.toml").write_text(toml(file))
     assert read_toml(tmp_path / "file.toml", TrainingConfigFile) == file
 
@@ -177,9 +177,11 @@ def test_what_is_not_searched_in_a_trial_has_its_plain_default() -> None:
     assert settled(base, {"loss": "softmax", "negatives": 64}, SPACE).negatives == 64
 
 
-def planned(dataset: str, backbone: str) -> Planned:
-    cell = Cell(dataset=dataset, backbone=backbone, method="none", budget=None, params={}, seed=0, timing_seconds=1.0)
-    return make([cell])[0]
+def planned(dataset: str, backbone: str) -> PlannedRun:
+    spec = RunSpec(
+        dataset=dataset, backbone=backbone, method="none", budget=None, params={}, seed=0, timing_seconds=1.0
+    )
+    return make([spec])[0]
 
 
 def cli(*words: str) -> str:

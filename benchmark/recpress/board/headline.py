@@ -12,6 +12,7 @@ import pandas as pd
 
 from recpress.board.collect import collect
 from recpress.board.tables import aggregate, frame, texts
+from recpress.budget import TOLERANCE
 from recpress.documents import generated, rewrite
 from recpress.errors import UserError
 from recpress.headline import COLUMN
@@ -21,8 +22,6 @@ DATASET, BACKBONE, DIVISION = "ml-1m", "lightgcn", "closed"
 SMALLER = (4, 8, 16, 32, 64)
 # The method that the best one at a size is set beside: the simplest that reaches most sizes.
 PLAIN = "uniform"
-# As a budget allows (`recpress.api.TOLERANCE`).
-TOLERANCE = 1.02
 FIGURES = ("smaller", COLUMN, "kept", "single_ratio")
 
 

@@ -33,7 +33,7 @@ def command(out: Path, **asked: Any) -> None:
     made = Fitted.load(out)
     users, items = made.history.n_users, made.history.n_items
     click.echo(
-        f"{out}: {planned.cell.method} {planned.cell.setting}, {users:,} users, {items:,} items; the artefact has "
+        f"{out}: {planned.spec.method} {planned.spec.setting}, {users:,} users, {items:,} items; the artefact has "
         f"{file_bytes(out / ARTEFACT):,} bytes, fp32 tables {4 * planned.config.config.dim * (users + items):,}.\n"
         f"Next: {command_line('recommend', out, '--user', made.users.values[0])}"
     )

@@ -65,7 +65,7 @@ def command(user: str, item: str | None, top: int, explainer: How, form: str, **
         click.echo(as_json(_summary(found) | {"history": rows}, default=np.generic.item))
         return
     place = f"rank {found.rank}" if found.rank else "in the history"
-    name = f"{planned.cell.method} {planned.cell.setting}"
+    name = f"{planned.spec.method} {planned.spec.setting}"
     click.echo(f"User {user}, item {found.fitted.items.values[found.item]}: {place} in {name}.")
     click.echo(f"{HOW[found.after.by]} {found.seconds:.1f} s.\n")
     sides = {"Backbone": found.before, name: found.after} if found.before else {name: found.after}

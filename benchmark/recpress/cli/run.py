@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from recpress import registry
+from recpress.budget import Budget
 from recpress.cli.shared.launch import Running, launch, running_options
 from recpress.cli.shared.types import BudgetType, ParamType, refuse_both
 from recpress.errors import UserError
@@ -50,7 +51,7 @@ def command(
     dataset: tuple[str, ...],
     backbone: tuple[str, ...],
     method: tuple[str, ...],
-    budget: tuple[str, ...],
+    budget: tuple[Budget, ...],
     param: tuple[tuple[str, Any], ...],
     seed: tuple[int, ...],
     data: Path | None,
@@ -106,9 +107,9 @@ def command(
 def _retry(results: Path, statuses: Sequence[Status], running: Running, *, dry_run: bool) -> None:
     """Run again what ended with one of these statuses, each as its record says that it was run."""
     from recpress.run.plan import make
-    from recpress.run.redo import cells_of
+    from recpress.run.redo import specs_of
 
-    again = cells_of(each for each in read_all(results) if each.status in statuses)
+    again = specs_of(each for each in read_all(results) if each.status in statuses)
     if dry_run:
         click.echo(f"{len(again)} to run.")
         for cell in again:
@@ -131,7 +132,7 @@ def _narrowed(suite: Suite, **asked: Any) -> Suite:
 
 
 def _other_methods(
-    suite: Suite, method: Sequence[str], budget: Sequence[str], param: Sequence[tuple[str, Any]]
+    suite: Suite, method: Sequence[str], budget: Sequence[Budget], param: Sequence[tuple[str, Any]]
 ) -> Suite:
     """Return a suite with these methods, each as the suite has it unless a budget or a parameter is given."""
     names = method or tuple(runs.name for runs in suite.methods)
@@ -153,7 +154,7 @@ def _ad_hoc(datasets: Sequence[str], methods: Sequence[str]) -> Suite:
     return Suite(title="ad hoc", datasets=tuple(datasets), backbones=("lightgcn",), methods=runs)
 
 
-def _default_budgets(method: str, params: Sequence[dict[str, Any]] = ()) -> tuple[str, ...] | None:
+def _default_budgets(method: str, params: Sequence[dict[str, Any]] = ()) -> tuple[Budget, ...] | None:
     """Return the budgets of a method that is asked for without any: a reference is run as it is, once."""
     return () if params or registry.method(method).card.division == "reference" else None
 
@@ -171,22 +172,22 @@ def show_plan(suite: Suite, results: Path, *, force: bool, retry_failed: bool) -
     from recpress.run.estimate import estimate
     from recpress.run.plan import make, unfinished, without_records
 
-    cells = expand(suite)
-    fresh = cells if force else without_records(cells, results)
-    absent = set(map(id, fresh))  # `in` would compare every cell with every other.
-    # Only a cell with a record at its place needs its identity to tell whether it is done.
-    planned = make([cell for cell in cells if id(cell) not in absent], _say_read)
-    todo = [*fresh, *(each.cell for each in unfinished(planned, results, retry_failed))]
-    click.echo(f"{len(cells)} runs, {len(cells) - len(todo)} done, {len(todo)} to run.")
-    for cell in todo:
-        click.echo(cell.label)
-    if todo:
-        taken = estimate(todo, results)
-        if taken.unlike == len(todo):
+    specs = expand(suite)
+    fresh = specs if force else without_records(specs, results)
+    absent = set(map(id, fresh))  # `in` would compare every spec with every other.
+    # Only a run with a record at its place needs its identity to tell whether it is done.
+    runs = make([spec for spec in specs if id(spec) not in absent], _say_read)
+    missing = [*fresh, *(planned.spec for planned in unfinished(runs, results, retry_failed))]
+    click.echo(f"{len(specs)} runs, {len(specs) - len(missing)} done, {len(missing)} to run.")
+    for spec in missing:
+        click.echo(spec.label)
+    if missing:
+        taken = estimate(missing, results)
+        if taken.unlike == len(missing):
             click.echo(f"No estimate of time and size: {results} holds no similar run.")
             return
-        runs = "1 run" if taken.unlike == 1 else f"{taken.unlike} runs"
-        unlike = f", not counting {runs} unlike any in {results}" if taken.unlike else ""
+        others = "1 run" if taken.unlike == 1 else f"{taken.unlike} runs"
+        unlike = f", not counting {others} unlike any in {results}" if taken.unlike else ""
         click.echo(f"About {_duration(taken.seconds)} and at most {taken.bytes / 1e6:.1f} MB{unlike}.")
 
 
@@ -211,10 +212,10 @@ def run_suite(
     """Plan a suite, run what isn't done, and say how it ended."""
     from recpress.run.plan import make, unfinished
 
-    planned = make(expand(suite), _say_read)
-    todo = planned if force else unfinished(planned, results, retry_failed)
-    if any(each.cell.params for each in todo):
+    every = make(expand(suite), _say_read)
+    runs = every if force else unfinished(every, results, retry_failed)
+    if any(planned.spec.params for planned in runs):
         from recpress.run.settings import refuse_wrong
 
-        refuse_wrong([each.cell for each in todo])
-    launch(todo, results, running or Running(), done=len(planned) - len(todo), force=force, retry_failed=retry_failed)
+        refuse_wrong([planned.spec for planned in runs])
+    launch(runs, results, running or Running(), done=len(every) - len(runs), force=force, retry_failed=retry_failed)

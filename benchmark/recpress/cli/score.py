@@ -59,12 +59,12 @@ def command(
     from recpress.run.kept import per_user_path
 
     planned = Asked(dataset=dataset, backbone=backbone, method="none", seed=seed).planned()
-    planned = replace(planned, cell=planned.cell.model_copy(update={"timing_seconds": timing_seconds}))
+    planned = replace(planned, spec=planned.spec.model_copy(update={"timing_seconds": timing_seconds}))
     words = ["recpress", "score", str(folder), "--name", name, "--division", division]
-    words += ["--dataset", planned.cell.dataset, "--backbone", backbone, "--seed", str(seed)]
+    words += ["--dataset", planned.spec.dataset, "--backbone", backbone, "--seed", str(seed)]
     brought = Brought(folder, name, division, shlex.join(words))
     ended = measure(brought, planned, stage_printer(Console(stderr=True)))
-    made = ended.record
+    made = ended.result
     if made.identity.made and ended.scored:
         store.save(per_user_path(made.identity.made), ended.scored)
     write_machine(results)

@@ -76,7 +76,7 @@ def command(
     if rows.empty and form == "table":
         click.echo(f"There are no results in {results} yet: `recpress demo` makes the first ones.")
         return
-    asked = dataset or backbone or method or key or paired or everything
+    asked = dataset or backbone or method or machine or key or paired or everything
     if form == "table" and not asked:
         click.echo(overview(rows))
         click.echo("\n`recpress show --dataset NAME` shows the rows of a data set, `recpress show --all` shows all.")

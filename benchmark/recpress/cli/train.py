@@ -45,13 +45,13 @@ def command(protocol: Protocol | None, device: str, valid: bool, format_: str, *
     from recpress.run.training import train
 
     planned = Asked(method="none", **asked).planned()
-    label = f"{planned.cell.dataset} {planned.cell.backbone}"
+    label = f"{planned.spec.dataset} {planned.spec.backbone}"
     with one_job(Console(stderr=True), label) as (progress, notes):
         told = train(planned, protocol, device, valid, progress, notes)
     if format_ == "json":
         click.echo(as_json(told.as_dict()))
         return
-    click.echo(f"{label}, seed {planned.cell.seed}, {told.protocol} protocol: trained on {told.trained_on}")
+    click.echo(f"{label}, seed {planned.spec.seed}, {told.protocol} protocol: trained on {told.trained_on}")
     click.echo(f"  training  {told.seconds:.1f} s{' (from the cache)' if told.cached else ''}")
     for each in told.energy:
         click.echo(f"  energy    {each.joules:,.0f} J ({each.grade})")

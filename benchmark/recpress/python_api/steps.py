@@ -15,12 +15,11 @@ from recpress.evaluation import Comparison
 from recpress.evaluation import compare as compare_users
 from recpress.python_api.models import CompressedModel, Evaluation, TrainedBackbone
 from recpress.python_api.request import name_of, planned
-from recpress.run import cell as cells
 from recpress.run import fit as fitting
-from recpress.run import training
-from recpress.run.isolate import Allowance, WorkFailed
-from recpress.run.locks import Cores
+from recpress.run import stages, training
+from recpress.run.isolate import WorkFailed
 from recpress.run.quality import assess, score
+from recpress.run.stages import RunContext
 from recpress.run.trained import obtain as obtain_backbone
 from recpress.serve.fitted import FIT, Fitted
 
@@ -226,11 +225,11 @@ def evaluate(model: TrainedBackbone | CompressedModel | Path | str, *, on_progre
             )
         with tempfile.TemporaryDirectory(prefix="recpress-evaluate-") as scratch:
             lists = Path(scratch) / "lists"
-            served, topk = cells.serve(dataset, reference, loaded.artefact, lists, on_progress, Allowance(), Cores())
+            served, topk = stages.serve(RunContext(request, dataset, reference, on_progress), loaded.artefact, lists)
     except WorkFailed as failure:
         raise UserError(f"{loaded.folder} can't be evaluated: {failure}.") from failure
     scored = score(topk, dataset)
-    division = planned(about["dataset"], about["backbone"], about["method"]).cell.division
+    division = planned(about["dataset"], about["backbone"], about["method"]).spec.division
     label = f"{about['dataset']} {about['backbone']} {about['method']} {about['setting']} seed {about['seed']}"
     return Evaluation(label, about["split"], assess(scored, reference.scored, dataset, division), served.bytes, scored)
 

@@ -16,13 +16,13 @@ from recpress.record import Record
 from recpress.run import engine
 from recpress.run.plan import make, record_of, unfinished
 from recpress.run.settings import refuse_wrong
-from recpress.run.suite import Cell, Suite, expand, read_suite
+from recpress.run.suite import RunSpec, Suite, expand, read_suite
 
 RESULTS = Path("results")
 
 
 def run(
-    what: Suite | Cell | Sequence[Cell] | Path | str,
+    what: Suite | RunSpec | Sequence[RunSpec] | Path | str,
     *,
     folder: Path | str = RESULTS,
     jobs: int = 1,
@@ -62,7 +62,7 @@ def run(
     folder = Path(folder)
     planned = make(_runs(what))
     todo = planned if force else unfinished(planned, folder, retry_failed)
-    refuse_wrong([each.cell for each in todo])
+    refuse_wrong([each.spec for each in todo])
     if todo:
         watcher = engine.Watcher(lambda planned, stage, share: None, lambda planned, result: on_result(result))
         engine.run(todo, folder, watcher, engine.Options(jobs, force=force, retry_failed=retry_failed))
@@ -70,8 +70,8 @@ def run(
     return RunReport(folder, found, len(planned) - len(todo))
 
 
-def _runs(what: Suite | Cell | Sequence[Cell] | Path | str) -> list[Cell]:
-    if isinstance(what, Cell):
+def _runs(what: Suite | RunSpec | Sequence[RunSpec] | Path | str) -> list[RunSpec]:
+    if isinstance(what, RunSpec):
         return [what]
     if isinstance(what, Suite):
         return expand(what)

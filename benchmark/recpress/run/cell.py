@@ -1,12 +1,9 @@
-"""One cell from start to record."""
+"""One run, from its plan to its record."""
 
 from __future__ import annotations
 
-import shutil
 import traceback
-from collections.abc import Callable
-from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -15,41 +12,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recpress import registry
-from recpress.api import TOLERANCE
-from recpress.atomic import creating
 from recpress.cards import MethodCard
-from recpress.data.dataset import Dataset
 from recpress.evaluation.store import PerUser
-from recpress.measure.modelled import modelled_serving
 from recpress.measure.provenance import Stopwatch
-from recpress.measure.serving import LONG_SECONDS
 from recpress.record import Cost, Energy, Identity, Latency, Quality, Record, Status
-from recpress.run import leftovers, worker
-from recpress.run.identity import Planned
-from recpress.run.isolate import Allowance, Stopped, WorkFailed, call, in_a_line
-from recpress.run.kept import artefact_path
-from recpress.run.locks import Cores, Slot
+from recpress.run import stages, worker
+from recpress.run.identity import PlannedRun
+from recpress.run.isolate import Stopped, WorkFailed
+from recpress.run.messages import in_a_line
 from recpress.run.quality import assess, score
 from recpress.run.sandbox import isolation
-from recpress.run.suite import parse_budget
-from recpress.run.trained import Trained
-from recpress.timing import Timing, run_id
-
-# Far above what the slowest method takes on the largest registered set; a method that hangs must end.
-COMPRESS_TIMEOUT = 6 * 3600.0
-SERVE_TIMEOUT = 3600.0
-
-# Told the stage ("compress", "serve") and its finished share.
-Progress = Callable[[str, float], None]
+from recpress.run.stages import RunContext
+from recpress.run.trained import TrainingFailed
+from recpress.timing import Timing
 
 
 @dataclass(frozen=True)
-class Ended:
-    """All that a cell leaves.
+class RunOutput:
+    """All that a run leaves.
 
     Attributes
     ----------
-    record : Record
+    result : Record
         Whatever happened: a failure has a status and a reason.
     timing : Timing or None
         Where it was timed.
@@ -59,15 +43,15 @@ class Ended:
         The traceback of what failed.
     """
 
-    record: Record
+    result: Record
     timing: Timing | None = None
     scored: PerUser | None = None
     log: str = ""
 
 
 @dataclass
-class Outcome:
-    """What a cell has reached so far; a record is made from it wherever it ends."""
+class _Reached:
+    """What a run has reached so far; its record is made from it wherever it ends."""
 
     status: Status = "ok"
     reason: str | None = None
@@ -83,322 +67,120 @@ class Outcome:
     log: str = ""
 
     def fail(self, status: Status, reason: str, log: str = "") -> None:
-        """Note why the cell ends here."""
+        """Note why the run ends here."""
         self.status, self.reason, self.log = status, in_a_line(reason), log
 
 
-def run(
-    planned: Planned,
-    dataset: Dataset,
-    trained: Trained | WorkFailed,
-    progress: Progress,
-    allowance: Allowance,
-    cores: Cores,
-) -> Ended:
-    """Compress, serve and score one cell, and time it where its timing has seconds.
+def run(context: RunContext) -> RunOutput:
+    """Compress, serve and score one run, and time it if its spec says so.
 
     Raises
     ------
     Stopped
-        When the run is being stopped.
+        When it is being stopped.
     """
-    watch, outcome, scored = Stopwatch(), Outcome(params=planned.cell.params), None
-    if isinstance(trained, WorkFailed):
-        outcome.fail(trained.status, f"the backbone: {trained}", trained.details)
-        return Ended(_record(planned, outcome, watch), log=outcome.log)
-    outcome.checkpoint = trained.sha256
+    planned, dataset, trained = context.planned, context.dataset, context.trained
+    watch, reached, scored = Stopwatch(), _Reached(params=planned.spec.params, checkpoint=trained.sha256), None
     try:
-        with TemporaryDirectory(prefix="cell-", dir=allowance.scratch, ignore_cleanup_errors=True) as folder:
-            _compress_and_serve(planned, dataset, trained, Path(folder), progress, allowance, cores, outcome)
-        if outcome.topk is not None:
-            with cores.shared():
-                scored = score(outcome.topk, dataset)
-                outcome.quality = assess(scored, trained.scored, dataset, planned.cell.division)
+        with TemporaryDirectory(
+            prefix="artefact-", dir=context.allowance.scratch, ignore_cleanup_errors=True
+        ) as folder:
+            _compress_and_serve(context, Path(folder), reached)
+        if reached.topk is not None:
+            with context.cores.shared():
+                scored = score(reached.topk, dataset)
+                reached.quality = assess(scored, trained.scored, dataset, planned.spec.division)
     except WorkFailed as failure:
-        outcome.fail(failure.status, str(failure), failure.details)
+        reached.fail(failure.status, str(failure), failure.details)
     except Stopped:
         raise
-    except Exception as error:  # Whatever a method brings about, the other cells go on.
-        outcome.fail("failed", f"the runner itself: {type(error).__name__}: {error}", traceback.format_exc())
-    made = _record(planned, outcome, watch)
-    timing = timing_of(made, outcome.timed, outcome.refresh, watch) if outcome.timed and made.status == "ok" else None
-    return Ended(made, timing, scored, outcome.log)
+    except Exception as error:  # Whatever a method brings about, the other runs go on.
+        reached.fail("failed", f"the runner itself: {type(error).__name__}: {error}", traceback.format_exc())
+    result = _record(planned, reached, watch)
+    timing = None
+    if reached.timed and result.status == "ok":
+        timing = stages.timing_of(result, reached.timed, reached.refresh, watch)
+    return RunOutput(result, timing, scored, reached.log)
 
 
-def lost(planned: Planned, reason: str) -> Record:
-    """Return the record of a cell whose own runner has gone, as on a cluster."""
-    outcome = Outcome(params=planned.cell.params)
-    outcome.fail("failed", reason)
-    return _record(planned, outcome, Stopwatch())
+def untrained(planned: PlannedRun, failure: TrainingFailed) -> RunOutput:
+    """Return what is left of a run whose backbone could not be trained."""
+    return failed(planned, f"the backbone: {failure.reason}", failure.details, failure.status)
 
 
-def _compress_and_serve(
-    planned: Planned,
-    dataset: Dataset,
-    trained: Trained,
-    scratch: Path,
-    progress: Progress,
-    allowance: Allowance,
-    cores: Cores,
-    outcome: Outcome,
-) -> None:
-    cell = planned.cell
+def failed(planned: PlannedRun, reason: str, log: str = "", status: Status = "failed") -> RunOutput:
+    """Return what is left of a run that could not begin, or whose own runner has gone, as on a cluster."""
+    reached = _Reached(params=planned.spec.params)
+    reached.fail(status, reason, log)
+    return RunOutput(_record(planned, reached, Stopwatch()), log=log)
+
+
+def _compress_and_serve(context: RunContext, scratch: Path, reached: _Reached) -> None:
+    spec, trained = context.planned.spec, context.trained
     artefact, lists = scratch / "artefact", scratch / "lists"
-    # From LONG_SECONDS on, compressing is metered and timed too.
-    turn = cores.alone() if cell.timing_seconds >= LONG_SECONDS else cores.shared()
-    compressed = _compressed_in(turn, planned, dataset, trained, artefact, progress, allowance)
-    if isinstance(compressed, str):
-        outcome.fail("over-budget", compressed)
+    with context.cores.alone() if spec.timing.times_compressing else context.cores.shared() as slot:
+        compressed = stages.compress(context.on(slot), artefact)
+    if isinstance(compressed, worker.OverBudget):
+        reached.fail("over-budget", compressed.reason)
         return
-    outcome.params = _as_asked(compressed.params, cell.params)
-    outcome.energy = compressed.energy + trained.energy
-    outcome.refresh = compressed.refresh
-    outcome.cost = Cost(
+    reached.params = _as_asked(compressed.params, spec.params)
+    reached.energy = compressed.energy + trained.energy
+    reached.refresh = compressed.refresh
+    reached.cost = Cost(
         compress_seconds=compressed.seconds,
         peak_bytes=compressed.peak_bytes,
         backbone_seconds=trained.train_seconds,
         backbone_peak_bytes=trained.peak_bytes,
-        trials=planned.config.tuning.trials,
+        trials=context.planned.config.tuning.trials,
     )
-    outcome.served, outcome.topk = serve(dataset, trained, artefact, lists, progress, allowance, cores)
-    outcome.energy = (outcome.served.energy, *outcome.energy)
-    keep_artefact(artefact, outcome.served.serving.signature)
-    weight = outcome.served.bytes
-    budget = parse_budget(cell.budget) if cell.budget else None
-    if budget is not None and weight.file > budget * weight.reference * TOLERANCE:
-        over = weight.file / (budget * weight.reference) - 1
-        outcome.fail(
-            "over-budget", f"the artefact has {weight.file:,} bytes, {over:.1%} more than {cell.budget} allows"
-        )
-    elif cell.timing_seconds > 0:
-        outcome.timed = time_serving(planned, dataset, trained, artefact, progress, allowance, cores)
+    reached.served, reached.topk = stages.serve(context, artefact, lists)
+    reached.energy = (reached.served.energy, *reached.energy)
+    stages.keep_artefact(artefact, reached.served.serving.signature)
+    size, reference = reached.served.bytes.file, reached.served.bytes.reference
+    if spec.budget and (excess := spec.budget.excess(size, reference)):
+        reached.fail("over-budget", f"the artefact has {size:,} bytes, {excess:.1%} more than {spec.budget} allows")
+    elif spec.timing.times_serving:
+        reached.timed = stages.time_serving(context, artefact)
 
 
-def _as_asked(told: dict[str, Any], asked: dict[str, Any]) -> dict[str, Any]:
+def _as_asked(used: dict[str, Any], asked: dict[str, Any]) -> dict[str, Any]:
     """Return the parameters that a method's process says it used, which must be those that were asked for."""
-    if other := [name for name, value in asked.items() if told.get(name) != value]:
+    if other := [name for name, value in asked.items() if used.get(name) != value]:
         raise WorkFailed(
             "failed", f"its process answered nonsense: other parameters than asked for ({', '.join(other)})"
         )
-    return told
+    return used
 
 
-def _compressed_in(
-    turn: AbstractContextManager[Slot],
-    planned: Planned,
-    dataset: Dataset,
-    trained: Trained,
-    folder: Path,
-    progress: Progress,
-    allowance: Allowance,
-) -> worker.Compressed | str:
-    """Compress as `compress` does, while it is a run's turn on some cores."""
-    with turn as slot:
-        cores = replace(allowance, cores=slot)
-        return compress(planned, dataset, trained, folder, lambda share: progress("compress", share), cores)
-
-
-def keep_artefact(artefact: Path, signature: str) -> None:
-    """Keep an artefact in the cache for whoever times its signature, unless there is one."""
-    kept = artefact_path(signature)
-    if not kept.is_dir():
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        with suppress(FileExistsError), creating(kept) as unfinished:
-            shutil.copytree(artefact, unfinished, dirs_exist_ok=True)
-
-
-def serve(
-    dataset: Dataset,
-    trained: Trained,
-    artefact: Path,
-    lists: Path,
-    progress: Progress,
-    allowance: Allowance,
-    cores: Cores,
-) -> tuple[worker.Served, NDArray[np.int32]]:
-    """Let a fresh process answer from an artefact for every user.
-
-    Parameters
-    ----------
-    lists : Path
-        Folder that the process writes its answers to.
-
-    Returns
-    -------
-    served : worker.Served
-    lists : int32 array of shape (n_users, worker.DEPTH)
-
-    Raises
-    ------
-    WorkFailed
-    Stopped
-    """
-    with cores.shared() as slot:
-        served = call(
-            worker.serve,
-            artefact,
-            trained.folder / worker.REFERENCE,
-            dataset.split.fit,
-            lists,
-            timeout=SERVE_TIMEOUT,
-            progress=lambda share: progress("serve", share),
-            writable=(lists,),
-            allowance=replace(allowance, cores=slot),
-        )
-    return served, _read_lists(lists / worker.TOPK, dataset)
-
-
-def time_serving(
-    planned: Planned,
-    dataset: Dataset,
-    trained: Trained,
-    artefact: Path,
-    progress: Progress,
-    allowance: Allowance,
-    cores: Cores,
-) -> worker.Timed:
-    """Let a fresh process time an artefact beside the backbone's fp32 tables, with the machine to itself.
-
-    Raises
-    ------
-    WorkFailed
-    Stopped
-    """
-    with cores.alone() as slot:
-        return call(
-            worker.time_serving,
-            artefact,
-            trained.folder / worker.REFERENCE,
-            dataset.split.fit,
-            planned.cell.timing_seconds,
-            planned.cell.seed,
-            timeout=SERVE_TIMEOUT,
-            progress=lambda share: progress("time", share),
-            allowance=replace(allowance, cores=slot),
-        )
-
-
-def retime(
-    planned: Planned,
-    made: Record,
-    dataset: Dataset,
-    trained: Trained,
-    progress: Progress,
-    allowance: Allowance,
-    cores: Cores,
-) -> Timing:
-    """Time the serving signature of a run that has its record, on the kept artefact or on one that is made again.
-
-    Raises
-    ------
-    WorkFailed
-    Stopped
-    """
-    watch = Stopwatch()
-    with TemporaryDirectory(prefix="cell-", dir=allowance.scratch, ignore_cleanup_errors=True) as scratch:
-        artefact = artefact_path(made.signature)
-        if not artefact.is_dir():
-            artefact = Path(scratch) / "artefact"
-            compressed = _compressed_in(cores.shared(), planned, dataset, trained, artefact, progress, allowance)
-            if isinstance(compressed, str):
-                raise WorkFailed("failed", f"its budget can't be reached any more: {compressed}")
-            keep_artefact(artefact, made.signature)
-        timed = time_serving(planned, dataset, trained, artefact, progress, allowance, cores)
-    return timing_of(made, timed, None, watch)
-
-
-def timing_of(made: Record, timed: worker.Timed, refresh: Latency | None, watch: Stopwatch) -> Timing:
-    """Return the timing record of what was measured of a run's artefact."""
-    single = {each.scenario: each for each in timed.latency}["single"]
-    return Timing(
-        signature=made.signature,
-        run=run_id(made.identity),
-        artefact=timed.artefact,
-        kernel=timed.kernel,
-        latency=(*timed.latency, *((refresh,) if refresh else ())),
-        energy=(*timed.energy, *modelled_serving(single.p50_ms)),
-        reference_energy=(*timed.reference_energy, *modelled_serving(single.reference_p50_ms)),
-        resident=timed.resident,
-        peak_resident=timed.peak_resident,
-        provenance=watch.provenance(made.provenance.command),
-    )
-
-
-def _read_lists(path: Path, dataset: Dataset) -> NDArray[np.int32]:
-    """Read served lists, which a process wrote that may have been led astray."""
-    try:
-        lists: NDArray[np.int32] = leftovers.array(path)
-    except (OSError, ValueError, EOFError) as error:
-        raise WorkFailed("failed", f"the served lists can't be read: {error}") from None
-    split = dataset.split
-    if lists.dtype != np.int32 or lists.shape != (split.n_users, worker.DEPTH):
-        raise WorkFailed("failed", f"the served lists are {lists.dtype} of shape {lists.shape}")
-    if lists.size and not (lists.min() >= -1 and lists.max() < split.n_items):
-        raise WorkFailed("failed", "the served lists name items that there are not")
-    return lists
-
-
-def compress(
-    planned: Planned,
-    dataset: Dataset,
-    trained: Trained,
-    folder: Path,
-    progress: Callable[[float], None],
-    allowance: Allowance | None = None,
-) -> worker.Compressed | str:
-    """Write the artefact of a cell to an empty folder; return a sentence where its budget can't be reached.
-
-    Raises
-    ------
-    WorkFailed
-    """
-    cell = planned.cell
-    return call(
-        worker.compress,
-        dataset.graph(),
-        trained.folder,
-        cell.method,
-        parse_budget(cell.budget) if cell.budget else None,
-        cell.params,
-        cell.seed,
-        folder,
-        cell.timing_seconds,
-        timeout=COMPRESS_TIMEOUT,
-        progress=progress,
-        writable=(folder,),
-        allowance=allowance,
-    )
-
-
-def _record(planned: Planned, outcome: Outcome, watch: Stopwatch) -> Record:
-    cell = planned.cell
-    entry = registry.method(cell.method)
+def _record(planned: PlannedRun, reached: _Reached, watch: Stopwatch) -> Record:
+    spec = planned.spec
+    entry = registry.method(spec.method)
     card: MethodCard = entry.card
-    served = outcome.served
+    served = reached.served
     return Record(
-        status=outcome.status,
-        reason=outcome.reason,
+        status=reached.status,
+        reason=reached.reason,
         identity=Identity(
             cell=planned.id,
-            dataset=cell.dataset,
+            dataset=spec.dataset,
             split=planned.split,
             protocol="standard",
-            backbone=cell.backbone,
-            checkpoint=outcome.checkpoint,
+            backbone=spec.backbone,
+            checkpoint=reached.checkpoint,
             family=entry.family,
-            method=cell.method,
+            method=spec.method,
             division=card.division,
             serve_form=card.serve_form,
-            setting=cell.setting,
-            budget=parse_budget(cell.budget) if cell.budget else None,
-            params=outcome.params or {},
-            made=planned.made,
-            seed=cell.seed,
+            setting=spec.setting,
+            budget=spec.budget.fraction if spec.budget else None,
+            params=reached.params or {},
+            made=planned.artefact_key,
+            seed=spec.seed,
         ),
-        quality=outcome.quality,
+        quality=reached.quality,
         bytes=served.bytes if served else None,
         serving=served.serving if served else None,
-        energy=outcome.energy,
-        cost=outcome.cost,
-        provenance=watch.provenance(cell.command, planned.code, isolated=isolation() is None),
+        energy=reached.energy,
+        cost=reached.cost,
+        provenance=watch.provenance(spec.command, planned.code, isolated=isolation() is None),
     )

@@ -22,16 +22,14 @@ from recpress.data.interactions import UserItems
 from recpress.errors import UserError
 from recpress.measure.audit import Ask, Outcome, Subject, audit
 from recpress.registry import MethodEntry
-from recpress.run import cell as cells
-from recpress.run import trained, worker
-from recpress.run.cell import Progress
+from recpress.run import stages, trained, worker
 from recpress.run.check_files import check_files
 from recpress.run.contract import K, contract
-from recpress.run.identity import Planned
+from recpress.run.identity import PlannedRun
 from recpress.run.isolate import WorkFailed, call
 from recpress.run.locks import Cores
 from recpress.run.smoke import smoke
-from recpress.run.suite import parse_budget
+from recpress.run.stages import Progress, RunContext
 from recpress.run.trained import Trained
 from recpress.run.verdict import Verdict, verdict
 from recpress.run.worker import Report
@@ -42,7 +40,7 @@ TIMEOUT = 1800.0
 
 def check(
     name: str,
-    plan: Callable[[], Planned],
+    plan: Callable[[], PlannedRun],
     *,
     audits: bool,
     smoked: bool,
@@ -56,11 +54,11 @@ def check(
     name : str
         Of the method.
     plan : callable
-        Returns a cell of the method: what it is checked on. It is called if there is code to plan with.
+        Returns a run of the method: what it is checked on. It is called if there is code to plan with.
     audits : bool
-        Whether to audit the artefact of that cell.
+        Whether to audit the artefact of that run.
     smoked : bool
-        Whether to run the cell, too, if nothing else was found (see `recpress.run.smoke`).
+        Whether to make the run, too, if nothing else was found (see `recpress.run.smoke`).
     progress : callable
     results : Path
         A folder whose references the short run is held beside.
@@ -81,15 +79,15 @@ def check(
         if smoked and not _failed(verdicts):
             verdicts += smoke(planned, results, progress)
     except WorkFailed as failure:
-        raise UserError(f"{planned.cell.backbone} can't be trained: {failure}.\n{failure.details}") from failure
+        raise UserError(f"{planned.spec.backbone} can't be trained: {failure}.\n{failure.details}") from failure
     return verdicts
 
 
-def _held_to(entry: MethodEntry, planned: Planned, audits: bool, progress: Progress) -> list[Verdict]:
-    dataset = load(planned.cell.dataset)
+def _held_to(entry: MethodEntry, planned: PlannedRun, audits: bool, progress: Progress) -> list[Verdict]:
+    dataset = load(planned.spec.dataset)
     model = trained.obtain(planned, dataset, lambda share: progress("train", share))
     progress("contract", 0.0)
-    verdicts = _contract(entry, dataset, model, planned.cell.seed)
+    verdicts = _contract(entry, dataset, model, planned.spec.seed)
     if not audits:
         return verdicts
     if any(each.check in ("imports", "compresses", "finishes") for each in _failed(verdicts)):
@@ -117,22 +115,23 @@ def _contract(entry: MethodEntry, dataset: Dataset, model: Trained, seed: int) -
         return [verdict("finishes", entry.folder, f"in the check {at[0]}, {failure}")]
 
 
-def _audited(entry: MethodEntry, planned: Planned, dataset: Dataset, model: Trained) -> list[Verdict]:
-    cell, seen = planned.cell, dataset.split.fit
+def _audited(entry: MethodEntry, planned: PlannedRun, dataset: Dataset, model: Trained) -> list[Verdict]:
+    spec, seen = planned.spec, dataset.split.fit
     with tempfile.TemporaryDirectory(prefix="recpress-check-") as scratch:
         folder = Path(scratch) / "artefact"
         try:
-            compressed = cells.compress(planned, dataset, model, folder, lambda share: None)
+            compressed = stages.compress(RunContext(planned, dataset, model), folder)
         except WorkFailed as failure:
             return [verdict("finishes", entry.folder, f"compressing, {failure}")]
-        if isinstance(compressed, str):
-            raise UserError(f"{cell.method} can't reach {cell.budget}: {compressed}.")
+        if isinstance(compressed, worker.OverBudget):
+            raise UserError(f"{spec.method} can't reach {spec.budget}: {compressed.reason}.")
         try:
             scored = call(worker.rank_all, folder, seen, timeout=TIMEOUT)[:, :K]
         except WorkFailed as failure:
             return [verdict("served-without-it", entry.folder, str(failure))]
-        budget = parse_budget(cell.budget) if cell.budget else None
-        build = partial(worker.compress, dataset.graph(), model.folder, cell.method, budget, cell.params, cell.seed)
+        build = partial(
+            worker.compress, dataset.graph(), model.folder, spec.method, spec.budget, spec.params, spec.seed
+        )
         try:
             outcomes = call(audited, folder, seen, scored, build, timeout=TIMEOUT)
         except WorkFailed as failure:

@@ -8,7 +8,6 @@ import time
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
@@ -20,9 +19,10 @@ import torch
 from pydantic import ValidationError
 
 from recpress import registry
-from recpress.api import TOLERANCE, BudgetUnreachable, Method, Params, Shape, Task, make_generator, method_class
+from recpress.api import BudgetUnreachable, Method, Params, Shape, Task, make_generator, method_class
 from recpress.backbones import checkpoint
 from recpress.backbones.base import Backbone
+from recpress.budget import Budget
 from recpress.codecs import KINDS, NETWORKS
 from recpress.codecs.artefact import Artefact
 from recpress.data.graph import Graph
@@ -35,7 +35,7 @@ from recpress.run.worker import Report
 from recpress.serve.recommender import Recommender
 
 K = 20
-BUDGETS = tuple(Fraction(1, 2**power) for power in range(1, 6))
+BUDGETS = tuple(Budget.parse(f"1/{2**power}") for power in range(1, 6))
 # Far above the slowest registered method, which takes 0.1 s when its libraries are there.
 LONGEST_IMPORT = 3.0
 # Two states of the global generators that no method has reason to set.
@@ -140,9 +140,9 @@ def _refuses_one_byte(subject: Contracted) -> str | None:
 
 def _meets_budgets(subject: Contracted) -> str | None:
     for budget in BUDGETS:
-        allowed = int(budget * subject.shape.dense_bytes)
+        dense = subject.shape.dense_bytes
         try:
-            params = subject.method.params_for(allowed, subject.shape)
+            params = subject.method.params_for(budget.bytes_of(dense), subject.shape)
         except BudgetUnreachable:
             continue
         if not isinstance(params, type(subject.method).Params):
@@ -150,8 +150,8 @@ def _meets_budgets(subject: Contracted) -> str | None:
         with tempfile.TemporaryDirectory(prefix="recpress-check-") as folder:
             subject.compress(params).save(Path(folder))
             size = file_bytes(Path(folder))
-        if size > TOLERANCE * allowed:
-            return f"at {budget} the artefact has {size:,} bytes, {size / allowed - 1:.1%} more than asked for"
+        if excess := budget.excess(size, dense):
+            return f"at {budget} the artefact has {size:,} bytes, {excess:.1%} more than asked for"
     return None
 
 

@@ -1,4 +1,4 @@
-"""Running a plan on this machine, with nothing lost on the way."""
+"""Running what is planned on this machine; nothing is lost where it is stopped."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ from recpress.data.dataset import Dataset
 from recpress.data.interactions import UserItems
 from recpress.errors import UserError, unwritable
 from recpress.evaluation import store
+from recpress.locking import SAY_SECONDS
 from recpress.measure.machine import Machine, fingerprint
-from recpress.measure.serving import LONG_SECONDS
 from recpress.record import Record
-from recpress.run import cell as cells
-from recpress.run import isolate, masks, trained
-from recpress.run.cell import Ended
-from recpress.run.identity import Planned
+from recpress.run import cell, isolate, masks, trained
+from recpress.run.cell import RunOutput
+from recpress.run.identity import PlannedRun
 from recpress.run.isolate import Allowance, Stopped, Usage, WorkFailed
 from recpress.run.kept import log_of, per_user_path
-from recpress.run.locks import SAY_SECONDS, Cores, Slot, claim
+from recpress.run.locks import Cores, Slot, claim
 from recpress.run.plan import is_done, place_of
 from recpress.run.scratch import scratch
-from recpress.run.trained import Trained
+from recpress.run.stages import RunContext
+from recpress.run.trained import Trained, TrainingFailed
 
-# How long to wait before asking again for a cell that another run works on, in seconds.
+# How long to wait before asking again for a run that another run works on, in seconds.
 PATIENCE = 0.5
 
 T = TypeVar("T")
@@ -48,30 +48,30 @@ def _ignore(*_: object) -> None: ...
 
 @dataclass(frozen=True)
 class Watcher:
-    """Who is told how a run goes. Calls come from one thread at a time.
+    """What is called as runs go on, from one thread at a time.
 
     Attributes
     ----------
     stage : callable
-        The cell, the stage ("read", "train", "compress", "serve", "time") and its finished share.
+        With the run, the stage ("read", "train", "compress", "serve", "time") and its finished share.
     finished : callable
-        The cell and its record.
+        With the run and its record.
     usage : callable
-        The cell and what its process uses, every half second.
+        With the run and what its process uses, every half second.
     elsewhere : callable
-        A cell that another run finished meanwhile.
+        With a run that another process finished meanwhile.
     waiting : callable
-        What is waited for that other runs hold, and for how many seconds already; every few seconds.
+        With what is waited for that other processes hold, and for how many seconds so far; every few seconds.
     note : callable
-        The run whose backbone is being trained, and its epoch and loss.
+        With the run whose backbone is being trained, and its epoch and loss.
     """
 
-    stage: Callable[[Planned, str, float], None]
-    finished: Callable[[Planned, Record], None]
-    usage: Callable[[Planned, Usage], None] = _ignore
-    elsewhere: Callable[[Planned], None] = _ignore
+    stage: Callable[[PlannedRun, str, float], None]
+    finished: Callable[[PlannedRun, Record], None]
+    usage: Callable[[PlannedRun, Usage], None] = _ignore
+    elsewhere: Callable[[PlannedRun], None] = _ignore
     waiting: Callable[[str, float], None] = _ignore
-    note: Callable[[Planned, str], None] = _ignore
+    note: Callable[[PlannedRun, str], None] = _ignore
 
 
 @dataclass(frozen=True)
@@ -81,15 +81,15 @@ class Options:
     Attributes
     ----------
     jobs : int
-        Cells worked on at a time. Timings never share the machine, whatever this is.
+        Runs worked on at a time. Timings never share the machine, whatever this is.
     memory : int or None
         Bytes that a stage's process may hold.
     seconds : float or None
         Wall-clock limit of each stage, where it is shorter than the stage's own.
     force : bool
-        Run cells that another run finishes meanwhile all the same.
+        Make runs that another process finishes meanwhile all the same.
     retry_failed : bool
-        A record of what went wrong doesn't make a cell done.
+        A record of what went wrong doesn't make a run done.
     """
 
     jobs: int = 1
@@ -100,7 +100,7 @@ class Options:
 
 
 class Shared(Generic[T]):
-    """What several cells need: made once, dropped after the last of them."""
+    """What several runs need: made once, dropped after the last of them."""
 
     def __init__(self, keys: Sequence[str]) -> None:
         self._uses = Counter(keys)
@@ -115,34 +115,34 @@ class Shared(Generic[T]):
             return self._made[key]
 
     def done(self, key: str) -> None:
-        """One cell of a key is finished."""
+        """One run of a key is finished."""
         with self._locks[key]:
             self._uses[key] -= 1
             if not self._uses[key]:
                 self._made.pop(key, None)
 
 
-def run(todo: Sequence[Planned], results: Path, watcher: Watcher, options: Options | None = None) -> None:
-    """Run cells and write the record of each as soon as it is there.
+def run(runs: Sequence[PlannedRun], results: Path, watcher: Watcher, options: Options | None = None) -> None:
+    """Make runs and write the record of each as soon as it is there.
 
-    Cells of the same data set and backbone should follow each other: what they share is loaded once.
+    Runs of the same data set and backbone should follow each other: what they share is loaded once.
 
     Raises
     ------
     UserError
-        A data set that can't be had, a damaged checkpoint, a results folder that can't be written: after all cells
+        A data set that can't be had, a damaged checkpoint, a results folder that can't be written: after all runs
         that this doesn't touch.
     """
     options = options or Options()
     isolate.start()
     write_machine(results)
-    with scratch() as folder, _Runner(todo, results, watcher, options, folder).going() as runner:
+    with scratch() as folder, _Runner(runs, results, watcher, options, folder).going() as runner:
         runner.run()
 
 
 @dataclass
 class _Runner:
-    todo: Sequence[Planned]
+    runs: Sequence[PlannedRun]
     results: Path
     watcher: Watcher
     options: Options
@@ -150,11 +150,11 @@ class _Runner:
     stop: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self) -> None:
-        self._datasets: Shared[Dataset] = Shared([each.cell.dataset for each in self.todo])
-        self._backbones: Shared[Trained | WorkFailed] = Shared([each.backbone_key for each in self.todo])
+        self._datasets: Shared[Dataset] = Shared([planned.spec.dataset for planned in self.runs])
+        self._backbones: Shared[Trained | TrainingFailed] = Shared([planned.backbone_key for planned in self.runs])
         self._telling = threading.Lock()
         jobs = self.options.jobs
-        # Cells that wait to be timed hold no cores, so more of them than jobs are under way. They are what an
+        # Runs that wait to be timed hold no cores, so more of them than jobs are under way. They are what an
         # interrupted run loses, hence not many.
         self._waiting = 0 if jobs == 1 else 2 * jobs
         self._cores = Cores(self._check, slots(jobs), self._waiting or 1, partial(self._tell, self.watcher.waiting))
@@ -170,11 +170,11 @@ class _Runner:
                 self._pool.shutdown(wait=False, cancel_futures=True)
 
     def run(self) -> None:
-        waiting = list(self.todo) if self.options.jobs == 1 else staggered(self.todo)
+        waiting = list(self.runs) if self.options.jobs == 1 else staggered(self.runs)
         errors: dict[str, UserError] = {}
         said = since = time.monotonic()
         while waiting:
-            futures = {self._pool.submit(self._cell, planned): planned for planned in waiting}
+            futures = {self._pool.submit(self._make, planned): planned for planned in waiting}
             waiting = []
             for future, planned in _as_they_end(futures):
                 try:
@@ -189,16 +189,16 @@ class _Runner:
             if waiting:
                 if time.monotonic() - said >= SAY_SECONDS:
                     said = time.monotonic()
-                    what = f"another run, which works on {waiting[0].cell.label}"
+                    what = f"another run, which works on {waiting[0].spec.label}"
                     self._tell(self.watcher.waiting, what, said - since)
                 time.sleep(PATIENCE)
         if errors:
             raise next(iter(errors.values())) if len(errors) == 1 else UserError(" ".join(errors))
 
-    def _cell(self, planned: Planned) -> bool:
-        """Run one cell; False where another run works on it now."""
+    def _make(self, planned: PlannedRun) -> bool:
+        """Make one run; False where another process works on it now."""
         self._check()
-        with claim(self.results, place_of(planned)) as ours:
+        with claim(self.results, place_of(planned.spec)) as ours:
             if not ours:
                 return False
             try:
@@ -208,11 +208,11 @@ class _Runner:
                 else:
                     self._work(planned)
             finally:
-                self._datasets.done(planned.cell.dataset)
+                self._datasets.done(planned.spec.dataset)
                 self._backbones.done(planned.backbone_key)
         return True
 
-    def _work(self, planned: Planned) -> None:
+    def _work(self, planned: PlannedRun) -> None:
         allowance = Allowance(
             seconds=self.options.seconds,
             memory=self.options.memory,
@@ -220,30 +220,33 @@ class _Runner:
             usage=lambda usage: self._tell(self.watcher.usage, planned, usage),
             scratch=self.scratch,
         )
-        dataset = self._datasets.get(planned.cell.dataset, lambda: self._read(planned))
-        model = self._backbones.get(planned.backbone_key, lambda: self._trained(planned, dataset, allowance))
+        dataset = self._datasets.get(planned.spec.dataset, lambda: self._read(planned))
+        backbone = self._backbones.get(planned.backbone_key, lambda: self._trained(planned, dataset, allowance))
 
         def progress(stage: str, share: float) -> None:
             self._tell(self.watcher.stage, planned, stage, share)
 
-        ended = cells.run(planned, dataset, model, progress, allowance, self._cores)
+        if isinstance(backbone, TrainingFailed):
+            output = cell.untrained(planned, backbone)
+        else:
+            output = cell.run(RunContext(planned, dataset, backbone, progress, allowance, self._cores))
         try:
-            keep(self.results, planned, ended, dataset.split.test)
+            keep(self.results, planned, output, dataset.split.test)
         except UserError:
             self.stop.set()
             raise
-        self._tell(self.watcher.finished, planned, ended.record)
+        self._tell(self.watcher.finished, planned, output.result)
 
-    def _read(self, planned: Planned) -> Dataset:
+    def _read(self, planned: PlannedRun) -> Dataset:
         self._tell(self.watcher.stage, planned, "read", 0.0)
-        return load(planned.cell.dataset)
+        return load(planned.spec.dataset)
 
-    def _trained(self, planned: Planned, dataset: Dataset, allowance: Allowance) -> Trained | WorkFailed:
+    def _trained(self, planned: PlannedRun, dataset: Dataset, allowance: Allowance) -> Trained | TrainingFailed:
         def progress(share: float) -> None:
             self._tell(self.watcher.stage, planned, "train", share)
 
         try:
-            metered = planned.cell.timing_seconds >= LONG_SECONDS
+            metered = planned.spec.timing.times_compressing
             with self._cores.shared() as slot:
                 return trained.obtain(
                     planned,
@@ -255,18 +258,18 @@ class _Runner:
                     waiting=partial(self._tell, self.watcher.waiting),
                 )
         except WorkFailed as failure:
-            return failure
+            return TrainingFailed.of(failure)
 
     def _check(self) -> None:
         if self.stop.is_set():
             raise Stopped
 
-    def _tell(self, told: Callable[..., None], *arguments: Any) -> None:
+    def _tell(self, callback: Callable[..., None], *arguments: Any) -> None:
         with self._telling:
-            told(*arguments)
+            callback(*arguments)
 
 
-def _as_they_end(futures: dict[Future[bool], Planned]) -> Iterator[tuple[Future[bool], Planned]]:
+def _as_they_end(futures: dict[Future[bool], PlannedRun]) -> Iterator[tuple[Future[bool], PlannedRun]]:
     """Yield futures as they end. The wait is short, so that a signal is seen."""
     pending = set(futures)
     while pending:
@@ -274,13 +277,13 @@ def _as_they_end(futures: dict[Future[bool], Planned]) -> Iterator[tuple[Future[
         yield from ((future, futures[future]) for future in done)
 
 
-def staggered(todo: Sequence[Planned]) -> list[Planned]:
-    """Return cells with the first of each backbone before the second of the backbone that came before.
+def staggered(runs: Sequence[PlannedRun]) -> list[PlannedRun]:
+    """Return runs with the first of each backbone before the second of the backbone that came before.
 
-    A backbone is trained for its first cell, and its other cells wait: so the next one is trained beside it.
+    A backbone is trained for its first run, and its other runs wait: so the next one is trained beside it.
     """
-    groups = [list(cells) for _, cells in groupby(todo, lambda planned: planned.backbone_key)]
-    order = list(todo[:1])
+    groups = [list(group) for _, group in groupby(runs, lambda planned: planned.backbone_key)]
+    order = list(runs[:1])
     for group, following in zip(groups, [*groups[1:], []], strict=False):
         order += following[:1] + group[1:]
     return order
@@ -298,8 +301,8 @@ def slots(jobs: int) -> list[Slot]:
     return [tuple(cores[job::jobs]) for job in range(jobs)]
 
 
-def keep(results: Path, planned: Planned, ended: Ended, test: UserItems) -> None:
-    """Write what a cell has left: its record last, so that what a record speaks of is there.
+def keep(results: Path, planned: PlannedRun, output: RunOutput, test: UserItems) -> None:
+    """Write what a run has left: its record last, so that what a record speaks of is there.
 
     Raises
     ------
@@ -307,14 +310,14 @@ def keep(results: Path, planned: Planned, ended: Ended, test: UserItems) -> None
         When the disk is full, or a folder can't be written.
     """
     try:
-        if ended.scored is not None:
-            store.save(per_user_path(planned.made), ended.scored)
-        if ended.log:
-            write_atomic(log_of(planned.id), ended.log)
-        if ended.timing is not None:
-            timing.write(results, ended.timing)
-        masks.keep(results, ended.record, ended.scored, test)
-        record.write(results, ended.record)
+        if output.scored is not None:
+            store.save(per_user_path(planned.artefact_key), output.scored)
+        if output.log:
+            write_atomic(log_of(planned.id), output.log)
+        if output.timing is not None:
+            timing.write(results, output.timing)
+        masks.keep(results, output.result, output.scored, test)
+        record.write(results, output.result)
     except OSError as error:
         raise unwritable(error, results) from error
 

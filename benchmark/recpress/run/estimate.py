@@ -11,7 +11,7 @@ from statistics import median
 from recpress import record
 from recpress.errors import UserError
 from recpress.record import Record
-from recpress.run.suite import Cell
+from recpress.run.suite import RunSpec
 
 # Bytes that a user's list of 100 and one metric take in the per-user results, before compression.
 LIST_BYTES, METRIC_BYTES = 400, 8
@@ -24,11 +24,11 @@ class Estimate:
     Attributes
     ----------
     seconds : float
-        One after the other, for the cells that are like any that was run.
+        One after the other, for those that are like any of before.
     bytes : int
-        At most, on disk: records and per-user results of those cells.
+        At most, on disk: records and per-user results of those runs.
     unlike : int
-        How many cells are like none that was run, and so not counted.
+        How many are like none of before, and so not counted.
     """
 
     seconds: float
@@ -42,36 +42,36 @@ class _Taken:
     bytes: int
 
 
-def estimate(cells: Sequence[Cell], results: Path) -> Estimate:
-    """Judge by the nearest precedent: the same cell, its method at other settings, then its data set."""
+def estimate(specs: Sequence[RunSpec], results: Path) -> Estimate:
+    """Judge by the nearest precedent: the same run, its method at other settings, then its data set."""
     taken: dict[Hashable, list[_Taken]] = defaultdict(list)
     for path in sorted((results / "records").rglob("*.json")):
         try:
-            made = record.read(path)
+            result = record.read(path)
         except UserError:
             continue  # `recpress run` names it; an estimate does without.
-        for key in _keys(made.identity):
-            taken[key].append(_Taken(made.provenance.seconds, path.stat().st_size + _per_user(made)))
-    found = [_nearest(cell, taken) for cell in cells]
-    known = [each for each in found if each is not None]
+        for key in _keys(result.identity):
+            taken[key].append(_Taken(result.provenance.seconds, path.stat().st_size + _per_user(result)))
+    precedents = [_nearest(spec, taken) for spec in specs]
+    known = [each for each in precedents if each is not None]
     return Estimate(
         sum(median(one.seconds for one in each) for each in known),
         round(sum(median(one.bytes for one in each) for each in known)),
-        len(found) - len(known),
+        len(precedents) - len(known),
     )
 
 
-def _nearest(cell: Cell, taken: dict[Hashable, list[_Taken]]) -> list[_Taken] | None:
-    return next((taken[key] for key in _keys(cell) if key in taken), None)
+def _nearest(spec: RunSpec, taken: dict[Hashable, list[_Taken]]) -> list[_Taken] | None:
+    return next((taken[key] for key in _keys(spec) if key in taken), None)
 
 
-def _keys(what: Cell | record.Identity) -> Iterator[Hashable]:
+def _keys(what: RunSpec | record.Identity) -> Iterator[Hashable]:
     yield (what.dataset, what.backbone, what.method, what.setting)
     yield (what.dataset, what.backbone, what.method)
     yield (what.dataset, what.method, None)
     yield what.dataset
 
 
-def _per_user(made: Record) -> int:
-    quality = made.quality
+def _per_user(result: Record) -> int:
+    quality = result.quality
     return quality.users * (LIST_BYTES + METRIC_BYTES * len(quality.metrics)) if quality else 0

@@ -1,4 +1,4 @@
-"""Explain one score of a cell: what each item of the user's history gives to it, before and after compressing."""
+"""Explain one score of a run: what each item of the user's history gives to it, before and after compressing."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from recpress.errors import UserError
 from recpress.evaluation.deletion import DELETED, SHORTEST, Moved, delete, one_at_a_time
 from recpress.evaluation.explain import Drift, Explanation, LinearExplainer, by_weights, drift, turn
 from recpress.run import fit, trained
-from recpress.run.cell import Progress
-from recpress.run.identity import Planned
+from recpress.run.identity import PlannedRun
 from recpress.run.isolate import WorkFailed
+from recpress.run.stages import Progress
 from recpress.serve.fitted import Fitted
 
 How = Literal["parts", "gnnexplainer", "deletion"]
@@ -38,7 +38,7 @@ class Explainer(Protocol):
 
 @dataclass(frozen=True)
 class Explained:
-    """One score of a cell, taken apart.
+    """One score of a run, taken apart.
 
     Attributes
     ----------
@@ -70,8 +70,8 @@ class Explained:
     seconds: float = 0.0
 
 
-def explain(planned: Planned, user: str, item: str | None, progress: Progress, how: How = "parts") -> Explained:
-    """Explain the score of an item for a user, in a cell that is fitted first unless it is in the cache.
+def explain(planned: PlannedRun, user: str, item: str | None, progress: Progress, how: How = "parts") -> Explained:
+    """Explain the score of an item for a user, in a run that is fitted first unless it is in the cache.
 
     Parameters
     ----------
@@ -101,28 +101,28 @@ def explain(planned: Planned, user: str, item: str | None, progress: Progress, h
     vector, score = artefact.items.decode(torch.tensor([what]))[0], float(scores[what])
     if _is_over_histories(artefact, fitted, who):
         if how != "parts":
-            raise UserError(f"{planned.cell.method} is its own explanation: leave --explainer away.")
+            raise UserError(f"{planned.spec.method} is its own explanation: leave --explainer away.")
         return Explained(fitted, who, what, rank, None, by_weights(history.of(who), vector, score), None)
-    dataset = load(planned.cell.dataset)
+    dataset = load(planned.spec.dataset)
     try:
         backbone = checkpoint.read(trained.obtain(planned, dataset, lambda share: progress("train", share)).folder)
     except WorkFailed as failure:
-        raise UserError(f"{planned.cell.label} can't be explained: {failure}.") from failure
+        raise UserError(f"{planned.spec.label} can't be explained: {failure}.") from failure
     graph = dataset.graph()
     started = time.perf_counter()
     if how == "deletion":
-        if planned.cell.method != "none":
+        if planned.spec.method != "none":
             raise UserError("Deletion is from the backbone's graph, which the artefact doesn't have: --method none.")
         one = one_at_a_time(backbone, graph, who, what)
         return Explained(fitted, who, what, rank, None, one, None, None, time.perf_counter() - started)
     turned, share = turn(artefact.items.decode(torch.arange(len(scores))), backbone.items)
     if share < LEAST_SHARE:
         raise UserError(
-            f"The vectors of {planned.cell.method}, turned as near to the backbone's as they come, hold "
+            f"The vectors of {planned.spec.method}, turned as near to the backbone's as they come, hold "
             f"{100 * share:.0f} % of their squares: its scores have no parts by the backbone's graph. "
             "`--method none` explains the backbone."
         )
-    explainer = _explainer(backbone, graph, how, planned.cell.seed)
+    explainer = _explainer(backbone, graph, how, planned.spec.seed)
     before, after = explainer.explain(who, backbone.items[what]), explainer.explain(who, vector @ turned, score)
     seconds = time.perf_counter() - started
     drifted, deleted = drift(before, after), None

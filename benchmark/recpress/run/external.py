@@ -13,14 +13,13 @@ from recpress.errors import UserError
 from recpress.hashing import sha256_folder, sha256_json
 from recpress.measure.provenance import Stopwatch
 from recpress.record import Identity, Record
-from recpress.run import cell as cells
-from recpress.run import trained, worker
-from recpress.run.cell import Ended, Progress
-from recpress.run.identity import Planned
+from recpress.run import stages, trained, worker
+from recpress.run.cell import RunOutput
+from recpress.run.identity import PlannedRun
 from recpress.run.isolate import Allowance, WorkFailed, call
-from recpress.run.locks import Cores
 from recpress.run.quality import assess, score
 from recpress.run.sandbox import isolation
+from recpress.run.stages import Progress, RunContext
 
 FAMILY = "external"
 SETTING = "as-is"
@@ -52,16 +51,16 @@ class Brought:
     command: str
 
 
-def measure(brought: Brought, planned: Planned, progress: Progress) -> Ended:
+def measure(brought: Brought, planned: PlannedRun, progress: Progress) -> RunOutput:
     """Serve an artefact in a fresh process, score its lists, and time it beside the backbone's fp32 tables.
 
     Parameters
     ----------
     brought : Brought
-    planned : Planned
-        The cell ``none`` of the backbone that it is compared with.
+    planned : PlannedRun
+        The run of ``none`` with the backbone that it is compared with.
     progress : callable
-        Is told stage and share.
+        Is called with stage and share.
 
     Raises
     ------
@@ -69,7 +68,7 @@ def measure(brought: Brought, planned: Planned, progress: Progress) -> Ended:
         When the folder is no artefact, or not one of this data set, or can't be served.
     """
     watch = Stopwatch()
-    cell, dataset = planned.cell, load(planned.cell.dataset)
+    spec, dataset = planned.spec, load(planned.spec.dataset)
     sizes = dataset.split.n_users, dataset.split.n_items
     with tempfile.TemporaryDirectory(prefix="recpress-score-") as scratch:
         folder, lists = Path(scratch) / "artefact", Path(scratch) / "lists"
@@ -77,29 +76,28 @@ def measure(brought: Brought, planned: Planned, progress: Progress) -> Ended:
         allowance = Allowance(memory=MEMORY + 4 * held + ROW_MEMORY * sum(sizes))
         try:
             examined = call(worker.examine, folder, *sizes, timeout=EXAMINE_TIMEOUT, allowance=allowance)
-            if isinstance(examined, str):
+            if isinstance(examined, worker.Refused):
                 raise UserError(
-                    f"{brought.folder} is refused: {examined.rstrip('.')}. Rows must be those of "
-                    f"`recpress info {cell.dataset}`, all of them."
+                    f"{brought.folder} is refused: {examined.reason.rstrip('.')}. Rows must be those of "
+                    f"`recpress info {spec.dataset}`, all of them."
                 )
             model = trained.obtain(planned, dataset, lambda share: progress("train", share))
-            served, topk = cells.serve(dataset, model, folder, lists, progress, allowance, Cores())
+            context = RunContext(planned, dataset, model, progress, allowance)
+            served, topk = stages.serve(context, folder, lists)
             scored = score(topk, dataset)
-            timed = None
-            if cell.timing_seconds:
-                timed = cells.time_serving(planned, dataset, model, folder, progress, allowance, Cores())
+            timed = stages.time_serving(context, folder) if spec.timing.times_serving else None
         except WorkFailed as failure:
             raise UserError(f"{brought.folder} can't be served: {failure}.") from failure
         content = sha256_folder(folder)
-    made = sha256_json({"training": planned.backbone_key, "artefact": content})
-    record = Record(
+    artefact_key = sha256_json({"training": planned.backbone_key, "artefact": content})
+    result = Record(
         status="ok",
         identity=Identity(
-            cell=sha256_json([made, planned.id]),
-            dataset=cell.dataset,
+            cell=sha256_json([artefact_key, planned.id]),
+            dataset=spec.dataset,
             split=planned.split,
             protocol="standard",
-            backbone=cell.backbone,
+            backbone=spec.backbone,
             checkpoint=model.sha256,
             family=FAMILY,
             method=brought.name,
@@ -108,8 +106,8 @@ def measure(brought: Brought, planned: Planned, progress: Progress) -> Ended:
             setting=SETTING,
             budget=None,
             params={},
-            made=made,
-            seed=cell.seed,
+            made=artefact_key,
+            seed=spec.seed,
         ),
         quality=assess(scored, model.scored, dataset, brought.division),
         bytes=served.bytes,
@@ -117,4 +115,4 @@ def measure(brought: Brought, planned: Planned, progress: Progress) -> Ended:
         energy=(served.energy,),
         provenance=watch.provenance(brought.command, isolated=isolation() is None),
     )
-    return Ended(record, cells.timing_of(record, timed, None, watch) if timed else None, scored)
+    return RunOutput(result, stages.timing_of(result, timed, None, watch) if timed else None, scored)

@@ -1,28 +1,27 @@
-"""Fit one cell into a folder that recommends by itself."""
+"""Fit one run into a folder that recommends by itself."""
 
 from __future__ import annotations
 
 from pathlib import Path
-
-from filelock import FileLock
 
 from recpress import __version__
 from recpress.atomic import creating
 from recpress.data import load
 from recpress.errors import UserError
 from recpress.hashing import sha256_json
+from recpress.locking import locked, saying
 from recpress.paths import cache_dir
-from recpress.run import cell as cells
-from recpress.run import trained
-from recpress.run.cell import Progress
-from recpress.run.identity import Planned
+from recpress.run import stages, trained
+from recpress.run.identity import PlannedRun
 from recpress.run.isolate import WorkFailed
 from recpress.run.locks import Cores
+from recpress.run.stages import Progress, RunContext
+from recpress.run.worker import OverBudget
 from recpress.serve import fitted
 
 
-def fit(planned: Planned, folder: Path, progress: Progress) -> Path:
-    """Train a cell's backbone unless it is in the cache, compress it, and write the folder, whole or not at all.
+def fit(planned: PlannedRun, folder: Path, progress: Progress) -> Path:
+    """Train a run's backbone unless it is in the cache, compress it, and write the folder, whole or not at all.
 
     What is written is the artefact that `recpress run` measures: same split, same seed, same code.
 
@@ -33,24 +32,22 @@ def fit(planned: Planned, folder: Path, progress: Progress) -> Path:
     """
     folder = folder.resolve()  # The processes that write it work elsewhere.
     _refuse_occupied(folder)
-    dataset = load(planned.cell.dataset)
+    dataset = load(planned.spec.dataset)
     try:
         with Cores().shared(), creating(folder) as unfinished:
             model = trained.obtain(planned, dataset, lambda share: progress("train", share))
-            compressed = cells.compress(
-                planned, dataset, model, unfinished / fitted.ARTEFACT, lambda share: progress("compress", share)
-            )
-            if isinstance(compressed, str):
-                raise UserError(f"{planned.cell.method} can't reach {planned.cell.budget}: {compressed}.")
+            compressed = stages.compress(RunContext(planned, dataset, model, progress), unfinished / fitted.ARTEFACT)
+            if isinstance(compressed, OverBudget):
+                raise UserError(f"{planned.spec.method} can't reach {planned.spec.budget}: {compressed.reason}.")
             about = {
-                "dataset": planned.cell.dataset,
+                "dataset": planned.spec.dataset,
                 "split": planned.split,
-                "backbone": planned.cell.backbone,
+                "backbone": planned.spec.backbone,
                 "checkpoint": model.sha256,
-                "method": planned.cell.method,
-                "setting": planned.cell.setting,
+                "method": planned.spec.method,
+                "setting": planned.spec.setting,
                 "params": compressed.params,
-                "seed": planned.cell.seed,
+                "seed": planned.spec.seed,
                 "code": planned.code,
                 "cell": planned.id,
                 "recpress": __version__,
@@ -58,7 +55,7 @@ def fit(planned: Planned, folder: Path, progress: Progress) -> Path:
             fitted.write(unfinished, dataset.interactions, dataset.split.fit, about)
             _refuse_occupied(folder)
     except WorkFailed as failure:
-        raise UserError(f"{planned.cell.label} can't be fitted: {failure}.") from failure
+        raise UserError(f"{planned.spec.label} can't be fitted: {failure}.") from failure
     return folder
 
 
@@ -67,10 +64,10 @@ def _refuse_occupied(folder: Path) -> None:
         raise UserError(f"{folder} is not empty: give another folder, or remove it.")
 
 
-def obtain(planned: Planned, progress: Progress) -> Path:
-    """Return the fitted folder of a cell from the cache, or fit it now.
+def obtain(planned: PlannedRun, progress: Progress) -> Path:
+    """Return the fitted folder of a run from the cache, or fit it now.
 
-    A cell's identity is made of the split alone, in which users and items are numbers: so the folder is named by the
+    A run's identity is made of the split alone, in which users and items are numbers: so the folder is named by the
     ids too, and by all interactions.
 
     Raises
@@ -78,8 +75,8 @@ def obtain(planned: Planned, progress: Progress) -> Path:
     UserError
         As `fit`.
     """
-    dataset = planned.cell.dataset
+    dataset = planned.spec.dataset
     folder = cache_dir() / "fitted" / sha256_json([planned.id, dataset, load(dataset).interactions.sha256()])
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder.with_suffix(".lock")):
+    with locked(folder.with_suffix(".lock"), saying("another process, which fits the same")):
         return folder if folder.is_dir() else fit(planned, folder, progress)

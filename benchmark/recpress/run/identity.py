@@ -1,4 +1,4 @@
-"""What makes a cell the same cell: names, versions, parameters, the split, the recipe and the seed, hashed.
+"""What makes a run the same run: names, versions, parameters, the split, the recipe and the seed, hashed.
 
 Nothing of how code is written or where it lies is in it: what gives other results declares another version
 (`recpress.versions`, and the cards of methods).
@@ -16,16 +16,16 @@ from recpress.backbones.config import TrainingConfig, TrainingConfigFile, read_t
 from recpress.data.card import dataset_card
 from recpress.hashing import sha256_json
 from recpress.run import code
-from recpress.run.suite import OWN, Cell, parse_budget
+from recpress.run.suite import OWN, RunSpec
 
 
 @dataclass(frozen=True)
-class Planned:
-    """A cell with its identity.
+class PlannedRun:
+    """A run with its identity: what is planned from a spec.
 
     Attributes
     ----------
-    cell : Cell
+    spec : RunSpec
     split : str
         SHA-256 of the split.
     config : TrainingConfigFile
@@ -33,18 +33,18 @@ class Planned:
         Hash of the method's own source: where the artefact came from, and no part of its identity.
     backbone_key : str
         Hash of all that decides the trained backbone.
-    made : str
+    artefact_key : str
         Hash of all that decides the artefact and what it serves.
     id : str
         Hash of all that decides the record: of the above, and of the versions of metrics.
     """
 
-    cell: Cell
+    spec: RunSpec
     split: str
     config: TrainingConfigFile
     code: str
     backbone_key: str
-    made: str
+    artefact_key: str
     id: str
 
 
@@ -86,40 +86,40 @@ def _later(declared: dict[str, int]) -> dict[str, int]:
     return {name: version for name, version in declared.items() if version > 1}
 
 
-def _backbone(cell: Cell, split: str, config: TrainingConfig) -> dict[str, Any]:
-    protocol = _protocol(cell.dataset)
+def _backbone(spec: RunSpec, split: str, config: TrainingConfig) -> dict[str, Any]:
+    protocol = _protocol(spec.dataset)
     links = {"links": versions.version("graph", "links")} if config.relations else {}
     return {
         "split": {"sha256": split, "protocol": protocol, "version": versions.version("split", protocol)},
-        "backbone": {"name": cell.backbone, "version": backbone(cell.backbone).card.version},
+        "backbone": {"name": spec.backbone, "version": backbone(spec.backbone).card.version},
         # Without what is as by default, so that a field that is new changes nothing.
         "recipe": config.model_dump(mode="json", exclude_defaults=True),
-        "seed": cell.seed,
+        "seed": spec.seed,
         **links,
     }
 
 
-def plan(cell: Cell, split: str) -> Planned:
-    """Give a cell its identity. This reads cards, recipes and versions, and imports no torch.
+def plan(spec: RunSpec, split: str) -> PlannedRun:
+    """Give a run its identity. This reads cards, recipes and versions, and imports no torch.
 
     Parameters
     ----------
-    cell : Cell
+    spec : RunSpec
     split : str
         SHA-256 of the split.
     """
-    config = _config(cell.dataset, cell.backbone)
-    backbone = sha256_json(_backbone(cell, split, config.config))
-    made = sha256_json(
+    config = _config(spec.dataset, spec.backbone)
+    backbone = sha256_json(_backbone(spec, split, config.config))
+    artefact_key = sha256_json(
         {
             "backbone": backbone,
-            "method": _method(cell.method),
-            "budget": None if cell.budget is None else parse_budget(cell.budget),
-            "params": cell.params,
+            "method": _method(spec.method),
+            "budget": spec.budget.fraction if spec.budget else None,
+            "params": spec.params,
         }
     )
-    record = sha256_json({"made": made, "metrics": _later(versions.versions("metric"))})
-    return Planned(cell, split, config, code_of(cell.method), backbone, made, record)
+    record = sha256_json({"made": artefact_key, "metrics": _later(versions.versions("metric"))})
+    return PlannedRun(spec, split, config, code_of(spec.method), backbone, artefact_key, record)
 
 
 def pinned_split(dataset: str) -> str | None:

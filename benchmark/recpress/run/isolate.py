@@ -1,21 +1,17 @@
 """Work in a fresh process: forked from a server that has imported torch and seen no data.
 
-What comes back is JSON that is checked against the type that the function promises; a process that ran a method's code
-is never trusted with a pickle.
+A process that ran a method's code is never trusted with a pickle: see `recpress.run.messages` for what comes back.
 """
 
 from __future__ import annotations
 
 import functools
-import json
 import multiprocessing
 import os
 import signal
 import sys
 import threading
 import time
-import traceback
-import typing
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -25,22 +21,27 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
 
-import numpy as np
 import psutil
-from pydantic import TypeAdapter, ValidationError
-from pydantic_core import to_json
 
 from recpress.measure.watch import scrubbed_environment
 from recpress.paths import cache_dir
 from recpress.record import Status
 from recpress.run import ending, leftovers, sandbox
+from recpress.run.messages import (
+    LARGEST_LOG,
+    Answer,
+    Failure,
+    Messages,
+    Note,
+    Reporter,
+    Share,
+    checked,
+    in_a_line,
+    said,
+)
 from recpress.run.sandbox import Bounds
 
 PRELOADED = ["recpress.run.preload"]
-LARGEST_ANSWER = 64 << 20
-LARGEST_REASON = 400
-LARGEST_LOG = 100_000
-CHUNK = 1 << 16
 # How often a process is looked at, in seconds.
 TICK = 0.5
 # What multiprocessing gives as exit code of a process whose server is gone.
@@ -49,15 +50,8 @@ SERVER_GONE = 255
 # their server too, in any order. So long, in seconds, the run may still be told to stop, also on a slow machine.
 TOLD_TO_STOP = (-signal.SIGTERM, -signal.SIGHUP, SERVER_GONE)
 GRACE = 10.0
-# A result that is an array comes as this file.
-ARRAY = "result.npy"
 
 T = TypeVar("T")
-
-
-def in_a_line(reason: str) -> str:
-    """Return a reason as a record holds it: one line, not too long."""
-    return " ".join(reason.split())[:LARGEST_REASON]
 
 
 class WorkFailed(Exception):
@@ -90,7 +84,7 @@ class Usage:
 
 @dataclass(frozen=True)
 class Allowance:
-    """What each stage of a cell is given.
+    """What each stage of a run is given.
 
     Attributes
     ----------
@@ -103,7 +97,7 @@ class Allowance:
     stop : threading.Event
         When set, work in progress raises `Stopped`.
     usage : callable
-        Is told every half second what the process uses.
+        Is called every half second with what the process uses.
     scratch : Path or None
         Where its scratch folder is made; default: the system's place for temporary files.
     """
@@ -119,60 +113,6 @@ class Allowance:
         """Raise `Stopped` when the run is being stopped."""
         if self.stop.is_set():
             raise Stopped
-
-
-class Reporter:
-    """A child's way to tell the finished share of its work, and what it sees on the way: a line of JSON each."""
-
-    def __init__(self, pipe: Connection) -> None:
-        self._pipe = pipe
-
-    def send(self, share: float, /) -> None:
-        """Tell a share in [0, 1]."""
-        self.tell(to_json({"share": float(share)}))
-
-    def note(self, text: str, /) -> None:
-        """Tell a line for whoever watches."""
-        self.tell(to_json({"note": text}))
-
-    def tell(self, message: bytes, /) -> None:
-        """Tell a message as `_listen` takes it."""
-        left = memoryview(message + b"\n")
-        while left:
-            left = left[os.write(self._pipe.fileno(), left) :]
-
-
-class Messages:
-    """The parent's end: whole lines of what may come in pieces, or never end."""
-
-    def __init__(self, pipe: Connection) -> None:
-        self._pipe = pipe
-        self._read = bytearray()
-
-    def next(self, seconds: float) -> bytes | None:
-        """Return the next line, or None where it isn't there after so many seconds.
-
-        Raises
-        ------
-        EOFError
-        ValueError
-            When a line is longer than `LARGEST_ANSWER`.
-        """
-        if b"\n" not in self._read:
-            if not self._pipe.poll(max(0.0, seconds)):
-                return None
-            # It has something to read, so this doesn't wait.
-            piece = os.read(self._pipe.fileno(), CHUNK)
-            if not piece:
-                raise EOFError
-            self._read += piece
-        line, newline, rest = self._read.partition(b"\n")
-        if len(line) > LARGEST_ANSWER:
-            raise ValueError("its answer has no end")
-        if not newline:
-            return None
-        self._read = rest
-        return bytes(line)
 
 
 def start() -> None:
@@ -198,36 +138,21 @@ def start() -> None:
 
 
 def _child(pipe: Connection, bounds: Bounds, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+    reporter = Reporter(pipe)
     try:
         ending.let_server_go()
         sandbox.enter(bounds, pipe.fileno())
-        result = function(*arguments, report=Reporter(pipe))
-        if isinstance(result, np.ndarray):
-            np.save(bounds.scratch / ARRAY, result, allow_pickle=False)
-            result = ARRAY
-        message = to_json({"result": result})
+        result = function(*arguments, report=reporter)
+        message = reporter.answer(result, bounds.scratch)
     except MemoryError:
-        message = _failure("out-of-memory", "there was not enough memory")
+        message = reporter.failure("out-of-memory", "there was not enough memory")
     except Exception as error:
         short = "can't allocate memory" in str(error) or "Cannot allocate memory" in str(error)
-        said = _said(error)
-        message = _failure("out-of-memory" if short else "failed", f"{type(error).__name__}: {said}")
+        message = reporter.failure("out-of-memory" if short else "failed", f"{type(error).__name__}: {said(error)}")
     with suppress(OSError):  # The parent has stopped listening: it is about to end us.
-        Reporter(pipe).tell(message)
+        reporter.tell(message)
     # Wait for the parent, which first ends whatever we have started: orphans are ours as long as we live.
     pipe.poll(None)
-
-
-def _failure(status: Status, reason: str) -> bytes:
-    return to_json({"failure": [status, reason, traceback.format_exc()[-LARGEST_LOG:]]}, serialize_unknown=True)
-
-
-def _said(error: Exception) -> str:
-    if isinstance(error, ValidationError):
-        from recpress.cards import validation_message
-
-        return validation_message(error)
-    return str(error)
 
 
 def call(
@@ -253,9 +178,9 @@ def call(
     timeout : float
         Seconds.
     progress : callable, optional
-        Is told each share.
+        Is called with each share.
     notes : callable, optional
-        Is told each line that the function gives to ``report.note(text)``.
+        Is called with each line that the function gives to ``report.note(text)``.
     writable : tuple of Path
         Folders, made if they aren't there.
     allowance : Allowance, optional
@@ -282,13 +207,13 @@ def call(
         try:
             with leftovers.checked(scratch, *writable):
                 answer = _run(function, arguments, bounds, limit, progress, notes, allowance)
-            return _checked(function, answer, scratch)
+            return checked(function, answer, scratch)
         except WorkFailed as failure:
-            if said := leftovers.tail(scratch / sandbox.PRINTED, LARGEST_LOG):
-                failure.details += f"\nIt printed:\n{said}"
+            if printed := leftovers.tail(scratch / sandbox.PRINTED, LARGEST_LOG):
+                failure.details += f"\nIt printed:\n{printed}"
             raise
         except (OSError, ValueError, RecursionError) as error:
-            raise WorkFailed("failed", f"its process answered nonsense: {_said(error)}") from None
+            raise WorkFailed("failed", f"its process answered nonsense: {said(error)}") from None
 
 
 def _run(
@@ -334,25 +259,6 @@ def _without_main() -> Iterator[None]:
         sys.modules["__main__"] = program
 
 
-def _checked(function: Callable[..., T], answer: Any, scratch: Path) -> T:
-    """Make what the function promises out of what came through the pipe.
-
-    Raises
-    ------
-    ValueError
-        Where that can't be done.
-    """
-    promised = typing.get_type_hints(function)["return"]
-    if typing.get_origin(promised) is np.ndarray:
-        if answer != ARRAY:
-            raise ValueError("it is no array")
-        made: Any = leftovers.array(scratch / ARRAY)
-    else:
-        made = TypeAdapter(promised).validate_python(answer)
-    result: T = made
-    return result
-
-
 def _paths(arguments: Iterable[Any]) -> Iterator[Path]:
     for argument in arguments:
         if isinstance(argument, Path):
@@ -362,7 +268,7 @@ def _paths(arguments: Iterable[Any]) -> Iterator[Path]:
 
 
 def _hidden() -> tuple[Path, ...]:
-    """Return where raw data, splits and other cells' results lie: no stage reads there, though code lie around it."""
+    """Return where raw data, splits and other runs' results lie: no stage reads there, though code lie around it."""
     data = os.environ.get("RECPRESS_DATA")
     return (cache_dir(), *sandbox.private(), *([Path(data)] if data else []))
 
@@ -387,22 +293,15 @@ def _listen(
         if now >= look:
             seen = _look(pid, seen, allowance)
             look = now + TICK
-        line = messages.next(min(deadline, look) - now)
-        if line is None:
-            continue
-        match json.loads(line):
-            case {"share": float(share)}:
-                if progress:
-                    progress(min(max(share, 0.0), 1.0))
-            case {"note": str(note)}:
-                if notes:
-                    notes(note[:LARGEST_REASON])
-            case {"result": result}:
-                return result
-            case {"failure": ["failed" | "out-of-memory" as status, str(reason), str(details)]}:
+        match messages.next(min(deadline, look) - now):
+            case Share(share) if progress:
+                progress(share)
+            case Note(text) if notes:
+                notes(text)
+            case Answer(value):
+                return value
+            case Failure(status, reason, details):
                 raise WorkFailed(status, reason, details)
-            case _:
-                raise ValueError("a message of no known kind")
 
 
 def _look(pid: int, seen: psutil.Process | None, allowance: Allowance) -> psutil.Process | None:

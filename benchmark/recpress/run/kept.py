@@ -8,23 +8,23 @@ from typing import TYPE_CHECKING
 from recpress.paths import cache_dir
 
 if TYPE_CHECKING:
-    from recpress.run.identity import Planned
+    from recpress.run.identity import PlannedRun
 
 
-def backbone_path(planned: Planned) -> Path:
-    """Return the folder of a cell's trained backbone."""
+def backbone_path(planned: PlannedRun) -> Path:
+    """Return the folder of a run's trained backbone."""
     return cache_dir() / "backbones" / planned.backbone_key
 
 
-def per_user_path(made: str) -> Path:
+def per_user_path(artefact_key: str) -> Path:
     """Return where what was served, and its per-user metrics, are kept: in the cache, not in git.
 
     Parameters
     ----------
-    made : str
-        Of `recpress.run.identity.Planned`, or of a record's identity.
+    artefact_key : str
+        Of `recpress.run.identity.PlannedRun`, or `made` of a record's identity.
     """
-    return cache_dir() / "per-user" / f"{made}.parquet"
+    return cache_dir() / "per-user" / f"{artefact_key}.parquet"
 
 
 def artefact_path(signature: str) -> Path:
@@ -32,6 +32,6 @@ def artefact_path(signature: str) -> Path:
     return cache_dir() / "artefacts" / signature
 
 
-def log_of(cell: str) -> Path:
-    """Return where the log of a cell is kept, by its hash."""
-    return cache_dir() / "logs" / f"{cell}.txt"
+def log_of(run: str) -> Path:
+    """Return where the log of a run is kept, by the hash that is its identity."""
+    return cache_dir() / "logs" / f"{run}.txt"

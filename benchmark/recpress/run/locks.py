@@ -1,11 +1,9 @@
-"""Locks between the jobs of a run and between runs on one machine. The system lets go of those of a dead process."""
+"""Locks between the jobs of a run and between runs on one machine: of its cores, and of each record."""
 
 from __future__ import annotations
 
-import fcntl
 import getpass
 import os
-import sys
 import tempfile
 import threading
 import time
@@ -13,14 +11,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
+from recpress import locking
 from recpress.hashing import sha256_json
-
-TICK = 0.02
-# Seconds after which a run says what it waits for, and again.
-SAY_SECONDS = 5.0
-
-# Told what is waited for and for how many seconds already.
-Told = Callable[[str, float], None]
+from recpress.locking import OnWait, locked, on_stderr, open_lock, take
 
 Slot = tuple[int, ...] | None
 
@@ -32,33 +25,13 @@ def place() -> Path:
     return folder
 
 
-def on_stderr(what: str, seconds: float) -> None:
-    """Say on stderr what is waited for."""
-    print(f"Waiting for {what}, for {seconds:.0f} s so far; Ctrl-C gives up.", file=sys.stderr, flush=True)
-
-
-def saying(what: str, told: Told, check: Callable[[], None] = lambda: None) -> Callable[[], None]:
-    """Return what to call while waiting: it calls `check`, and says every few seconds what is waited for."""
-    start = said = time.monotonic()
-
-    def wait() -> None:
-        nonlocal said
-        check()
-        now = time.monotonic()
-        if now - said >= SAY_SECONDS:
-            said = now
-            told(what, now - start)
-
-    return wait
-
-
 class Cores:
     """The cores that this run may use: shared by work that isn't timed, and one timing's alone.
 
     Each core has its locks, so runs that were given other cores (``taskset``) don't wait for each other.
 
     A timing waits for all work beside it, and new work waits for the timing. So as not to idle over each, timings of
-    one run wait for each other, while its other cells go on, and then take turns. Of other runs, a timing that waits
+    one run wait for each other, while its other work goes on, and then take turns. Of other runs, a timing that waits
     holds the gate, so that new work waits behind it and it is never starved.
 
     Parameters
@@ -69,8 +42,8 @@ class Cores:
         For each piece of work that this run does at a time, the cores that it may use; None: all.
     together : int
         Timings that wait for each other, if the run does anything else meanwhile.
-    told : callable
-        Is told every few seconds what is waited for, where others than this run hold it.
+    on_wait : callable
+        Is called every few seconds with what is waited for, where others than this run hold it.
     """
 
     def __init__(
@@ -78,9 +51,9 @@ class Cores:
         check: Callable[[], None] = lambda: None,
         slots: Sequence[Slot] = (None,),
         together: int = 1,
-        told: Told = on_stderr,
+        on_wait: OnWait = on_stderr,
     ) -> None:
-        self._check, self._told, self._said = check, told, 0.0
+        self._check, self._on_wait, self._said = check, on_wait, 0.0
         self._gates = [place() / f"gate-{core}.lock" for core in _cores()]
         self._rooms = [place() / f"core-{core}.lock" for core in _cores()]
         self._free, self._slots, self._together = list(slots), len(slots), together
@@ -97,7 +70,7 @@ class Cores:
             check = self._waiting_for("a timing of another run, which has the machine alone")
             with ExitStack() as rooms:
                 with _all(self._gates, check):
-                    rooms.enter_context(_all(self._rooms, check, fcntl.LOCK_SH))
+                    rooms.enter_context(_all(self._rooms, check, shared=True))
                 yield slot
         finally:
             with self._changed:
@@ -124,18 +97,21 @@ class Cores:
                 self._changed.notify_all()
 
     def _waiting_for(self, what: str) -> Callable[[], None]:
-        """Return what to call while waiting: it gives up as the run does, and says what is waited for now and then."""
-        start = time.monotonic()
+        """Return what to call while waiting: it gives up as the run does, and reports the wait now and then."""
+        report = locking.saying(what, self._once)
 
         def check() -> None:
             self._check()
-            now = time.monotonic()
-            # Jobs that wait for the same say it once.
-            if now - max(start, self._said) >= SAY_SECONDS:
-                self._said = now
-                self._told(what, now - start)
+            report()
 
         return check
+
+    def _once(self, what: str, seconds: float) -> None:
+        """Report a wait, unless another job that waits has just done so."""
+        now = time.monotonic()
+        if now - self._said >= locking.SAY_SECONDS / 2:
+            self._said = now
+            self._on_wait(what, seconds)
 
     def _due(self) -> bool:
         return self._timing or self._to_time >= self._together or len(self._free) == self._slots
@@ -143,7 +119,7 @@ class Cores:
     def _wait(self, until: Callable[[], bool]) -> None:
         while not until():
             self._check()
-            self._changed.wait(TICK)
+            self._changed.wait(locking.TICK)
 
 
 def _cores() -> list[int]:
@@ -152,25 +128,12 @@ def _cores() -> list[int]:
 
 
 @contextmanager
-def _all(paths: Sequence[Path], check: Callable[[], None], kind: int = fcntl.LOCK_EX) -> Iterator[None]:
+def _all(paths: Sequence[Path], check: Callable[[], None], *, shared: bool = False) -> Iterator[None]:
     """Hold several lock files; all runs take them in the same order, so that none waits for one that waits for it."""
     with ExitStack() as held:
         for path in paths:
-            held.enter_context(locked(path, check, kind))
+            held.enter_context(locked(path, check, shared=shared))
         yield
-
-
-@contextmanager
-def locked(path: Path, check: Callable[[], None] = lambda: None, kind: int = fcntl.LOCK_EX) -> Iterator[None]:
-    """Hold a lock file inside a ``with`` block; threads of one process exclude each other too."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        while not _try(descriptor, kind):
-            check()
-            time.sleep(TICK)
-        yield
-    finally:
-        os.close(descriptor)
 
 
 @contextmanager
@@ -186,9 +149,9 @@ def claim(results: Path, record: Path) -> Iterator[bool]:
     """
     name = sha256_json([str(results.resolve()), str(record)])[:32]
     path = place() / f"cell-{name}.lock"
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    descriptor = open_lock(path)
     try:
-        ours = _try(descriptor, fcntl.LOCK_EX) and _still_there(path, descriptor)
+        ours = take(descriptor) and _still_there(path, descriptor)
         yield ours
         if ours:
             path.unlink(missing_ok=True)
@@ -201,11 +164,3 @@ def _still_there(path: Path, descriptor: int) -> bool:
     with suppress(FileNotFoundError):
         return path.stat().st_ino == os.fstat(descriptor).st_ino
     return False
-
-
-def _try(descriptor: int, kind: int) -> bool:
-    try:
-        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

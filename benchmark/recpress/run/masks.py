@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 from recpress.atomic import replacing
 from recpress.errors import UserError
 from recpress.headline import BOTH
+from recpress.locking import locked
 from recpress.record import Identity, Record
 from recpress.run import locks
-from recpress.run.locks import locked
 
 if TYPE_CHECKING:
     from recpress.data.interactions import UserItems
@@ -109,17 +109,17 @@ def users_place(who: Identity) -> Path:
     return Path(FOLDER) / who.dataset / f"users-{who.split[:12]}.parquet"
 
 
-def keep(results: Path, made: Record, scored: PerUser | None, test: UserItems) -> None:
+def keep(results: Path, result: Record, scored: PerUser | None, test: UserItems) -> None:
     """Write the hits of a run in place of earlier ones of its setting and seed; a run without a quality has none."""
-    who, place = made.identity, rows_place(made.identity)
-    if made.quality is None or scored is None:
+    who, place = result.identity, rows_place(result.identity)
+    if result.quality is None or scored is None:
         remove(results, place, [(who.setting, who.seed)])
         return
     from recpress.evaluation import hit_masks
 
     users = results / users_place(who)
     packed = hit_masks.pack(hit_masks.of_lists(scored.topk, scored.users, test))
-    split, topk = (bytes.fromhex(each) for each in (who.split, made.quality.topk_sha256))
+    split, topk = (bytes.fromhex(each) for each in (who.split, result.quality.topk_sha256))
     with _alone():
         if not users.is_file():
             _write(users, pa.table([pa.array(scored.users), pa.array(test.counts[scored.users])], USERS))

@@ -29,7 +29,7 @@ from recpress.record import Record, Serving, relative_path
 from recpress.run import attest
 from recpress.run.kept import per_user_path
 from recpress.run.plan import make
-from recpress.run.suite import cell_of_command
+from recpress.run.suite import spec_of_command
 from recpress.schema.json_ import parse
 from recpress.schema.upgrade import embedded_timing, upgraded
 from recpress.timing import Timing, run_id
@@ -136,12 +136,12 @@ def _keys(old: Record) -> dict[str, str] | None:
     if old.provenance.code not in _first_versions().get(old.identity.method, ()):
         return None
     try:
-        (planned,) = make([cell_of_command(old.provenance.command)])
+        (planned,) = make([spec_of_command(old.provenance.command)])
     except (ValueError, UserError):
         return None
     if planned.split != old.identity.split:
         return None
-    return {"cell": planned.id, "made": planned.made}
+    return {"cell": planned.id, "made": planned.artefact_key}
 
 
 @cache

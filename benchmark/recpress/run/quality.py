@@ -1,4 +1,4 @@
-"""From served lists to the quality of a cell: metrics, retention, significance, who pays."""
+"""From served lists to the quality of a run: metrics, retention, significance, who pays."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The same plan over a Ray cluster: cells as tasks, collected as the same records.
+"""The same runs over a Ray cluster: a task each, collected as the same records.
 
 Every node has RecPress installed and a cache of its own. Data sets and trained backbones travel once per node, through
-Ray's object store. A task does what the local engine does for a cell, with the same stages in processes of their own;
+Ray's object store. A task does what the local engine does for a run, with the same stages in processes of their own;
 timings wait for the node's cores by the same lock.
 """
 
@@ -17,16 +17,16 @@ from recpress.data import load
 from recpress.data.dataset import Dataset
 from recpress.errors import UserError
 from recpress.measure.machine import Machine, fingerprint
-from recpress.record import Status
-from recpress.run import cell as cells
-from recpress.run import isolate, trained
-from recpress.run.cell import Ended
+from recpress.run import cell, isolate, trained
+from recpress.run.cell import RunOutput
 from recpress.run.engine import Options, Watcher, keep, write_machine
-from recpress.run.identity import Planned
+from recpress.run.identity import PlannedRun
 from recpress.run.isolate import Allowance, Usage, WorkFailed
 from recpress.run.kept import backbone_path
 from recpress.run.locks import Cores
 from recpress.run.scratch import scratch
+from recpress.run.stages import RunContext
+from recpress.run.trained import TrainingFailed
 
 # A worker that dies (a node that goes away, the system's out-of-memory killer) has its task run once more.
 RETRIES = 1
@@ -34,26 +34,27 @@ PATIENCE = 1.0
 # Least time between two messages of a task on the same stage, in seconds.
 QUIET = 1.0
 
-# The files of a trained backbone by name, or how training failed: status, reason, log.
-Packed = dict[str, bytes] | tuple[Status, str, str]
-Result = tuple[Ended, Machine]
-# Of a cell, by its id: a stage with its finished share, or what its process uses.
+# The files of a trained backbone by name, or why there are none.
+Packed = dict[str, bytes] | TrainingFailed
+# What is left of a run, and where it was made.
+Made = tuple[RunOutput, Machine]
+# Of a run, by its id: a stage with its finished share, or what its process uses.
 Message = tuple[str, str, float] | tuple[str, Usage]
 
 
 def run(
-    todo: Sequence[Planned],
+    runs: Sequence[PlannedRun],
     results: Path,
     watcher: Watcher,
     options: Options | None = None,
     address: str | None = None,
 ) -> None:
-    """Run cells on a cluster and write the record of each as soon as it is back.
+    """Make runs on a cluster and write the record of each as soon as it is back.
 
     Parameters
     ----------
-    todo, results, watcher, options
-        As in `recpress.run.engine.run`. How many cells run at a time is the cluster's to say, one core for each.
+    runs, results, watcher, options
+        As in `recpress.run.engine.run`. How many runs are made at a time is the cluster's to say, one core for each.
     address : str, optional
         Of the cluster, as ``ray.init`` takes it; default: the one that is configured, else one on this machine.
 
@@ -69,30 +70,30 @@ def run(
     except (OSError, ValueError, RuntimeError) as error:
         raise UserError(f"Ray can't be reached or started at {address or 'the default address'}: {error}.") from error
     try:
-        _run(ray, todo, results, watcher, options or Options())
+        _run(ray, runs, results, watcher, options or Options())
     finally:
         if started:
             ray.shutdown()
 
 
-def _run(ray: Any, todo: Sequence[Planned], results: Path, watcher: Watcher, options: Options) -> None:
+def _run(ray: Any, runs: Sequence[PlannedRun], results: Path, watcher: Watcher, options: Options) -> None:
     memory = {} if options.memory is None else {"memory": options.memory}
     from ray.util.queue import Queue  # Ray is there: it has just been started.
 
     messages = Queue(actor_options={"num_cpus": 0})
     remote = ray.remote(num_cpus=1, max_retries=RETRIES, **memory)
     train, work = remote(_train), remote(_work)
-    loaded = {name: load(name) for name in dict.fromkeys(each.cell.dataset for each in todo)}
+    loaded = {name: load(name) for name in dict.fromkeys(planned.spec.dataset for planned in runs)}
     datasets = {name: ray.put(dataset) for name, dataset in loaded.items()}
     backbones = {
-        planned.backbone_key: train.remote(planned, datasets[planned.cell.dataset], options, messages)
-        for planned in {each.backbone_key: each for each in todo}.values()
+        planned.backbone_key: train.remote(planned, datasets[planned.spec.dataset], options, messages)
+        for planned in {planned.backbone_key: planned for planned in runs}.values()
     }
     pending = {}
-    for planned in todo:
-        dataset, backbone = datasets[planned.cell.dataset], backbones[planned.backbone_key]
+    for planned in runs:
+        dataset, backbone = datasets[planned.spec.dataset], backbones[planned.backbone_key]
         pending[work.remote(planned, dataset, backbone, options, messages)] = planned
-    by_id = {planned.id: planned for planned in todo}
+    by_id = {planned.id: planned for planned in runs}
     while pending:
         ready, _ = ray.wait(list(pending), timeout=PATIENCE)
         for message in _drained(messages):
@@ -100,14 +101,14 @@ def _run(ray: Any, todo: Sequence[Planned], results: Path, watcher: Watcher, opt
         for reference in ready:
             planned = pending.pop(reference)
             try:
-                ended, machine = ray.get(reference)
+                output, machine = ray.get(reference)
             except ray.exceptions.RayError as error:
                 what = str(error).strip().partition("\n")[0]
-                ended, machine = Ended(cells.lost(planned, f"its Ray worker: {what}"), log=str(error)), None
+                output, machine = cell.failed(planned, f"its Ray worker: {what}", str(error)), None
             if machine is not None:
                 write_machine(results, machine)
-            keep(results, planned, ended, loaded[planned.cell.dataset].split.test)
-            watcher.finished(planned, ended.record)
+            keep(results, planned, output, loaded[planned.spec.dataset].split.test)
+            watcher.finished(planned, output.result)
 
 
 def _drained(messages: Any) -> Iterator[Message]:
@@ -115,7 +116,7 @@ def _drained(messages: Any) -> Iterator[Message]:
         yield from messages.get_nowait_batch(count)
 
 
-def _tell(watcher: Watcher, by_id: dict[str, Planned], message: Message) -> None:
+def _tell(watcher: Watcher, by_id: dict[str, PlannedRun], message: Message) -> None:
     match message:
         case (key, Usage() as used):
             watcher.usage(by_id[key], used)
@@ -123,7 +124,7 @@ def _tell(watcher: Watcher, by_id: dict[str, Planned], message: Message) -> None
             watcher.stage(by_id[key], stage, share)
 
 
-def _reporter(planned: Planned, messages: Any) -> Callable[[str, float], None]:
+def _reporter(planned: PlannedRun, messages: Any) -> Callable[[str, float], None]:
     """Return what a task reports its stages with: each stage when it begins, and its share now and then."""
     last: dict[str, float] = {}
 
@@ -136,7 +137,7 @@ def _reporter(planned: Planned, messages: Any) -> Callable[[str, float], None]:
     return report
 
 
-def _train(planned: Planned, dataset: Dataset, options: Options, messages: Any) -> Packed:
+def _train(planned: PlannedRun, dataset: Dataset, options: Options, messages: Any) -> Packed:
     """Train a backbone, or take it from this node's cache, and pack its folder."""
     isolate.start()
     report = _reporter(planned, messages)
@@ -146,27 +147,26 @@ def _train(planned: Planned, dataset: Dataset, options: Options, messages: Any) 
                 planned, dataset, lambda share: report("train", share), _allowance(options, folder, planned, messages)
             )
         except WorkFailed as failure:
-            return failure.status, str(failure), failure.details
+            return TrainingFailed.of(failure)
     home = backbone_path(planned)
     return {file.relative_to(home).as_posix(): file.read_bytes() for file in home.rglob("*") if file.is_file()}
 
 
-def _work(planned: Planned, dataset: Dataset, packed: Packed, options: Options, messages: Any) -> Result:
-    """Run one cell on this node."""
+def _work(planned: PlannedRun, dataset: Dataset, packed: Packed, options: Options, messages: Any) -> Made:
+    """Make one run on this node."""
     isolate.start()
     with scratch() as folder:
         allowance = _allowance(options, folder, planned, messages)
-        model: trained.Trained | WorkFailed
-        if isinstance(packed, tuple):
-            model = WorkFailed(*packed)
+        if isinstance(packed, TrainingFailed):
+            output = cell.untrained(planned, packed)
         else:
             _unpack(packed, backbone_path(planned))
-            model = trained.obtain(planned, dataset, lambda share: None, allowance)
-        ended = cells.run(planned, dataset, model, _reporter(planned, messages), allowance, Cores())
-    return ended, fingerprint()
+            backbone = trained.obtain(planned, dataset, lambda share: None, allowance)
+            output = cell.run(RunContext(planned, dataset, backbone, _reporter(planned, messages), allowance, Cores()))
+    return output, fingerprint()
 
 
-def _allowance(options: Options, folder: Path, planned: Planned, messages: Any) -> Allowance:
+def _allowance(options: Options, folder: Path, planned: PlannedRun, messages: Any) -> Allowance:
     return Allowance(
         seconds=options.seconds,
         memory=options.memory,

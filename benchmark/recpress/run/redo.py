@@ -1,4 +1,4 @@
-"""Cells from the records that they left: to run again, or to score again without running."""
+"""Specs of runs from the records that they left: to make again, or to score again without running."""
 
 from __future__ import annotations
 
@@ -17,51 +17,51 @@ from recpress.record import Record
 from recpress.run import masks, plan, worker
 from recpress.run.attest import attest
 from recpress.run.engine import write_machine
-from recpress.run.identity import Planned
+from recpress.run.identity import PlannedRun
 from recpress.run.kept import backbone_path, per_user_path
 from recpress.run.quality import assess, score, score_lists
-from recpress.run.suite import Cell, cell_of_command
+from recpress.run.suite import RunSpec, spec_of_command
 
 
-def cells_of(records: Iterable[Record], *, skip_foreign: bool = False) -> list[Cell]:
-    """Return the cells that left these records.
+def specs_of(records: Iterable[Record], *, skip_foreign: bool = False) -> list[RunSpec]:
+    """Return the specs of the runs that left these records.
 
     Parameters
     ----------
     records : iterable of Record
     skip_foreign : bool
-        Pass over records of artefacts that were brought from elsewhere, which no cell of ours makes.
+        Pass over records of artefacts that were brought from elsewhere, which no run of ours makes.
 
     Raises
     ------
     UserError
-        When the command in a record is that of no cell.
+        When the command in a record is that of no run.
     """
-    cells = []
-    for made in records:
+    specs = []
+    for result in records:
         try:
-            cells.append(cell_of_command(made.provenance.command))
+            specs.append(spec_of_command(result.provenance.command))
         except ValueError as error:
             if skip_foreign:
                 continue
-            raise UserError(f"A record of {made.identity.method} can't be run again: {error}.") from error
-    return cells
+            raise UserError(f"A record of {result.identity.method} can't be run again: {error}.") from error
+    return specs
 
 
 class CannotRescore(Exception):
     """A record stays as it is; the message says why."""
 
 
-def rescore(results: Path, told: Callable[[Record, str | None], None]) -> None:
-    """Score again, by the present code, what the cells of a results folder have served; nothing is run.
+def rescore(results: Path, on_result: Callable[[Record, str | None], None]) -> None:
+    """Score again, by the present code, what the runs of a results folder have served; nothing is run.
 
     What was scored again is attested: the record's tier rests on that.
 
     Parameters
     ----------
     results : Path
-    told : callable
-        Is told each record, new where it was scored again, and why it was not where it wasn't.
+    on_result : callable
+        Is called with each record, new where it was scored again, and why it was not where it wasn't.
     """
     loaded: dict[str, Dataset] = {}
     write_machine(results)
@@ -69,21 +69,21 @@ def rescore(results: Path, told: Callable[[Record, str | None], None]) -> None:
         if earlier.quality is None:
             continue
         try:
-            (planned,) = plan.make(cells_of([earlier]))
-            name = planned.cell.dataset
+            (planned,) = plan.make(specs_of([earlier]))
+            name = planned.spec.dataset
             loaded = loaded if name in loaded else {name: load(name)}
-            made, scored = _rescored(earlier, planned, loaded[name])
+            result, scored = _rescored(earlier, planned, loaded[name])
         except CannotRescore as reason:
-            told(earlier, str(reason))
+            on_result(earlier, str(reason))
             continue
-        masks.keep(results, made, scored, loaded[name].split.test)
-        record.write(results, made)
-        attest(results, "rescored", made, made, "recpress results rescore")
-        told(made, None)
+        masks.keep(results, result, scored, loaded[name].split.test)
+        record.write(results, result)
+        attest(results, "rescored", result, result, "recpress results rescore")
+        on_result(result, None)
 
 
-def _rescored(earlier: Record, planned: Planned, dataset: Dataset) -> tuple[Record, PerUser]:
-    lists, folder = per_user_path(planned.made), backbone_path(planned)
+def _rescored(earlier: Record, planned: PlannedRun, dataset: Dataset) -> tuple[Record, PerUser]:
+    lists, folder = per_user_path(planned.artefact_key), backbone_path(planned)
     if not (lists.is_file() and folder.is_dir()):
         raise CannotRescore("what it served is not in this cache, or its code has changed: run it again")
     kept = store.load(lists)

@@ -1,4 +1,4 @@
-"""Cells of a results folder, drawn at random and run again from training, beside what their records say."""
+"""Runs of a results folder, drawn at random and made again from training, beside what their records say."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from recpress.measure.machine import fingerprint
 from recpress.paths import cache_dir
 from recpress.record import Record
 from recpress.run.attest import Attestation, place, read
-from recpress.run.identity import Planned
-from recpress.run.suite import Cell, cell_of_command
+from recpress.run.identity import PlannedRun
+from recpress.run.suite import RunSpec, spec_of_command
 
 # What a cache holds of raw data: reading it again would only ask the network for the same checked bytes.
 RAW = ("raw", "ogb", "own")
 
 
-def draw(results: Path, records: Sequence[Record], count: int, seed: int) -> list[tuple[Record, Cell]]:
+def draw(results: Path, records: Sequence[Record], count: int, seed: int) -> list[tuple[Record, RunSpec]]:
     """Draw records that have figures, each as likely as any other; the same folder and seed give the same draw.
 
     Parameters
@@ -36,15 +36,15 @@ def draw(results: Path, records: Sequence[Record], count: int, seed: int) -> lis
     Returns
     -------
     list
-        Records with the cells that they are of, in the order of their paths, so that cells of one backbone follow each
+        Records with the specs of their runs, in the order of their paths, so that runs of one backbone follow each
         other.
 
     Raises
     ------
     UserError
-        When there are fewer. Records that no cell of ours makes (artefacts brought from elsewhere) are not drawn.
+        When there are fewer. Records that no run of ours makes (artefacts brought from elsewhere) are not drawn.
     """
-    able = [pair for made in records if made.quality and (pair := _with_cell(made))]
+    able = [pair for result in records if result.quality and (pair := _with_spec(result))]
     if not able:
         raise UserError(f"{results} holds no records that can be run again: name another folder with --results.")
     if not 0 < count <= len(able):
@@ -55,12 +55,12 @@ def draw(results: Path, records: Sequence[Record], count: int, seed: int) -> lis
 
 def drawable(records: Sequence[Record]) -> int:
     """Return how many of these records `draw` can draw."""
-    return sum(made.quality is not None and _with_cell(made) is not None for made in records)
+    return sum(result.quality is not None and _with_spec(result) is not None for result in records)
 
 
-def _with_cell(made: Record) -> tuple[Record, Cell] | None:
+def _with_spec(result: Record) -> tuple[Record, RunSpec] | None:
     try:
-        return made, cell_of_command(made.provenance.command)
+        return result, spec_of_command(result.provenance.command)
     except ValueError:
         return None
 
@@ -83,16 +83,16 @@ def empty_cache() -> Iterator[None]:
                 os.environ["RECPRESS_CACHE"] = before
 
 
-def repetition(results: Path, made: Record, planned: Planned, *, trained: bool) -> Attestation | None:
+def repetition(results: Path, result: Record, planned: PlannedRun, *, trained: bool) -> Attestation | None:
     """Return what this machine found when it ran a record again before.
 
     Parameters
     ----------
     results : Path
         The record's folder.
-    made : Record
-    planned : Planned
-        Its cell, with the identity that the present code gives it.
+    result : Record
+    planned : PlannedRun
+        Its run, with the identity that the present code gives it.
     trained : bool
         Whether the backbone must have been trained anew, too.
 
@@ -101,9 +101,9 @@ def repetition(results: Path, made: Record, planned: Planned, *, trained: bool) 
     Attestation or None
         None where it hasn't, or where the record or the code has changed since.
     """
-    file = record.relative_path(made.identity)
+    file = record.relative_path(result.identity)
     path = results / place(file.as_posix(), "rerun", fingerprint().fingerprint)
-    if planned.id != made.identity.cell or not path.is_file():
+    if planned.id != result.identity.cell or not path.is_file():
         return None
     found = read(results, path)
     return found if found.sha256 == sha256_file(results / file) and found.trained >= trained else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import tempfile
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import psutil
 
+from recpress.locking import open_lock, take
 from recpress.run import leftovers
 from recpress.run.locks import place
 
@@ -23,8 +23,8 @@ def scratch() -> Iterator[Path]:
     sweep()
     folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=place()))
     # The lock says that we live; the system lets go of it however we end.
-    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
-    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    descriptor = open_lock(folder, folder=True)
+    take(descriptor)
     try:
         yield folder
     finally:
@@ -46,13 +46,10 @@ def sweep() -> None:
 
 def _held(folder: Path) -> bool:
     try:
-        descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = open_lock(folder, folder=True)
     except OSError:
         return True  # It has just been removed.
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
+        return not take(descriptor)
     finally:
         os.close(descriptor)
-    return False

@@ -1,52 +1,35 @@
-"""Suites: named sets of runs, as TOML, and the cells that they stand for."""
+"""Suites: named sets of runs as TOML, and the specs of those runs."""
 
 from __future__ import annotations
 
 import json
 import shlex
 from fnmatch import fnmatchcase
-from fractions import Fraction
 from functools import cache
 from itertools import product
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import BeforeValidator, Field, PlainSerializer
 
 from recpress import registry
 from recpress.backbones.catalogue import backbone
+from recpress.budget import Budget
 from recpress.cards import Card, read_toml
 from recpress.errors import UserError, unknown
 from recpress.lines import line_of
-
-
-def parse_budget(text: str) -> float:
-    """Return a budget as a fraction of the dense fp32 tables.
-
-    Raises
-    ------
-    ValueError
-        When it isn't a fraction in (0, 1], such as ``1/8`` or ``0.125``.
-    """
-    try:
-        budget = float(Fraction(text))
-    except (ValueError, ZeroDivisionError):
-        budget = 0.0
-    if not 0 < budget <= 1:
-        raise ValueError(f"{text!r} is not a budget: write a fraction of the fp32 bytes, such as 1/8")
-    return budget
-
-
-def _checked(text: str) -> str:
-    parse_budget(text)
-    return text
-
+from recpress.measure.profile import TimingProfile
 
 # Data sets made of a user's file are in the cache and not in the registry.
 OWN = "own-"
-Budget = Annotated[str, AfterValidator(_checked)]
+# As text in a file or an option; parsed here, once.
+WrittenBudget = Annotated[
+    Budget,
+    BeforeValidator(lambda value: value if isinstance(value, Budget) else Budget.parse(value)),
+    PlainSerializer(str),
+]
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
-# What a setting shows otherwise than JSON writes it: typed as the board has it, it is the same cell.
+# What a setting shows otherwise than JSON writes it: typed as the board has it, it is the same run.
 SHOWN = {"True": True, "False": False, "None": None}
 # Of a record's file name there is room for this much.
 LONGEST_SETTING = 160
@@ -56,7 +39,7 @@ class MethodRuns(Card):
     """One method in a suite: at which budgets, and with which explicit parameters."""
 
     name: str
-    budgets: tuple[Budget, ...] | None = Field(None, description="Default: the suite's own.")
+    budgets: tuple[WrittenBudget, ...] | None = Field(None, description="Default: the suite's own.")
     params: tuple[dict[str, Any], ...] = Field((), description="Runs with fixed parameters instead of a budget.")
 
 
@@ -65,7 +48,7 @@ class Override(Card):
 
     dataset: str
     backbones: tuple[str, ...] | None = None
-    budgets: tuple[Budget, ...] | None = Field(None, description="For methods without budgets of their own.")
+    budgets: tuple[WrittenBudget, ...] | None = Field(None, description="For methods without budgets of their own.")
     seeds: tuple[Seed, ...] | None = None
     timing_seconds: float | None = Field(None, ge=0)
 
@@ -74,7 +57,7 @@ Patterns = Annotated[tuple[str, ...], BeforeValidator(lambda value: (value,) if 
 
 
 class Match(Card):
-    """Cells that have all of these; each is a pattern (``amazon-*``), or a list of which one is enough."""
+    """Runs that have all of these; each is a pattern (``amazon-*``), or a list of which one is enough."""
 
     dataset: Patterns = ("*",)
     backbone: Patterns = ("*",)
@@ -83,10 +66,10 @@ class Match(Card):
     setting: Patterns = Field(("*",), description="A budget ('1/8'), or parameters ('bits=4').")
     seed: Patterns = ("*",)
 
-    def fits(self, cell: Cell) -> bool:
-        """Return whether a cell is meant."""
+    def fits(self, spec: RunSpec) -> bool:
+        """Return whether a run matches."""
         return all(
-            any(fnmatchcase(str(getattr(cell, name)), pattern) for pattern in getattr(self, name))
+            any(fnmatchcase(str(getattr(spec, name)), pattern) for pattern in getattr(self, name))
             for name in Match.model_fields
         )
 
@@ -106,7 +89,7 @@ class Suite(Card):
     datasets: tuple[str, ...]
     backbones: tuple[str, ...]
     methods: tuple[MethodRuns, ...]
-    budgets: tuple[Budget, ...] = ("1/4", "1/8")
+    budgets: tuple[WrittenBudget, ...] = (Budget.parse("1/4"), Budget.parse("1/8"))
     seeds: tuple[Seed, ...] = (0,)
     timing_seconds: float = Field(2.0, ge=0, description="Least time per latency scenario, where runs are timed.")
     overrides: tuple[Override, ...] = ()
@@ -114,13 +97,13 @@ class Suite(Card):
     exclude: tuple[Match, ...] = ()
 
 
-class Cell(Card):
+class RunSpec(Card):
     """One run that is asked for: what a user would type to get it."""
 
     dataset: str
     backbone: str
     method: str
-    budget: str | None
+    budget: WrittenBudget | None
     params: dict[str, Any]
     seed: int
     timing_seconds: float
@@ -129,7 +112,12 @@ class Cell(Card):
     def setting(self) -> str:
         """The budget, or the explicit parameters, or "default"."""
         explicit = ",".join(f"{name}={value}" for name, value in sorted(self.params.items()))
-        return ",".join(part for part in (self.budget, explicit) if part) or "default"
+        return ",".join(part for part in (str(self.budget or ""), explicit) if part) or "default"
+
+    @property
+    def timing(self) -> TimingProfile:
+        """What is timed of it."""
+        return TimingProfile(self.timing_seconds)
 
     @property
     def division(self) -> str:
@@ -138,14 +126,14 @@ class Cell(Card):
 
     @property
     def label(self) -> str:
-        """How the cell is called in progress and logs."""
+        """How the run is called in progress and logs."""
         return f"{self.dataset} {self.backbone} {self.method} {self.setting} seed {self.seed}"
 
     @property
     def command(self) -> str:
-        """The command that runs this cell alone."""
+        """The command that makes this run alone."""
         words = ["recpress", "run", "--dataset", self.dataset, "--backbone", self.backbone, "--method", self.method]
-        words += ["--budget", self.budget] if self.budget else []
+        words += ["--budget", str(self.budget)] if self.budget else []
         for name, value in sorted(self.params.items()):
             words += ["--param", f"{name}={_as_typed(value)}"]
         words += ["--seed", str(self.seed)]
@@ -157,21 +145,21 @@ def _division(method: str) -> str:
     return registry.method(method).card.division
 
 
-def cell_of_command(command: str) -> Cell:
-    """Return the cell whose `Cell.command` this is.
+def spec_of_command(command: str) -> RunSpec:
+    """Return the spec whose `RunSpec.command` this is.
 
     Raises
     ------
     ValueError
-        When it is the command of no single cell.
+        When it is the command of no single run.
     """
     _, verb, *words = shlex.split(command)
     options = list(zip(words[::2], words[1::2], strict=False))
     one = {name: value for name, value in options if name != "--param"}
     if verb != "run" or not {"--dataset", "--backbone", "--method", "--seed"} <= one.keys():
-        raise ValueError(f"{command!r} runs no single cell")
+        raise ValueError(f"{command!r} is no single run")
     params = [value.partition("=") for name, value in options if name == "--param"]
-    return Cell(
+    return RunSpec(
         dataset=one["--dataset"],
         backbone=one["--backbone"],
         method=one["--method"],
@@ -183,7 +171,7 @@ def cell_of_command(command: str) -> Cell:
 
 
 def parse_value(text: str) -> Any:
-    """Return a parameter as typed on the command line: JSON, or as `Cell.setting` shows it; else it is text."""
+    """Return a parameter as typed on the command line: JSON, or as `RunSpec.setting` shows it; else it is text."""
     if text in SHOWN:
         return SHOWN[text]
     try:
@@ -222,53 +210,54 @@ def _check_matches(path: Path, suite: Suite) -> None:
     strangers = [each.dataset for each in suite.overrides if each.dataset not in suite.datasets]
     if strangers:
         raise UserError(f"{path}: overrides.dataset {strangers[0]!r} is none of the suite's datasets.")
-    cells = expand(suite.model_copy(update={"exclude": (), "include": ()}))
+    specs = expand(suite.model_copy(update={"exclude": (), "include": ()}))
     for number, match in enumerate(suite.exclude):
         for name, patterns in match.model_dump(exclude_unset=True).items():
             for pattern in patterns:
                 one = match.model_copy(update={name: (pattern,)})
-                if not any(one.fits(cell) for cell in cells):
+                if not any(one.fits(spec) for spec in specs):
                     line = line_of(path.read_text(encoding="utf-8"), ("exclude", number))
-                    raise UserError(
-                        f"{path}: line {line}, exclude.{number} leaves out no cell with {name} {pattern!r}."
-                    )
+                    raise UserError(f"{path}: line {line}, exclude.{number} leaves out no run with {name} {pattern!r}.")
 
 
-def expand(suite: Suite) -> list[Cell]:
-    """Return the cells of a suite, grouped so that cells of one backbone follow each other.
+def expand(suite: Suite) -> list[RunSpec]:
+    """Return the specs of a suite's runs, grouped so that those of one backbone follow each other.
 
     Raises
     ------
     UserError
-        When a dataset, backbone or method isn't registered, or two cells would have the same record.
+        When a dataset, backbone or method isn't registered, or two runs would have the same record.
     """
     for name in dict.fromkeys([*suite.datasets, *(each.dataset for each in suite.include)]):
         if not name.startswith(OWN):
             registry.dataset_folder(name)
     for name in dict.fromkeys([runs.name for runs in (*suite.methods, *suite.include)]):
         registry.method(name)
-    overrides = {each.dataset: each.model_dump(exclude={"dataset"}, exclude_none=True) for each in suite.overrides}
-    cells = []
+    overrides = {
+        each.dataset: {name: value for name, value in each if name != "dataset" and value is not None}
+        for each in suite.overrides
+    }
+    specs = []
     for dataset in suite.datasets:
         here = suite.model_copy(update=overrides.get(dataset, {}))
         for trained, seed, runs in product(here.backbones, here.seeds, here.methods):
-            cells += _cells(here, dataset, trained, seed, runs)
-    cells = [cell for cell in cells if not any(match.fits(cell) for match in suite.exclude)]
+            specs += _specs(here, dataset, trained, seed, runs)
+    specs = [spec for spec in specs if not any(match.fits(spec) for match in suite.exclude)]
     for extra in suite.include:
         here = suite.model_copy(update=overrides.get(extra.dataset, {}))
         for seed in extra.seeds or here.seeds:
-            cells += _cells(here, extra.dataset, extra.backbone, seed, extra)
-    for name in dict.fromkeys(cell.backbone for cell in cells):
+            specs += _specs(here, extra.dataset, extra.backbone, seed, extra)
+    for name in dict.fromkeys(spec.backbone for spec in specs):
         backbone(name)
-    return _distinct(cells)
+    return _distinct(specs)
 
 
-def _cells(suite: Suite, dataset: str, trained: str, seed: int, runs: MethodRuns) -> list[Cell]:
+def _specs(suite: Suite, dataset: str, trained: str, seed: int, runs: MethodRuns) -> list[RunSpec]:
     budgets = suite.budgets if runs.budgets is None and not runs.params else runs.budgets or ()
-    asked: list[tuple[str | None, dict[str, Any]]] = [(budget, {}) for budget in budgets]
-    asked += [(None, params) for params in runs.params]
+    points: list[tuple[Budget | None, dict[str, Any]]] = [(budget, {}) for budget in budgets]
+    points += [(None, params) for params in runs.params]
     return [
-        Cell(
+        RunSpec(
             dataset=dataset,
             backbone=trained,
             method=runs.name,
@@ -277,21 +266,21 @@ def _cells(suite: Suite, dataset: str, trained: str, seed: int, runs: MethodRuns
             seed=seed,
             timing_seconds=suite.timing_seconds,
         )
-        for budget, params in asked or [(None, {})]
+        for budget, params in points or [(None, {})]
     ]
 
 
-def _distinct(cells: list[Cell]) -> list[Cell]:
-    """Return each cell once; what can't be the name of a record is refused."""
-    found: dict[tuple[str, str, str, str, int], Cell] = {}
-    for cell in cells:
-        if len(cell.setting) > LONGEST_SETTING or not cell.setting.isprintable():
+def _distinct(specs: list[RunSpec]) -> list[RunSpec]:
+    """Return each spec once; what can't be the name of a record is refused."""
+    found: dict[tuple[str, str, str, str, int], RunSpec] = {}
+    for spec in specs:
+        if len(spec.setting) > LONGEST_SETTING or not spec.setting.isprintable():
             raise UserError(
-                f"The parameters of {cell.method} on {cell.dataset} take {len(cell.setting)} characters "
-                f"({cell.setting[:40]!r}…): at most {LONGEST_SETTING} printable ones can name a record."
+                f"The parameters of {spec.method} on {spec.dataset} take {len(spec.setting)} characters "
+                f"({spec.setting[:40]!r}…): at most {LONGEST_SETTING} printable ones can name a record."
             )
-        key = (cell.dataset, cell.backbone, cell.method, cell.setting, cell.seed)
-        earlier = found.setdefault(key, cell)
-        if earlier != cell:
-            raise UserError(f"{cell.label} is in the suite twice, with parameters that are written alike.")
+        key = (spec.dataset, spec.backbone, spec.method, spec.setting, spec.seed)
+        earlier = found.setdefault(key, spec)
+        if earlier != spec:
+            raise UserError(f"{spec.label} is in the suite twice, with parameters that are written alike.")
     return list(found.values())

@@ -10,19 +10,18 @@ from pathlib import Path
 
 from recpress import timing
 from recpress.data import load
-from recpress.data.dataset import Dataset
 from recpress.errors import UserError, unwritable
 from recpress.measure.repeats import Retimed, between_runs, interval
 from recpress.record import Record, Scenario
-from recpress.run import cell as cells
-from recpress.run import isolate, trained
+from recpress.run import isolate, stages, trained
 from recpress.run.engine import write_machine
-from recpress.run.identity import Planned
+from recpress.run.identity import PlannedRun
 from recpress.run.isolate import Allowance, WorkFailed
 from recpress.run.kept import artefact_path
 from recpress.run.locks import Cores
 from recpress.run.plan import record_of, timed_here
 from recpress.run.scratch import scratch
+from recpress.run.stages import Progress, RunContext
 from recpress.timing import Timing
 
 # What a repetition is compared by.
@@ -35,50 +34,57 @@ class Job:
 
     Attributes
     ----------
-    planned : Planned
+    planned : PlannedRun
     record : Record
     shared : int
         Runs that have the signature.
     """
 
-    planned: Planned
+    planned: PlannedRun
     record: Record
     shared: int
 
 
-def jobs(planned: Sequence[Planned], results: Path, *, everything: bool = False, noisy: bool = False) -> list[Job]:
+@dataclass(frozen=True)
+class TimingFailed:
+    """Why a signature can't be timed: one sentence."""
+
+    reason: str
+
+
+def jobs(runs: Sequence[PlannedRun], results: Path, *, everything: bool = False, noisy: bool = False) -> list[Job]:
     """Return what this machine has not timed of some runs, a job a signature, those of one backbone together.
 
     Parameters
     ----------
-    planned : sequence of Planned
-        Runs without a record of theirs, or that didn't end well, are passed over.
+    runs : sequence of PlannedRun
+        Those without a record of theirs, or that didn't end well, are passed over.
     results : Path
     everything : bool
         Also what it has timed.
     noisy : bool
         Also what it has timed while others used the machine.
     """
-    found: dict[str, list[tuple[Planned, Record]]] = {}
-    for each in planned:
-        made = record_of(each, results)
-        if made is not None and made.identity.cell == each.id and made.status == "ok":
-            found.setdefault(made.signature, []).append((each, made))
+    found: dict[str, list[tuple[PlannedRun, Record]]] = {}
+    for planned in runs:
+        result = record_of(planned, results)
+        if result is not None and result.identity.cell == planned.id and result.status == "ok":
+            found.setdefault(result.signature, []).append((planned, result))
     timings = timed_here(results)
 
-    def wanted(made: Record) -> bool:
-        before = timings.of(made)
+    def wanted(result: Record) -> bool:
+        before = timings.of(result)
         return everything or before is None or (noisy and before.noisy)
 
-    chosen = [Job(*min(runs, key=_effort), len(runs)) for runs in found.values() if wanted(runs[0][1])]
-    order = {each.id: place for place, each in enumerate(planned)}
-    return sorted(chosen, key=lambda job: (job.planned.cell.dataset, job.planned.backbone_key, order[job.planned.id]))
+    chosen = [Job(*min(alike, key=_effort), len(alike)) for alike in found.values() if wanted(alike[0][1])]
+    order = {planned.id: place for place, planned in enumerate(runs)}
+    return sorted(chosen, key=lambda job: (job.planned.spec.dataset, job.planned.backbone_key, order[job.planned.id]))
 
 
-def _effort(run: tuple[Planned, Record]) -> tuple[bool, float]:
+def _effort(run: tuple[PlannedRun, Record]) -> tuple[bool, float]:
     """Judge what it takes to have a run's artefact: nothing if it is kept, else what making it took before."""
-    _, made = run
-    return not artefact_path(made.signature).is_dir(), made.cost.compress_seconds if made.cost else 0.0
+    _, result = run
+    return not artefact_path(result.signature).is_dir(), result.cost.compress_seconds if result.cost else 0.0
 
 
 def draw(jobs: Sequence[Job], count: int, seed: int) -> list[Job]:
@@ -96,7 +102,7 @@ def draw(jobs: Sequence[Job], count: int, seed: int) -> list[Job]:
 
 def run(
     jobs: Sequence[Job], results: Path | None, progress: Callable[[Job, str], None] = lambda job, stage: None
-) -> Iterator[tuple[Job, Timing | WorkFailed]]:
+) -> Iterator[tuple[Job, Timing | TimingFailed]]:
     """Time one signature after the other, and write each timing as soon as it is there.
 
     Parameters
@@ -105,12 +111,12 @@ def run(
     results : Path or None
         Folder that gets them; None writes nothing.
     progress : callable
-        Is told the job and its stage.
+        Is called with the job and its stage.
 
     Yields
     ------
     job, timing
-        Or why it can't be timed.
+        Or why there is none.
 
     Raises
     ------
@@ -122,36 +128,31 @@ def run(
         write_machine(results)
     with scratch() as folder:
         allowance, cores = Allowance(scratch=folder), Cores()
-        for dataset, of_dataset in groupby(jobs, lambda job: job.planned.cell.dataset):
+        for dataset, of_dataset in groupby(jobs, lambda job: job.planned.spec.dataset):
             data = load(dataset)
             for _, of_backbone in groupby(of_dataset, lambda job: job.planned.backbone_key):
                 group = list(of_backbone)
                 try:
                     progress(group[0], "train")
                     with cores.shared():
-                        model = trained.obtain(group[0].planned, data, lambda share: None, allowance)
+                        backbone = trained.obtain(group[0].planned, data, lambda share: None, allowance)
                 except WorkFailed as failure:
-                    yield from ((job, failure) for job in group)
+                    yield from ((job, TimingFailed(str(failure))) for job in group)
                     continue
                 for job in group:
-                    yield job, _timed(job, data, model, results, progress, allowance, cores)
+                    context = RunContext(job.planned, data, backbone, _stages_of(job, progress), allowance, cores)
+                    yield job, _timed(context, job.record, results)
 
 
-def _timed(
-    job: Job,
-    data: Dataset,
-    model: trained.Trained,
-    results: Path | None,
-    progress: Callable[[Job, str], None],
-    allowance: Allowance,
-    cores: Cores,
-) -> Timing | WorkFailed:
+def _stages_of(job: Job, progress: Callable[[Job, str], None]) -> Progress:
+    return lambda stage, share: progress(job, stage)
+
+
+def _timed(context: RunContext, result: Record, results: Path | None) -> Timing | TimingFailed:
     try:
-        found = cells.retime(
-            job.planned, job.record, data, model, lambda stage, share: progress(job, stage), allowance, cores
-        )
+        found = stages.retime(context, result)
     except WorkFailed as failure:
-        return failure
+        return TimingFailed(str(failure))
     if results is not None:
         try:
             timing.write(results, found)

@@ -1,4 +1,4 @@
-"""Trained backbones in the content-addressed cache: made once, used by every cell."""
+"""Trained backbones in the content-addressed cache: made once, used by every run."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from recpress.data.dataset import Dataset
 from recpress.data.relations import linked
 from recpress.evaluation.store import PerUser
 from recpress.hashing import sha256_json
-from recpress.record import Energy
+from recpress.locking import OnWait, locked, on_stderr, saying
+from recpress.record import Energy, Status
 from recpress.run import worker
-from recpress.run.identity import Planned
-from recpress.run.isolate import Allowance, call
+from recpress.run.identity import PlannedRun
+from recpress.run.isolate import Allowance, WorkFailed, call
 from recpress.run.kept import backbone_path
-from recpress.run.locks import Told, locked, on_stderr, saying
 from recpress.run.protocol import Protocol, Target, target
 from recpress.run.quality import score
 
@@ -40,8 +40,31 @@ class Trained:
     energy: tuple[Energy, ...] = ()
 
 
+@dataclass(frozen=True)
+class TrainingFailed:
+    """Why there is no trained backbone, which is the fate of all its runs.
+
+    Attributes
+    ----------
+    status : {"failed", "timeout", "out-of-memory"}
+    reason : str
+        In one line.
+    details : str
+        The traceback, if there is one.
+    """
+
+    status: Status
+    reason: str
+    details: str = ""
+
+    @classmethod
+    def of(cls, failure: WorkFailed) -> TrainingFailed:
+        """Return what a failed stage means for the runs of a backbone."""
+        return cls(failure.status, str(failure), failure.details)
+
+
 def obtain(
-    planned: Planned,
+    planned: PlannedRun,
     dataset: Dataset,
     progress: Callable[[float], None],
     allowance: Allowance | None = None,
@@ -50,9 +73,9 @@ def obtain(
     device: str = "cpu",
     notes: Callable[[str], None] | None = None,
     metered: bool = False,
-    waiting: Told = on_stderr,
+    waiting: OnWait = on_stderr,
 ) -> Trained:
-    """Return the backbone of a cell, from the cache or trained now; whoever comes second waits for the first.
+    """Return the backbone of a run, from the cache or trained now; whoever comes second waits for the first.
 
     A training that was killed goes on where its last state was written.
 
@@ -63,11 +86,11 @@ def obtain(
     device : str
         As torch names it. Figures that are compared come from "cpu", the only one that is reproducible by seed.
     notes : callable, optional
-        Is told epoch and loss.
+        Is called with epoch and loss in a line.
     metered : bool
         Whether to meter its energy if it is trained now.
     waiting : callable
-        Is told every few seconds that another run trains it, and for how long that has been waited for.
+        Is called while another run trains it, every few seconds, with what is waited for and for how many seconds.
 
     Raises
     ------
@@ -81,8 +104,13 @@ def obtain(
     aim = target(dataset, protocol)
     folder = folder_of(planned, dataset, aim, device)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    what = f"another run, which trains {planned.cell.backbone} on {planned.cell.dataset}"
-    check = saying(what, waiting, allowance.check if allowance else lambda: None)
+    report = saying(f"another run, which trains {planned.spec.backbone} on {planned.spec.dataset}", waiting)
+
+    def check() -> None:
+        if allowance:
+            allowance.check()
+        report()
+
     state = folder.with_suffix(".unfinished")
     with locked(folder.with_suffix(".lock"), check):
         if not folder.is_dir():
@@ -90,9 +118,9 @@ def obtain(
                 call(
                     worker.train,
                     linked(aim.graph, dataset, planned.config.config.relations),
-                    planned.cell.backbone,
+                    planned.spec.backbone,
                     planned.config.config,
-                    planned.cell.seed,
+                    planned.spec.seed,
                     unfinished,
                     state,
                     device,
@@ -110,14 +138,14 @@ def obtain(
     backbone = checkpoint.read(folder)
     lists = np.load(folder / worker.TOPK, allow_pickle=False)
     facts = folder / worker.TRAINING
-    told = json.loads(facts.read_text(encoding="ascii")) if facts.is_file() else {}
-    energy = tuple(map(Energy.model_validate, told.get("energy", ())))
+    stored = json.loads(facts.read_text(encoding="ascii")) if facts.is_file() else {}
+    energy = tuple(map(Energy.model_validate, stored.get("energy", ())))
     scored = score(lists, dataset)
-    return Trained(folder, backbone.sha256(), backbone.train_seconds, scored, told.get("peak_bytes"), energy)
+    return Trained(folder, backbone.sha256(), backbone.train_seconds, scored, stored.get("peak_bytes"), energy)
 
 
-def folder_of(planned: Planned, dataset: Dataset, aim: Target, device: str) -> Path:
-    """Return where the backbone lies: where the cell's own does, unless graph or device are others."""
+def folder_of(planned: PlannedRun, dataset: Dataset, aim: Target, device: str) -> Path:
+    """Return where the backbone lies: where the run's own does, unless graph or device are others."""
     standard = backbone_path(planned)
     other = [] if aim.graph.user_items.nnz == dataset.split.fit.nnz else [aim.graph.user_items.sha256()]
     other += [] if device == "cpu" else [device]

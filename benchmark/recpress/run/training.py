@@ -17,7 +17,7 @@ from recpress.data.dataset import Dataset
 from recpress.errors import UserError
 from recpress.evaluation import means, ogb
 from recpress.record import Energy
-from recpress.run.identity import Planned
+from recpress.run.identity import PlannedRun
 from recpress.run.isolate import WorkFailed, call
 from recpress.run.locks import Cores
 from recpress.run.protocol import Protocol, target
@@ -26,7 +26,7 @@ from recpress.run.validation import Held, follow
 
 
 @dataclass(frozen=True)
-class Told:
+class TrainingReport:
     """What became of a training.
 
     Attributes
@@ -60,14 +60,14 @@ class Told:
 
 
 def train(
-    planned: Planned,
+    planned: PlannedRun,
     protocol: Protocol | None,
     device: str,
     valid: bool,
     progress: Callable[[float], None],
     notes: Callable[[str], None],
-) -> Told:
-    """Train the backbone of a cell, or take it from the cache, and judge it.
+) -> TrainingReport:
+    """Train the backbone of a run, or take it from the cache, and judge it.
 
     Parameters
     ----------
@@ -81,8 +81,8 @@ def train(
     UserError
         When training fails, or the set has no such protocol.
     """
-    dataset = load(planned.cell.dataset)
-    judged_by_ogb = planned.cell.dataset.startswith("ogbl-")
+    dataset = load(planned.spec.dataset)
+    judged_by_ogb = planned.spec.dataset.startswith("ogbl-")
     protocol = protocol or ("paper" if judged_by_ogb else "standard")
     started = time.perf_counter()
     try:
@@ -91,15 +91,15 @@ def train(
                 return _follow(planned, dataset, device, progress, notes)
             kept = obtain(planned, dataset, progress, protocol=protocol, device=device, notes=notes, metered=True)
     except WorkFailed as failure:
-        raise UserError(f"Training {planned.cell.backbone} on {planned.cell.dataset} failed: {failure}.") from failure
+        raise UserError(f"Training {planned.spec.backbone} on {planned.spec.dataset} failed: {failure}.") from failure
     aim = target(dataset, protocol)
     with_valid = aim.graph.user_items.nnz == dataset.split.fit.nnz
     figures = {"test": means(kept.scored.metrics)}
     if judged_by_ogb:
         parts: tuple[Literal["valid", "test"], ...] = ("test",) if with_valid else ("valid", "test")
-        for part, found in judge(planned.cell.dataset, kept.folder, parts).items():
+        for part, found in judge(planned.spec.dataset, kept.folder, parts).items():
             figures[part] = figures.get(part, {}) | found
-    return Told(
+    return TrainingReport(
         protocol,
         "train and valid" if with_valid else "train",
         kept.train_seconds,
@@ -111,25 +111,25 @@ def train(
 
 
 def _follow(
-    planned: Planned,
+    planned: PlannedRun,
     dataset: Dataset,
     device: str,
     progress: Callable[[float], None],
     notes: Callable[[str], None],
-) -> Told:
-    cell, started = planned.cell, time.perf_counter()
+) -> TrainingReport:
+    spec, started = planned.spec, time.perf_counter()
     scores = call(
         follow,
-        cell.backbone,
+        spec.backbone,
         Held.out_of(dataset, planned.config.config.relations),
         planned.config.config,
-        cell.seed,
+        spec.seed,
         device,
         timeout=TRAIN_TIMEOUT,
         progress=progress,
         notes=notes,
     )
-    return Told("valid", "train", time.perf_counter() - started, False, {"valid": scores}, None)
+    return TrainingReport("valid", "train", time.perf_counter() - started, False, {"valid": scores}, None)
 
 
 def judge(dataset: str, folder: Path, parts: tuple[Literal["valid", "test"], ...]) -> dict[str, dict[str, float]]:

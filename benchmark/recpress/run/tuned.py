@@ -8,10 +8,11 @@ from recpress.backbones.catalogue import backbone
 from recpress.backbones.config import TrainingConfigFile, read_training_config
 from recpress.data import load
 from recpress.errors import UserError
+from recpress.locking import locked
 from recpress.paths import cache_dir
 from recpress.run.isolate import WorkFailed, call
-from recpress.run.locks import Cores, locked
-from recpress.run.tuning import Budget, chosen, key, search
+from recpress.run.locks import Cores
+from recpress.run.tuning import SearchLimits, chosen, key, search
 from recpress.run.validation import Held
 
 SEARCH_TIMEOUT = 7 * 24 * 3600.0
@@ -20,7 +21,7 @@ SEARCH_TIMEOUT = 7 * 24 * 3600.0
 def tune(
     dataset: str,
     name: str,
-    budget: Budget,
+    limits: SearchLimits,
     seed: int,
     device: str,
     progress: Callable[[float], None],
@@ -40,7 +41,7 @@ def tune(
     loaded = load(dataset)
     if not loaded.split.valid.nnz:
         raise UserError(f"{dataset} has no valid part to choose a recipe on.")
-    folder = cache_dir() / "tuning" / key(name, loaded.split.sha256, base, budget, seed, device)
+    folder = cache_dir() / "tuning" / key(name, loaded.split.sha256, base, limits, seed, device)
     folder.mkdir(parents=True, exist_ok=True)
     with locked(folder.with_suffix(".lock")), Cores().shared():
         try:
@@ -49,7 +50,7 @@ def tune(
                 name,
                 Held.out_of(loaded, base.relations),
                 base,
-                budget,
+                limits,
                 seed,
                 device,
                 folder,
@@ -62,5 +63,5 @@ def tune(
             raise UserError(f"The search on {dataset} failed: {failure}. What is tried already is kept.") from failure
     where = "" if device == "cpu" else f", on {device}"
     return chosen(
-        base, space, rows, budget, f"TPE over the space of {name}, trained on train and scored on valid{where}."
+        base, space, rows, limits, f"TPE over the space of {name}, trained on train and scored on valid{where}."
     )

@@ -35,8 +35,8 @@ EPOCHS = "epochs"
 
 
 @dataclass(frozen=True)
-class Budget:
-    """Budget of a search. Backbones that are compared get the same.
+class SearchLimits:
+    """Limits of a search. Backbones that are compared get the same.
 
     Attributes
     ----------
@@ -55,9 +55,16 @@ class Budget:
 
 
 def search(
-    name: str, held: Held, base: TrainingConfig, budget: Budget, seed: int, device: str, folder: Path, report: Report
+    name: str,
+    held: Held,
+    base: TrainingConfig,
+    limits: SearchLimits,
+    seed: int,
+    device: str,
+    folder: Path,
+    report: Report,
 ) -> list[Row]:
-    """Try recipes until the budget is used up, going on from the trials in the folder.
+    """Try recipes until a limit is reached, going on from the trials in the folder.
 
     Parameters
     ----------
@@ -66,7 +73,7 @@ def search(
     held : Held
     base : TrainingConfig
         What the space leaves open; it is also the first trial, as far as it lies in the space.
-    budget : Budget
+    limits : SearchLimits
     seed : int
         Of the trainings and of the sampler.
     device : str
@@ -92,19 +99,26 @@ def search(
         study.tell(trial.number, state=TrialState.FAIL)  # its process was killed
     if not study.trials:
         study.enqueue_trial(within(base, backbone(name).space))
-    deadline = time.monotonic() + (budget.seconds or float("inf"))
-    while (done := len(study.get_trials(deepcopy=False, states=COUNTED))) < budget.trials:
+    deadline = time.monotonic() + (limits.seconds or float("inf"))
+    while (done := len(study.get_trials(deepcopy=False, states=COUNTED))) < limits.trials:
         if time.monotonic() >= deadline:
             break
         # A new sampler each time: a study that goes on after a kill draws as one that was never stopped.
         study.sampler = TPESampler(seed=seed * 100_003 + done, n_startup_trials=STARTUP)
-        report.send(done / budget.trials)
-        study.optimize(lambda trial: objective(trial, name, held, base, budget, seed, device, report), n_trials=1)
+        report.send(done / limits.trials)
+        study.optimize(lambda trial: objective(trial, name, held, base, limits, seed, device, report), n_trials=1)
     return [row(trial) for trial in study.get_trials(deepcopy=False, states=COUNTED)]
 
 
 def objective(
-    trial: Trial, name: str, held: Held, base: TrainingConfig, budget: Budget, seed: int, device: str, report: Report
+    trial: Trial,
+    name: str,
+    held: Held,
+    base: TrainingConfig,
+    limits: SearchLimits,
+    seed: int,
+    device: str,
+    report: Report,
 ) -> float:
     """Train one setting, with as many of its epochs as may take the time, and return its score on valid."""
 
@@ -117,7 +131,7 @@ def objective(
             best = max(range(len(scored)), key=scored.__getitem__)
             if recipe.decay == "cosine" or best == len(scored) - 1:
                 trial.set_user_attr(EPOCHS, look.epoch)
-            report.note(f"trial {trial.number + 1} of {budget.trials}: {described(look, recipe)}")
+            report.note(f"trial {trial.number + 1} of {limits.trials}: {described(look, recipe)}")
             trial.report(value, len(scored))
             if trial.should_prune():
                 raise optuna.TrialPruned
@@ -131,7 +145,7 @@ def objective(
 
     recipe = settled(base, suggest(trial, backbone(name).space), backbone(name).space)
     try:
-        return score_of(recipe, budget.trial_seconds)
+        return score_of(recipe, limits.trial_seconds)
     except TooLongError as long:
         if not long.epochs:
             raise optuna.TrialPruned from long
@@ -196,7 +210,7 @@ def row(trial: FrozenTrial) -> Row:
     return Row(params, round(float(value or 0.0), 4), trial.user_attrs[EPOCHS] if complete else 0)
 
 
-def chosen(base: TrainingConfig, space: Space, rows: list[Row], budget: Budget, note: str) -> TrainingConfigFile:
+def chosen(base: TrainingConfig, space: Space, rows: list[Row], limits: SearchLimits, note: str) -> TrainingConfigFile:
     """Return the recipe of the best complete trial, the earliest of equals, with the log of all.
 
     Raises
@@ -213,7 +227,7 @@ def chosen(base: TrainingConfig, space: Space, rows: list[Row], budget: Budget, 
     return TrainingConfigFile(
         config=recipe,
         tuning=Tuning(
-            trials=len(rows), metric=HEADLINE, value=best.value, trial_seconds=budget.trial_seconds, note=note, log=log
+            trials=len(rows), metric=HEADLINE, value=best.value, trial_seconds=limits.trial_seconds, note=note, log=log
         ),
     )
 
@@ -233,10 +247,10 @@ def _fields(values: dict[str, Any]) -> list[str]:
     return [f"{name} = {json.dumps(value)}" for name, value in values.items()]
 
 
-def key(name: str, split: str, base: TrainingConfig, budget: Budget, seed: int, device: str) -> str:
+def key(name: str, split: str, base: TrainingConfig, limits: SearchLimits, seed: int, device: str) -> str:
     """Return the hash of all that decides the trials but their number: a study goes on only where it is the same."""
     space = [[each.name, repr(each.domain), each.given] for each in backbone(name).space]
     where = [] if device == "cpu" else [device]
     # What the limit does is part of it: trials that were given up don't mix with such as were shortened.
-    limit = [budget.trial_seconds, "shortened to fit"]
+    limit = [limits.trial_seconds, "shortened to fit"]
     return sha256_json([name, split, base.model_dump(), *limit, seed, space, *where])

@@ -104,7 +104,7 @@ def train(
     Parameters
     ----------
     on_look : callable
-        Is told each scoring; training ends when it returns True.
+        Is called with each scoring; training ends when it returns True.
     allowed : float, optional
         CPU seconds that the epochs may take.
 

@@ -20,6 +20,7 @@ from recpress.backbones.base import Backbone, Session
 from recpress.backbones.catalogue import backbone
 from recpress.backbones.config import TrainingConfig
 from recpress.backbones.training.allocator import keep_freed_memory
+from recpress.budget import Budget
 from recpress.cards import Sha256, validation_message
 from recpress.codecs import Dense, stranger
 from recpress.codecs.artefact import Artefact, folder_ledger
@@ -31,6 +32,7 @@ from recpress.errors import UserError
 from recpress.hashing import sha256_folder
 from recpress.measure import energy, memory, refresh, serving, sizes
 from recpress.measure.meters import Meters, open_meters
+from recpress.measure.profile import UNTIMED, TimingProfile
 from recpress.record import Bytes, Count, Energy, Finite, Latency, Serving
 from recpress.serve.recommender import Recommender
 
@@ -94,7 +96,7 @@ def train(
 
 @dataclass(frozen=True)
 class Compressed:
-    """What compressing tells besides the artefact."""
+    """What is known of an artefact once it is compressed."""
 
     params: dict[str, Any]
     seconds: Finite
@@ -103,24 +105,31 @@ class Compressed:
     refresh: Latency | None = None
 
 
+@dataclass(frozen=True)
+class OverBudget:
+    """Why a method has no artefact for a budget: one sentence."""
+
+    reason: str
+
+
 def compress(
     graph: Graph,
     checkpoint_folder: Path,
     method: str,
-    budget: float | None,
+    budget: Budget | None,
     params: dict[str, Any],
     seed: int,
     folder: Path,
-    timing_seconds: float = 0.0,
+    timing: TimingProfile = UNTIMED,
     *,
     report: Report,
-) -> Compressed | str:
-    """Compress a checkpoint into an artefact folder; return a sentence where the budget can't be reached.
+) -> Compressed | OverBudget:
+    """Compress a checkpoint into an artefact folder, if the budget can be reached.
 
     Parameters
     ----------
-    timing_seconds : float
-        From `LONG_SECONDS` on, the energy is metered too, and the refresh timed of a method that doesn't train.
+    timing : TimingProfile
+        Whether to meter the energy, too, and to time the refresh of a method that doesn't train.
     """
     entry = registry.method(method)
     chosen = method_class(entry.module())()
@@ -128,16 +137,16 @@ def compress(
     before = trained.sha256()
     shape = Shape.of(graph, trained)
     try:
-        solved = {} if budget is None else chosen.params_for(int(budget * shape.dense_bytes), shape).model_dump()
+        solved = {} if budget is None else chosen.params_for(budget.bytes_of(shape.dense_bytes), shape).model_dump()
     except BudgetUnreachable as error:
-        return str(error)
+        return OverBudget(str(error))
     task = Task(graph, trained, chosen.Params(**solved | params), seed, make_generator(seed), report.send)
 
     def timed() -> tuple[Artefact, float]:
         start = time.perf_counter()
         return chosen.compress(task), time.perf_counter() - start
 
-    long = timing_seconds >= serving.LONG_SECONDS
+    long = timing.times_compressing
     (artefact, seconds), spent = (open_meters() if long else Meters(None, None)).around(timed, "compressing")
     artefact.save(folder)
     if trained.sha256() != before:
@@ -145,20 +154,20 @@ def compress(
     peak = memory.peak_resident()
     refreshed = None
     if long and artefact.network:
-        refreshed = refresh.rebuilding(trained, graph, artefact, seconds=timing_seconds, seed=seed)
+        refreshed = refresh.rebuilding(trained, graph, artefact, seconds=timing.seconds, seed=seed)
     elif long and entry.card.division == "closed" and seconds < SLOWEST_REFRESH:
 
         def again(fresh: Backbone) -> None:
             chosen.compress(replace(task, backbone=fresh, generator=make_generator(seed), progress=lambda share: None))
 
-        refreshed = refresh.timing(trained, graph, again, seconds=timing_seconds, seed=seed)
+        refreshed = refresh.timing(trained, graph, again, seconds=timing.seconds, seed=seed)
     return Compressed(task.params.model_dump(mode="json"), seconds, peak, spent, refreshed)
 
 
-def wrong_params(asked: list[tuple[str, dict[str, Any]]], report: Report) -> list[str]:
+def wrong_params(explicit: list[tuple[str, dict[str, Any]]], report: Report) -> list[str]:
     """Return what is wrong with explicit parameters of methods, each in one line; "" where nothing is."""
     found = []
-    for name, params in asked:
+    for name, params in explicit:
         takes = method_class(registry.method(name).module()).Params
         try:
             takes(**params)
@@ -181,12 +190,19 @@ class Examined:
     serve_form: Literal["table", "graph", "function"]
 
 
-def examine(folder: Path, n_users: int, n_items: int, *, report: Report) -> Examined | str:
-    """Load an artefact that somebody brought and decode all of it; return a sentence where it is refused."""
+@dataclass(frozen=True)
+class Refused:
+    """Why an artefact that somebody brought is not measured: one sentence."""
+
+    reason: str
+
+
+def examine(folder: Path, n_users: int, n_items: int, *, report: Report) -> Examined | Refused:
+    """Load an artefact that somebody brought and decode all of it."""
     try:
         return Examined(stranger.examine(folder, n_users, n_items).serve_form)  # type: ignore[arg-type]  # It was checked.
     except UserError as error:
-        return str(error)
+        return Refused(str(error))
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from recpress.printable import markdown
 if TYPE_CHECKING:
     from recpress.record import Record
     from recpress.run.attest import Attestation
-    from recpress.run.identity import Planned
+    from recpress.run.identity import PlannedRun
 
 
 @click.command("reproduce")
@@ -89,7 +89,7 @@ def command(
             if before := rerun.repetition(results, of[each.id], each, trained=not reuse_backbones):
                 found[each.id] = before
 
-    def finished(ran: Planned, again: Record) -> None:
+    def finished(ran: PlannedRun, again: Record) -> None:
         timed = timing.own(Path(name), again)
         latency = timed.latency if timed else ()
         found[ran.id] = attest(results, "rerun", of[ran.id], again, said, latency=latency, trained=not reuse_backbones)
@@ -99,7 +99,7 @@ def command(
     cache = nullcontext() if reuse_backbones else rerun.empty_cache()
     with tempfile.TemporaryDirectory(prefix="recpress-rerun-") as name, cache:
         try:
-            launch(todo, Path(name), Running(**running), done=len(found), force=True, finished=finished)
+            launch(todo, Path(name), Running(**running), done=len(found), force=True, on_result=finished)
         except SystemExit as ended:
             if ended.code != 1:  # 1: a cell failed, which is a finding like others.
                 raise
@@ -108,7 +108,7 @@ def command(
     for each in planned:
         made = of[each.id]
         differs = differences(made, timings.own(made), found[each.id], spread)
-        lines.append((each.cell.label, brief(differs) or "agrees"))
+        lines.append((each.spec.label, brief(differs) or "agrees"))
     click.echo(tabulate(lines, headers=("Run", "Reproduced"), disable_numparse=True))
     agree = sum(verdict == "agrees" for _, verdict in lines)
     click.echo(f"{agree} of {len(lines)} agree; {results / 'attestations'} holds what was found.")

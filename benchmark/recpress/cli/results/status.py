@@ -50,7 +50,7 @@ def _of_suite(suite: str, results: Path, records: Sequence[Record]) -> None:
     planned = make([cell.model_copy(update={"timing_seconds": 0.0}) for cell in expand(read_suite(suite))])
     todo = unfinished(planned, results)
     click.echo(f"{suite}: {len(planned)} runs, {len(planned) - len(todo)} done, {len(todo)} to run.")
-    places, timings = {place_of(each) for each in planned}, timed_here(results)
+    places, timings = {place_of(each.spec) for each in planned}, timed_here(results)
     ended_well = (each for each in records if each.status == "ok")
     signatures = {each.signature for each in ended_well if relative_path(each.identity) in places}
     timed = sum(signature in timings for signature in signatures)

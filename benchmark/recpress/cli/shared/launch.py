@@ -13,7 +13,7 @@ from recpress.errors import UserError
 
 if TYPE_CHECKING:
     from recpress.record import Record
-    from recpress.run.identity import Planned
+    from recpress.run.identity import PlannedRun
 
 F = TypeVar("F", bound=Callable[..., object])
 
@@ -47,27 +47,27 @@ class Running:
 
 
 def launch(
-    todo: Sequence[Planned],
+    runs: Sequence[PlannedRun],
     results: Path,
     running: Running,
     *,
     done: int = 0,
     force: bool = False,
     retry_failed: bool = False,
-    finished: Callable[[Planned, Record], None] = lambda planned, made: None,
+    on_result: Callable[[PlannedRun, Record], None] = lambda planned, result: None,
 ) -> None:
-    """Run cells, show how it goes, and say how it ended; `finished` is told of each with its record.
+    """Make runs, show how it goes, and say how it ended; `on_result` is called with each and its record.
 
     Raises
     ------
     SystemExit
-        With 1 when a cell failed.
+        With 1 when a run failed.
     """
     from recpress.cli.shared.progress import say_done, watcher
 
     if running.address and running.engine != "ray":
         raise UserError("--address is that of a Ray cluster: add --engine ray.")
-    if not todo:
+    if not runs:
         say_done(done, as_json=running.json_log)
         return
     from recpress.run import isolate
@@ -80,16 +80,16 @@ def launch(
 
     memory = None if running.memory_gb is None else int(running.memory_gb * 1e9)
     options = Options(running.jobs, memory, running.timeout, force, retry_failed)
-    with watcher(todo, results, done, as_json=running.json_log) as shown:
+    with watcher(runs, results, done, as_json=running.json_log) as shown:
 
-        def ended(planned: Planned, made: Record) -> None:
-            finished(planned, made)
-            shown.watcher.finished(planned, made)
+        def finished(planned: PlannedRun, result: Record) -> None:
+            on_result(planned, result)
+            shown.watcher.finished(planned, result)
 
-        told = replace(shown.watcher, finished=ended)
+        watched = replace(shown.watcher, finished=finished)
         if running.engine == "ray":
-            ray_engine.run(todo, results, told, options, running.address)
+            ray_engine.run(runs, results, watched, options, running.address)
         else:
-            engine.run(todo, results, told, options)
+            engine.run(runs, results, watched, options)
     if shown.went_wrong:
         raise SystemExit(1)

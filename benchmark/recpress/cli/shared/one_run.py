@@ -14,7 +14,8 @@ from recpress.cli.shared.types import BudgetType, ParamType, refuse_both
 from recpress.errors import UserError
 
 if TYPE_CHECKING:
-    from recpress.run.identity import Planned
+    from recpress.budget import Budget
+    from recpress.run.identity import PlannedRun
 
 F = TypeVar("F", bound=Callable[..., object])
 
@@ -59,7 +60,7 @@ class Asked:
     dataset: str | None
     backbone: str
     method: str | None
-    budget: str | None = None
+    budget: Budget | None = None
     param: tuple[tuple[str, Any], ...] = ()
     seed: int = 0
     data: Path | None = None
@@ -67,7 +68,7 @@ class Asked:
     item_col: str | None = None
     time_col: str | None = None
 
-    def planned(self) -> Planned:
+    def planned(self) -> PlannedRun:
         """Return the cell that they name, with its identity.
 
         Raises

@@ -44,7 +44,7 @@ def overview(rows: pd.DataFrame) -> str:
 def _line(dataset: str, rows: pd.DataFrame) -> list[str]:
     counts = (rows["backbone"].nunique(), rows["method"].nunique(), len(rows), rows["seeds"].sum())
     line = [printable(dataset), *(f"{count:,}" for count in counts)]
-    ok = rows[rows["status"] == "ok"]
+    ok = rows[(rows["status"] == "ok") & (rows["doubtful"] == "")]
     best = ok[ok["method"] == UNCOMPRESSED].nlargest(1, "ndcg20").to_dict("records")
     enough = ok[(ok["division"] != "reference") & (ok["of_best"] >= RETAINED)]
     small = enough.nsmallest(1, "mb").to_dict("records")

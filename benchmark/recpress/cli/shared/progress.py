@@ -29,7 +29,7 @@ from recpress.record import WENT_WRONG, Record
 
 if TYPE_CHECKING:
     from recpress.run.engine import Watcher
-    from recpress.run.identity import Planned
+    from recpress.run.identity import PlannedRun
     from recpress.run.isolate import Usage
 
 
@@ -70,12 +70,12 @@ def say_done(done: int, *, as_json: bool = False) -> None:
 
 
 @contextmanager
-def watcher(todo: Sequence[Planned], results: Path, done: int, *, as_json: bool = False) -> Iterator[Shown]:
+def watcher(runs: Sequence[PlannedRun], results: Path, done: int, *, as_json: bool = False) -> Iterator[Shown]:
     """Show a run while the block lasts, and how it ended after it.
 
     Parameters
     ----------
-    todo : sequence of Planned
+    runs : sequence of PlannedRun
     results : Path
     done : int
         Cells that are done already.
@@ -87,30 +87,30 @@ def watcher(todo: Sequence[Planned], results: Path, done: int, *, as_json: bool 
     ended: Counter[str] = Counter()
     console = Console()
 
-    def counted(tell: Callable[[Planned, Record], None]) -> Callable[[Planned, Record], None]:
-        def finished(planned: Planned, made: Record) -> None:
-            ended[made.status] += 1
-            tell(planned, made)
+    def counted(tell: Callable[[PlannedRun, Record], None]) -> Callable[[PlannedRun, Record], None]:
+        def finished(planned: PlannedRun, result: Record) -> None:
+            ended[result.status] += 1
+            tell(planned, result)
 
         return finished
 
-    def elsewhere(planned: Planned) -> None:
+    def elsewhere(planned: PlannedRun) -> None:
         ended["finished by another run"] += 1
 
     if as_json:
         log = _JsonLog()
-        log.event("plan", cells=done + len(todo), done=done, todo=len(todo))
+        log.event("plan", cells=done + len(runs), done=done, todo=len(runs))
         yield Shown(Watcher(log.stage, counted(log.finished), log.usage, log.elsewhere, log.waiting, log.note), ended)
         log.event("end", **ended)
         return
-    click.echo(f"{done + len(todo)} runs, {done} done, {len(todo)} to run.")
+    click.echo(f"{done + len(runs)} runs, {done} done, {len(runs)} to run.")
     if console.is_terminal:
-        with _Live(len(todo), console) as live:
+        with _Live(len(runs), console) as live:
             yield Shown(
                 Watcher(live.stage, counted(live.finished), live.usage, elsewhere, live.waiting, live.note), ended
             )
     else:
-        lines = Lines(len(todo))
+        lines = Lines(len(runs))
         yield Shown(
             Watcher(lines.stage, counted(lines.finished), lines.usage, elsewhere, lines.waiting, lines.note), ended
         )
@@ -149,28 +149,28 @@ class Lines:
         if time.monotonic() - self._said >= QUIET:
             self._say(text)
 
-    def stage(self, planned: Planned, name: str, share: float) -> None:
+    def stage(self, planned: PlannedRun, name: str, share: float) -> None:
         """Say that a training begins; of what takes long, how far it has come."""
         begins = self._stages.get(planned.id) != name
         self._stages[planned.id] = name
         if begins and name == "train":
-            self._say(f"{planned.cell.label}: {doing(name)} {planned.cell.backbone}")
+            self._say(f"{planned.spec.label}: {doing(name)} {planned.spec.backbone}")
         else:
-            self._now_and_then(f"{planned.cell.label}: {doing(name)}, {share:.0%}")
+            self._now_and_then(f"{planned.spec.label}: {doing(name)}, {share:.0%}")
 
-    def note(self, planned: Planned, text: str) -> None:
+    def note(self, planned: PlannedRun, text: str) -> None:
         """Say, now and then, which epoch a training has come to."""
-        self._now_and_then(f"{planned.cell.label}: {doing('train')}, {text}")
+        self._now_and_then(f"{planned.spec.label}: {doing('train')}, {text}")
 
-    def usage(self, planned: Planned, used: Usage) -> None:
+    def usage(self, planned: PlannedRun, used: Usage) -> None:
         """Say, now and then, what is being worked on."""
         name = self._stages.get(planned.id, "compress")
-        self._now_and_then(f"{planned.cell.label}: {doing(name)} ({used.resident / 1e9:.1f} GB)")
+        self._now_and_then(f"{planned.spec.label}: {doing(name)} ({used.resident / 1e9:.1f} GB)")
 
-    def finished(self, planned: Planned, made: Record) -> None:
+    def finished(self, planned: PlannedRun, made: Record) -> None:
         """Say how a run ended."""
         self._count += 1
-        self._say(f"[{self._count}/{self._total}] {planned.cell.label}: {outcome(made)}")
+        self._say(f"[{self._count}/{self._total}] {planned.spec.label}: {outcome(made)}")
 
     def waiting(self, what: str, seconds: float) -> None:
         """Say what is waited for."""
@@ -194,39 +194,39 @@ class _Live:
     def __exit__(self, *_: object) -> None:
         self._bars.stop()
 
-    def stage(self, planned: Planned, name: str, share: float) -> None:
+    def stage(self, planned: PlannedRun, name: str, share: float) -> None:
         """Show the stage of a cell and its finished share."""
         epoch = f", {self._notes[planned.id]}" if name == "train" and planned.id in self._notes else ""
-        self._stages[planned.id] = f"{planned.cell.label}: {doing(name)}{epoch}"
+        self._stages[planned.id] = f"{planned.spec.label}: {doing(name)}{epoch}"
         self._bars.update(self._task(planned), description=self._stages[planned.id], completed=round(100 * share))
 
-    def note(self, planned: Planned, text: str) -> None:
+    def note(self, planned: PlannedRun, text: str) -> None:
         """Show which epoch a training has come to."""
         self._notes[planned.id] = text
-        self._stages[planned.id] = f"{planned.cell.label}: {doing('train')}, {text}"
+        self._stages[planned.id] = f"{planned.spec.label}: {doing('train')}, {text}"
         self._bars.update(self._task(planned), description=self._stages[planned.id])
 
-    def usage(self, planned: Planned, used: Usage) -> None:
+    def usage(self, planned: PlannedRun, used: Usage) -> None:
         """Show what a cell's process uses."""
-        said = self._stages.get(planned.id, planned.cell.label)
+        said = self._stages.get(planned.id, planned.spec.label)
         said += f" ({used.resident / 1e9:.1f} GB, {used.cores:.1f} cores)"
         self._bars.update(self._task(planned), description=said)
 
-    def finished(self, planned: Planned, made: Record) -> None:
+    def finished(self, planned: PlannedRun, result: Record) -> None:
         """Count a cell, and say so at once where it didn't go well."""
         if (task := self._cells.pop(planned.id, None)) is not None:
             self._bars.remove_task(task)
         self._bars.advance(self._whole)
-        if made.status != "ok":
-            self._bars.console.print(f"{planned.cell.label}: {outcome(made)}", highlight=False, markup=False)
+        if result.status != "ok":
+            self._bars.console.print(f"{planned.spec.label}: {outcome(result)}", highlight=False, markup=False)
 
     def waiting(self, what: str, seconds: float) -> None:
         """Say what is waited for above the bars."""
         self._bars.console.print(waiting(what, seconds), highlight=False, markup=False)
 
-    def _task(self, planned: Planned) -> TaskID:
+    def _task(self, planned: PlannedRun) -> TaskID:
         if planned.id not in self._cells:
-            self._cells[planned.id] = self._bars.add_task(planned.cell.label, total=100)
+            self._cells[planned.id] = self._bars.add_task(planned.spec.label, total=100)
         return self._cells[planned.id]
 
 
@@ -242,13 +242,13 @@ class _JsonLog:
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
         click.echo(as_json({"time": now, "event": event} | about, indent=None))
 
-    def stage(self, planned: Planned, name: str, share: float) -> None:
+    def stage(self, planned: PlannedRun, name: str, share: float) -> None:
         """Print that a stage has begun; its shares would be noise."""
         if self._stages.get(planned.id) != name:
             self._stages[planned.id] = name
-            self.event("stage", cell=planned.id, label=planned.cell.label, stage=name)
+            self.event("stage", cell=planned.id, label=planned.spec.label, stage=name)
 
-    def usage(self, planned: Planned, used: Usage) -> None:
+    def usage(self, planned: PlannedRun, used: Usage) -> None:
         """Print what a cell's process uses, now and then."""
         now = time.monotonic()
         if now - self._looked.get(planned.id, now - USAGE_SECONDS) < USAGE_SECONDS:
@@ -256,27 +256,27 @@ class _JsonLog:
         self._looked[planned.id] = now
         self.event("usage", cell=planned.id, resident=used.resident, cores=round(used.cores, 2))
 
-    def finished(self, planned: Planned, made: Record) -> None:
+    def finished(self, planned: PlannedRun, result: Record) -> None:
         """Print how a cell ended."""
         self.event(
             "finished",
             cell=planned.id,
-            label=planned.cell.label,
-            status=made.status,
-            reason=made.reason,
-            seconds=made.provenance.seconds,
+            label=planned.spec.label,
+            status=result.status,
+            reason=result.reason,
+            seconds=result.provenance.seconds,
         )
 
-    def note(self, planned: Planned, text: str) -> None:
+    def note(self, planned: PlannedRun, text: str) -> None:
         """Print, now and then, which epoch a training has come to."""
         now, key = time.monotonic(), f"note {planned.id}"
         if now - self._looked.get(key, now - USAGE_SECONDS) >= USAGE_SECONDS:
             self._looked[key] = now
             self.event("note", cell=planned.id, text=text)
 
-    def elsewhere(self, planned: Planned) -> None:
+    def elsewhere(self, planned: PlannedRun) -> None:
         """Print that another run finished a cell."""
-        self.event("elsewhere", cell=planned.id, label=planned.cell.label)
+        self.event("elsewhere", cell=planned.id, label=planned.spec.label)
 
     def waiting(self, what: str, seconds: float) -> None:
         """Print what is waited for that other runs hold."""
@@ -293,10 +293,9 @@ def waiting(what: str, seconds: float) -> str:
     return f"Waiting for {what}, for {seconds:.0f} s so far; Ctrl-C gives up."
 
 
-def outcome(done: Record) -> str:
+def outcome(result: Record) -> str:
     """Return what became of a cell, in a few words."""
-    if done.status != "ok" or done.quality is None or done.bytes is None:
-        return f"{done.status}: {done.reason}"
-    return (
-        f"{HEADLINE} {done.quality.metrics[HEADLINE]:.4f}, {done.bytes.file:,} bytes, {done.bytes.ratio:.1f}x smaller"
-    )
+    if result.status != "ok" or result.quality is None or result.bytes is None:
+        return f"{result.status}: {result.reason}"
+    size = f"{result.bytes.file:,} bytes, {result.bytes.ratio:.1f}x smaller"
+    return f"{HEADLINE} {result.quality.metrics[HEADLINE]:.4f}, {size}"

@@ -6,22 +6,22 @@ from typing import Any
 
 import click
 
+from recpress.budget import Budget
 from recpress.errors import UserError
-from recpress.run.suite import parse_budget, parse_value
+from recpress.run.suite import parse_value
 
 
-class BudgetType(click.ParamType[str]):
+class BudgetType(click.ParamType[Budget]):
     """A fraction of the fp32 bytes, checked where it is typed."""
 
     name = "fraction"
 
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return the text as it is, if it is a budget."""
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Budget:
+        """Return the budget that is written."""
         try:
-            parse_budget(value)
+            return value if isinstance(value, Budget) else Budget.parse(value)
         except ValueError as error:
             self.fail(str(error), param, ctx)
-        return value
 
 
 class ParamType(click.ParamType[tuple[str, Any]]):

@@ -13,8 +13,8 @@ from recpress.cli.shared.output import nothing_there
 from recpress.errors import UserError
 
 if TYPE_CHECKING:
-    from recpress.run.identity import Planned
-    from recpress.run.timer import Job
+    from recpress.run.identity import PlannedRun
+    from recpress.run.timer import Job, TimingFailed
     from recpress.timing import Timing
 
 
@@ -67,7 +67,7 @@ def command(
     planned = _planned(suite, results, timing_seconds)
     for names, key in ((datasets, "dataset"), (backbones, "backbone"), (methods, "method")):
         _refuse_unknown(names, key, planned)
-        planned = [each for each in planned if not names or getattr(each.cell, key) in names]
+        planned = [each for each in planned if not names or getattr(each.spec, key) in names]
     if repeat is not None:
         _repeat(timer.draw(_timed_before(planned, results), repeat, seed), results)
         return
@@ -75,22 +75,22 @@ def command(
     click.echo(f"{len(todo)} signatures to time, of {sum(job.shared for job in todo)} runs.")
     if dry_run or not todo:
         for job in todo:
-            click.echo(f"{job.planned.cell.label} ({job.shared} runs)")
+            click.echo(f"{job.planned.spec.label} ({job.shared} runs)")
         return
     failed = _time(todo, results)
     if failed:
         raise SystemExit(1)
 
 
-def _planned(suite: str | None, results: Path, seconds: float) -> list[Planned]:
+def _planned(suite: str | None, results: Path, seconds: float) -> list[PlannedRun]:
     from recpress.record import read_all
     from recpress.run.plan import make, without_records
-    from recpress.run.redo import cells_of
+    from recpress.run.redo import specs_of
     from recpress.run.suite import expand, read_suite
 
     if not (results / "records").is_dir():
         raise nothing_there(results)
-    cells = expand(read_suite(suite)) if suite else cells_of(read_all(results), skip_foreign=True)
+    cells = expand(read_suite(suite)) if suite else specs_of(read_all(results), skip_foreign=True)
     absent = set(map(id, without_records(cells, results)))
     timed = [cell.model_copy(update={"timing_seconds": seconds}) for cell in cells if id(cell) not in absent]
     planned = make(timed)
@@ -99,10 +99,10 @@ def _planned(suite: str | None, results: Path, seconds: float) -> list[Planned]:
     return planned
 
 
-def _refuse_unknown(names: tuple[str, ...], key: str, planned: list[Planned]) -> None:
+def _refuse_unknown(names: tuple[str, ...], key: str, planned: list[PlannedRun]) -> None:
     from recpress.errors import unknown
 
-    known = {getattr(each.cell, key) for each in planned}
+    known = {getattr(each.spec, key) for each in planned}
     for name in names:
         if name not in known:
             raise unknown(key, name, known, f"those are the {key}s of the runs")
@@ -113,31 +113,32 @@ def _time(todo: list[Job], results: Path) -> int:
 
     from recpress.cli.shared.progress import bars
     from recpress.run import timer
-    from recpress.run.isolate import WorkFailed
 
     console, failed = Console(), 0
     with bars(console, hidden=not console.is_terminal) as shown:
         bar = shown.add_task("timing", total=len(todo))
 
         def show(job: Job, stage: str) -> None:
-            shown.update(bar, description=f"{job.planned.cell.label}: {stage}")
+            shown.update(bar, description=f"{job.planned.spec.label}: {stage}")
 
         for count, (job, found) in enumerate(timer.run(todo, results, show), 1):
             shown.advance(bar)
-            failed += isinstance(found, WorkFailed)
-            if isinstance(found, WorkFailed) or not console.is_terminal:
-                click.echo(f"[{count}/{len(todo)}] {job.planned.cell.label}: {_outcome(found)}")
+            failed += isinstance(found, timer.TimingFailed)
+            if isinstance(found, timer.TimingFailed) or not console.is_terminal:
+                click.echo(f"[{count}/{len(todo)}] {job.planned.spec.label}: {_outcome(found)}")
     click.echo(f"{len(todo) - failed} timed, {failed} failed; timings in {results / 'timings'}.")
     return failed
 
 
-def _outcome(found: Timing | Exception) -> str:
-    if isinstance(found, Exception):
-        return str(found)
+def _outcome(found: Timing | TimingFailed) -> str:
+    from recpress.run.timer import TimingFailed
+
+    if isinstance(found, TimingFailed):
+        return found.reason
     return ", ".join(f"{each.scenario} {each.ratio:.2f} x fp32" for each in found.latency)
 
 
-def _timed_before(planned: list[Planned], results: Path) -> list[Job]:
+def _timed_before(planned: list[PlannedRun], results: Path) -> list[Job]:
     from recpress.run import timer
     from recpress.run.plan import timed_here
 
@@ -147,22 +148,23 @@ def _timed_before(planned: list[Planned], results: Path) -> list[Job]:
 
 def _repeat(drawn: list[Job], results: Path) -> None:
     from recpress.run import timer
-    from recpress.run.isolate import WorkFailed
     from recpress.run.plan import timed_here
 
     timings = timed_here(results)
     lines, meet = [], 0
     for job, found in timer.run(drawn, None):
         before = timings.of(job.record)
-        if isinstance(found, WorkFailed) or before is None:
-            raise UserError(f"{job.planned.cell.label} can't be timed again: {found}.")
+        if isinstance(found, timer.TimingFailed):
+            raise UserError(f"{job.planned.spec.label} can't be timed again: {found.reason}.")
+        if before is None:  # `_timed_before` leaves such out.
+            continue
         for scenario, each in timer.repeated(before, found, timings.all).items():
             meet += each.meet
             told = (
                 f"{ratio:.2f} ({low:.2f}–{high:.2f})"
                 for ratio, (low, high) in ((each.before, each.within), (each.after, each.again))
             )
-            lines.append((job.planned.cell.label, scenario, *told, "yes" if each.meet else "no"))
+            lines.append((job.planned.spec.label, scenario, *told, "yes" if each.meet else "no"))
     headings = ("Run", "Scenario", "Before [x fp32]", "Again", "Meet")
     click.echo(tabulate(lines, headings, disable_numparse=True))
     click.echo(f"{meet} of {len(lines)} ratios have intervals that meet, with what lies between two runs.")

@@ -14,6 +14,7 @@ from recpress.cli.shared.types import BudgetType, ParamType, refuse_both
 from recpress.errors import UserError
 
 if TYPE_CHECKING:
+    from recpress.budget import Budget
     from recpress.measure.kernels import KernelTrack
 
 HEADINGS = ("Method", "Params", "MB", "Smaller", "MB read", "Single ms", "× fp32", "Batch ms", "× fp32", "Analytic mJ")
@@ -30,7 +31,7 @@ HEADINGS = ("Method", "Params", "MB", "Smaller", "MB read", "Single ms", "× fp3
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
 def command(
     methods: tuple[str, ...],
-    budget: tuple[str, ...],
+    budget: tuple[Budget, ...],
     param: tuple[tuple[str, Any], ...],
     rows: int,
     columns: int,
@@ -51,7 +52,6 @@ def command(
     from recpress import registry
     from recpress.api import BudgetUnreachable
     from recpress.measure.kernels import track
-    from recpress.run.suite import parse_budget
 
     refuse_both(budget, param)
     for name in methods:
@@ -66,7 +66,7 @@ def command(
                 found.append(
                     track(
                         name,
-                        budget=parse_budget(share) if share else None,
+                        budget=share.fraction if share else None,
                         params=dict(param),
                         rows=rows,
                         columns=columns,
