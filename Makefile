@@ -58,12 +58,12 @@ types: .venv/.installed
 # What is written from the results: tables of the folder, of README and of the documents.
 tables: .venv/.installed
 	$(BIN)/recpress show --write-tables
-	for part in across elsewhere headline sizes spread; do $(BIN)/python -m recpress.board.$$part || exit; done
+	for part in across elsewhere headline sizes spread; do $(BIN)/python tools/table_$$part.py || exit; done
 
 # What a new method adds beside its folder: golden digests, and its lines in the table of bytes.
 method: .venv/.installed
 	$(BIN)/python tools/versions.py record
-	$(BIN)/python -m recpress.measure.size_table
+	$(BIN)/python tools/table_bytes.py
 
 docs: .venv/.installed
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict

@@ -14,10 +14,10 @@ from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files
 
 import recpress
-from recpress.board.prose import fill, rows_of
-from recpress.board.site.pages import NAVIGATION
 from recpress.cli import cli
-from recpress.errors import UserError
+from recpress.core.errors import UserError
+from recpress.leaderboard.prose import fill, rows_of
+from recpress.leaderboard.site.pages import NAVIGATION
 
 RESULTS = Path(__file__).resolve().parents[1] / "results"
 CLI = "reference/cli"

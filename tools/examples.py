@@ -53,17 +53,17 @@ from recpress.codecs import (
 )
 from recpress.codecs.artefact import kinds_of
 from recpress.codecs.base import Ranker
-from recpress.codecs.clipping import clipped
-from recpress.codecs.edges import encode_edges
-from recpress.codecs.layered import FORWARD, LayeredNetwork
-from recpress.codecs.network import LinearNetwork, narrow_degrees
+from recpress.codecs.networks.layered import FORWARD, LayeredNetwork
+from recpress.codecs.networks.linear import LinearNetwork, narrow_degrees
+from recpress.compression.clipping import clipped
+from recpress.compression.edges import encode_edges
+from recpress.core.hashing import sha256_json
 from recpress.data import splits
 from recpress.data.card import DatasetCard, RawFile, SplitSpec, Synthetic
 from recpress.data.dataset import Dataset
 from recpress.data.interactions import Interactions
 from recpress.data.relations import linked
 from recpress.data.synthetic import generate
-from recpress.hashing import sha256_json
 from recpress.serve import topk
 
 USERS, ITEMS, DIM, INTERACTIONS = 300, 400, 16, 6000

@@ -38,7 +38,7 @@ from recpress.api import (
 )
 from recpress.backbones.catalogue import backbone
 from recpress.codecs import NETWORKS
-from recpress.errors import UserError
+from recpress.core.errors import UserError
 from recpress.serve.recommender import Recommender
 
 K = 20

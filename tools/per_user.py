@@ -13,20 +13,20 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from recpress import record
+from recpress.core.errors import UserError
 from recpress.data import load
 from recpress.data.dataset import Dataset
-from recpress.errors import UserError
 from recpress.evaluation import store
-from recpress.record import Identity, Record
-from recpress.run import masks
-from recpress.run.kept import per_user_path
+from recpress.experiments import per_user_hits
+from recpress.experiments.cache_layout import per_user_path
+from recpress.records import record
+from recpress.records.record import Identity, Record
 
 
 def fill(results: Path) -> Counter[str]:
     """Write the hits of every record that lacks them and whose lists are in the cache; return how many were what."""
     counts: Counter[str] = Counter()
-    kept = masks.Store(results)
+    kept = per_user_hits.Store(results)
     loaded: dict[str, Dataset] = {}
     scored = [made for made in record.read_all(results) if made.quality is not None]
     for made in scored:
@@ -35,7 +35,7 @@ def fill(results: Path) -> Counter[str]:
             counts[f"{name}: there already"] += 1
         elif lists := _lists(made):
             loaded = loaded if name in loaded else {name: load(name)}
-            masks.keep(results, made, lists, loaded[name].split.test)
+            per_user_hits.keep(results, made, lists, loaded[name].split.test)
             counts[f"{name}: written"] += 1
         else:
             counts[f"{name}: not in the cache"] += 1
@@ -45,11 +45,11 @@ def fill(results: Path) -> Counter[str]:
 def tidied(results: Path, scored: Sequence[Identity]) -> Counter[str]:
     """Remove the rows that no record is there for; return how many, by data set."""
     counts: Counter[str] = Counter()
-    expected = {(masks.rows_place(who), (who.setting, who.seed)) for who in scored}
-    for file in sorted((results / masks.FOLDER).glob("*/*/*.parquet")):
+    expected = {(per_user_hits.rows_place(who), (who.setting, who.seed)) for who in scored}
+    for file in sorted((results / per_user_hits.FOLDER).glob("*/*/*.parquet")):
         place = file.relative_to(results)
-        strays = [key for key in masks.Store(results).rows(place) if (place, key) not in expected]
-        masks.remove(results, place, strays)
+        strays = [key for key in per_user_hits.Store(results).rows(place) if (place, key) not in expected]
+        per_user_hits.remove(results, place, strays)
         counts[f"{place.parts[1]}: removed"] += len(strays)
     return +counts
 

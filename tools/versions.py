@@ -30,8 +30,8 @@ from examples import EXAMPLES, Near, Outcome
 from method_examples import method
 from recpress import registry, versions
 from recpress.backbones.catalogue import backbone, card_of
-from recpress.cards import Versioned
-from recpress.errors import UserError, unknown
+from recpress.core.cards import Versioned
+from recpress.core.errors import UserError, unknown
 from recpress.registry import OWN
 
 GOLDEN = Path(__file__).parents[1] / "tests" / "golden"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from recpress.record import Record, read_all
+from recpress.records.record import Record, read_all
 
 RESULTS = Path(__file__).parents[2] / "build" / "demo" / "results"
 

@@ -1,4 +1,4 @@
-"""asv: build the site from a thousand made-up records, those of tests/board/synthetic.py."""
+"""asv: build the site from a thousand made-up records, those of tests/leaderboard/synthetic.py."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ class Site:
         self.folder.cleanup()
 
     def time_build(self) -> None:
-        from recpress.board.site import build
+        from recpress.leaderboard.site import build
 
         build(Path(self.folder.name) / "results", Path(self.folder.name) / "site")
 
     def track_bytes(self) -> int:
-        from recpress.board.site import build
+        from recpress.leaderboard.site import build
 
         index = build(Path(self.folder.name) / "results", Path(self.folder.name) / "site").index
         return sum(file.stat().st_size for file in index.parent.rglob("*") if file.is_file())

@@ -14,7 +14,7 @@ import time
 from itertools import islice, product
 from pathlib import Path
 
-from recpress import record
+from recpress.records import record
 
 CELLS, DONE = 200, 1000
 
@@ -50,8 +50,8 @@ def main() -> None:
         print(f"first cell, with start-up and training: {first:.1f} s")
         print(f"{CELLS} more: {whole:.1f} s, {whole / CELLS:.3f} s each, start-up counted in")
         # Records that say that the others are done, too: copies with the identities of those cells.
-        from recpress.run.plan import make, place_of
-        from recpress.run.suite import expand, read_suite
+        from recpress.experiments.plan import make, place_of
+        from recpress.experiments.suite import expand, read_suite
 
         planned = make(expand(read_suite(str(folder / "done.toml"))))
         template = record.read_all(folder / "results")[0]

@@ -105,7 +105,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--results", type=Path, help="A results folder to weigh; default: made-up records, timed too.")
     arguments = parser.parse_args()
-    from recpress.board.site import build
+    from recpress.leaderboard.site import build
 
     with tempfile.TemporaryDirectory() as name:
         results, site = arguments.results, Path(name) / "site"

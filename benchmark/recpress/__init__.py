@@ -17,9 +17,9 @@ __version__ = "0.1.0"
 _MODULE_OF = {
     "CompressedModel": "recpress.python_api.models",
     "Evaluation": "recpress.python_api.models",
-    "RunReport": "recpress.python_api.models",
+    "RunReport": "recpress.python_api.suites",
     "TrainedBackbone": "recpress.python_api.models",
-    "UserError": "recpress.errors",
+    "UserError": "recpress.core.errors",
     "compare": "recpress.python_api.steps",
     "compress": "recpress.python_api.steps",
     "evaluate": "recpress.python_api.steps",

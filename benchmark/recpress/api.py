@@ -13,7 +13,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from recpress.backbones.base import Backbone
 from recpress.backbones.training.sampling import Batch, Sampler
 from recpress.backbones.training.train import optimise
-from recpress.budget import TOLERANCE as TOLERANCE
 from recpress.codecs import (
     Codebook,
     Codec,
@@ -28,7 +27,8 @@ from recpress.codecs import (
     Uniform,
 )
 from recpress.codecs.artefact import Artefact
-from recpress.codecs.dense import FLOATS, FloatName
+from recpress.codecs.tables.dense import FLOATS, FloatName
+from recpress.core.budget import TOLERANCE as TOLERANCE
 from recpress.data.graph import Graph
 from recpress.data.interactions import UserItems
 

@@ -18,9 +18,9 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
 
-from recpress.cards import FamilyCard, MethodCard, read_card, read_toml
-from recpress.errors import UserError, unknown
-from recpress.paths import PLUGINS, resources
+from recpress.core.cards import FamilyCard, MethodCard, read_card, read_toml
+from recpress.core.errors import UserError, unknown
+from recpress.core.paths import PLUGINS, resources
 
 # The group of entry points of packages with methods.
 GROUP = "recpress.methods"

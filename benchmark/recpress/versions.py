@@ -13,9 +13,9 @@ from typing import Literal, get_args
 
 from pydantic import Field
 
-from recpress.cards import Card, Versioned, read_toml
-from recpress.errors import unknown
-from recpress.paths import PACKAGE
+from recpress.core.cards import Card, Versioned, read_toml
+from recpress.core.errors import unknown
+from recpress.core.paths import PACKAGE
 
 FILE = PACKAGE / "versions.toml"
 Room = Literal["codec", "network", "graph", "split", "metric", "ranking"]

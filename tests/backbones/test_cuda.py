@@ -11,9 +11,9 @@ from recpress.backbones.config import read_training_config
 from recpress.backbones.propagate import neighbour_mean, symmetric
 from recpress.backbones.training.sampling import Batch
 from recpress.data.graph import Graph
-from recpress.run.isolate import call
-from recpress.run.validation import Held
-from recpress.run.worker import Report
+from recpress.experiments.worker import Report
+from recpress.isolation.processes import call
+from recpress.tuning.validation import Held
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 

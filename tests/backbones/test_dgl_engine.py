@@ -11,8 +11,8 @@ from recpress.backbones import propagate
 from recpress.backbones.base import Session
 from recpress.backbones.catalogue import backbone
 from recpress.backbones.config import TrainingConfig
+from recpress.core.errors import UserError
 from recpress.data.graph import Graph
-from recpress.errors import UserError
 
 os.environ.setdefault("DGLBACKEND", "pytorch")
 pytest.importorskip("dgl", reason="needs the extra dgl")

@@ -12,8 +12,8 @@ from recpress.backbones.catalogue import backbone
 from recpress.backbones.config import TrainingConfig
 from recpress.backbones.training import footprint
 from recpress.backbones.training.footprint import require_memory, training_bytes
+from recpress.core.errors import UserError
 from recpress.data.graph import Graph
-from recpress.errors import UserError
 
 
 def test_the_refusal_names_what_is_needed_and_a_width_that_fits(small: Graph) -> None:

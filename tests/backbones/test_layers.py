@@ -14,8 +14,8 @@ from recpress.backbones.model import Model
 from recpress.backbones.models.gat import GAT
 from recpress.backbones.models.ngcf import NGCF
 from recpress.backbones.models.sage import Sage
+from recpress.core.errors import UserError
 from recpress.data.graph import Graph
-from recpress.errors import UserError
 
 
 def edges_of(graph: Graph) -> Tensor:

@@ -12,9 +12,9 @@ from recpress.backbones import catalogue, config, models
 from recpress.backbones.catalogue import backbone, backbones
 from recpress.backbones.config import read_training_config
 from recpress.backbones.spaces import TRAINING, Choice, Dimension
+from recpress.core.errors import UserError
+from recpress.core.paths import resources
 from recpress.data.graph import Graph
-from recpress.errors import UserError
-from recpress.paths import resources
 
 MODEL = """
 from recpress.backbones.model import Linear

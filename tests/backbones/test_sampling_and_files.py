@@ -15,9 +15,9 @@ from recpress.backbones.config import TrainingConfig
 from recpress.backbones.propagate import Propagation
 from recpress.backbones.training.objective import Embed, Objective
 from recpress.backbones.training.sampling import Sampler
+from recpress.core.errors import UserError
 from recpress.data.graph import Graph
 from recpress.data.interactions import UserItems
-from recpress.errors import UserError
 
 
 @pytest.fixture(scope="module")

@@ -15,8 +15,8 @@ from recpress.backbones import checkpoint
 from recpress.backbones.base import Session
 from recpress.backbones.catalogue import backbone
 from recpress.backbones.config import TrainingConfig
+from recpress.core.errors import UserError
 from recpress.data.graph import Graph
-from recpress.errors import UserError
 
 # A process that trains, keeps its state, and pauses after each epoch so that it can be killed in the middle.
 SCRIPT = """

@@ -17,10 +17,10 @@ from recpress.backbones.config import TrainingConfig, read_training_config
 from recpress.backbones.model import Model
 from recpress.backbones.propagate import Propagation
 from recpress.backbones.training.retrain import linear_config
-from recpress.codecs.dense import Dense
-from recpress.codecs.graph_form import network_of
+from recpress.codecs.tables.dense import Dense
+from recpress.compression.graph_form import network_of
+from recpress.core.errors import UserError
 from recpress.data.graph import Graph, Links
-from recpress.errors import UserError
 
 TRAINED = list(backbones())
 

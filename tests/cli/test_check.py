@@ -15,13 +15,13 @@ import pytest
 from click.testing import CliRunner, Result
 
 from recpress import codecs, registry
+from recpress.checks import smoke
 from recpress.cli import cli
 from recpress.cli.shared import revision
-from recpress.errors import UserError
-from recpress.record import read, write
+from recpress.core.errors import UserError
+from recpress.experiments.execution import RunOutput
+from recpress.records.record import read, write
 from recpress.registry import MethodEntry
-from recpress.run import smoke
-from recpress.run.cell import RunOutput
 
 METHOD = """
 import gc, time
@@ -185,8 +185,8 @@ def check_file(code: str, folder: Path, monkeypatch: pytest.MonkeyPatch, *words:
     )
     monkeypatch.setattr(registry, "methods", lambda: {"cheat": Loaded("cheat", "control", folder)})
     monkeypatch.setattr(codecs, "KINDS", dict(codecs.KINDS))
-    monkeypatch.setattr("recpress.run.check.call", directly)
-    monkeypatch.setattr("recpress.run.stages.call", directly)
+    monkeypatch.setattr("recpress.checks.method.call", directly)
+    monkeypatch.setattr("recpress.experiments.stages.call", directly)
     done = check("cheat", "--format", "json", *words)
     outcomes = json.loads(done.stdout)
     found = {each["check"]: each["message"] for each in outcomes if each["state"] == "failed"}

@@ -10,8 +10,8 @@ import pytest
 from click.testing import CliRunner
 
 from recpress import registry
+from recpress.checks.summary import PROMISES
 from recpress.cli import cli
-from recpress.run.verdict import PROMISES
 
 CARD = """title = "Ours"
 domain = "content"

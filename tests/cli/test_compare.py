@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from recpress import record
 from recpress.cli import cli
-from recpress.errors import UserError
+from recpress.core.errors import UserError
 from recpress.evaluation import compare_columns, compare_groups
-from recpress.run.pairing import Setting, short_names
+from recpress.experiments.pairing import Setting, short_names
+from recpress.records import record
 
 SUITE = """
 title = "three methods"

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from recpress.cli import cli
-from recpress.errors import UserError
+from recpress.core.errors import UserError
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from recpress.cli import cli
-from recpress.errors import UserError
+from recpress.core.errors import UserError
 
 SMALL = ["--rows", "3000", "--columns", "16", "--seconds", "0.05"]
 

@@ -7,10 +7,10 @@ import pytest
 from click.testing import CliRunner
 
 from recpress.api import BudgetUnreachable, Shape, method_class
-from recpress.cards import MethodCard, read_card
 from recpress.cli import new
+from recpress.core.cards import MethodCard, read_card
+from recpress.core.errors import UserError
 from recpress.data.card import DatasetCard
-from recpress.errors import UserError
 
 
 @pytest.fixture

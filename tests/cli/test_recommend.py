@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 from recpress.cli import cli
 from recpress.codecs.artefact import Artefact
-from recpress.errors import UserError
+from recpress.core.errors import UserError
 from recpress.evaluation import store
 
 N_USERS, N_ITEMS, EACH = 40, 50, 12

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from recpress.record import read
-from recpress.run.sandbox import isolation
+from recpress.isolation.sandbox import isolation
+from recpress.records.record import read
 
 DOC = Path(__file__).parents[2] / "benchmark" / "docs" / "reference" / "artefact-format.md"
 CELL = ("--dataset", "synthetic-tiny", "--backbone", "mf")

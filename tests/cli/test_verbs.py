@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 from recpress.cli import VERBS, cli
 from recpress.cli.shared.moved import MOVED, present
 from recpress.cli.shared.output import as_json, command_line
-from recpress.errors import UserError
+from recpress.core.errors import UserError
 
 FOLDER = Path(__file__).resolve().parents[2] / "benchmark" / "recpress" / "cli"
 

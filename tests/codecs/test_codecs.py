@@ -15,9 +15,9 @@ from torch import Tensor
 from recpress.codecs import Binary, Codec, Dense, LowRank, Sparse, Uniform
 from recpress.codecs.artefact import Artefact, folder_ledger
 from recpress.codecs.base import nbytes
-from recpress.codecs.clipping import clipped
 from recpress.codecs.packing import pack, row_bytes, unpack
-from recpress.errors import UserError
+from recpress.compression.clipping import clipped
+from recpress.core.errors import UserError
 
 
 def low_rank(table: Tensor) -> LowRank:

@@ -15,9 +15,9 @@ from torch import Tensor
 from recpress.codecs import Dense, LowRank
 from recpress.codecs.artefact import Artefact, folder_ledger
 from recpress.codecs.base import nbytes
-from recpress.codecs.columns import ColumnUniform, steps
+from recpress.codecs.tables.columns import ColumnUniform, steps
+from recpress.core.errors import UserError
 from recpress.data.interactions import UserItems
-from recpress.errors import UserError
 from recpress.serve import topk
 
 

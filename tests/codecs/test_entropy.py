@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from recpress.codecs import Dense, LowRank, Uniform
 from recpress.codecs.artefact import Artefact, folder_ledger
 from recpress.codecs.base import nbytes
-from recpress.codecs.entropy import Entropy, code, uncode
-from recpress.errors import UserError
+from recpress.codecs.composite.entropy import Entropy, code, uncode
+from recpress.core.errors import UserError
 
 
 def random(rows: int, columns: int, seed: int) -> torch.Tensor:

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from recpress.codecs.fastscan import FastScanRanker
+from recpress.codecs.kernels.fastscan import FastScanRanker
 from recpress.codecs.packing import pack
-from recpress.codecs.product import LEAST_SCANNED, Product
+from recpress.codecs.tables.product import LEAST_SCANNED, Product
 from recpress.data.interactions import UserItems
 from recpress.serve import topk
 

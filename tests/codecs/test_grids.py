@@ -15,8 +15,8 @@ from torch import Tensor
 from recpress.codecs import Codec, Dense, Grouped, LowRank, Ternary, Uniform
 from recpress.codecs.artefact import Artefact
 from recpress.codecs.base import nbytes
-from recpress.codecs.clipping import clipped
-from recpress.codecs.ternary import row_bytes
+from recpress.codecs.tables.ternary import row_bytes
+from recpress.compression.clipping import clipped
 
 SEEDS = st.integers(0, 2**32 - 1)
 

@@ -10,7 +10,7 @@ import torch
 
 from recpress.api import Artefact, Dense, Uniform, UserItems, make_generator
 from recpress.codecs import restore
-from recpress.codecs.inverted import Inverted, InvertedScorer
+from recpress.codecs.search.inverted import Inverted, InvertedScorer
 from recpress.serve.recommender import Recommender
 
 N, USERS, D = 400, 30, 12

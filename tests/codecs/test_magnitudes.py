@@ -30,9 +30,9 @@ from recpress.codecs import (
 )
 from recpress.codecs.artefact import Artefact
 from recpress.codecs.base import Ranker
-from recpress.codecs.clipping import clipped
-from recpress.codecs.exponent import SHARE
-from recpress.codecs.product import optimized_rotation
+from recpress.codecs.tables.exponent import SHARE
+from recpress.codecs.tables.product import optimized_rotation
+from recpress.compression.clipping import clipped
 from recpress.data.interactions import UserItems
 
 ROWS, COLUMNS = 60, 12

@@ -15,8 +15,8 @@ from torch import Tensor
 from recpress.codecs import Dense, Uniform
 from recpress.codecs.artefact import Artefact
 from recpress.codecs.base import nbytes
-from recpress.codecs.mixed import Mixed, head_and_tail
-from recpress.errors import UserError
+from recpress.codecs.composite.mixed import Mixed, head_and_tail
+from recpress.core.errors import UserError
 
 ENCODERS = [partial(Uniform.encode, bits=8), partial(Uniform.encode, bits=4), Dense.encode]
 

@@ -11,7 +11,7 @@ from recpress.methods.search.hnsw.method import HnswParams, graph_bytes
 
 from recpress.api import Artefact, Dense, Uniform, UserItems, make_generator
 from recpress.codecs import restore
-from recpress.codecs.navigable import Navigable, NavigableScorer, floors
+from recpress.codecs.search.navigable import Navigable, NavigableScorer, floors
 from recpress.serve.recommender import Recommender
 
 N, USERS, D = 3000, 30, 24

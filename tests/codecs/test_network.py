@@ -15,15 +15,15 @@ from recpress.api import Artefact, Dense, Graph, Uniform, UserItems, make_genera
 from recpress.backbones.base import Backbone, fit_model
 from recpress.backbones.catalogue import backbone as entry
 from recpress.backbones.config import TrainingConfig
+from recpress.checks import _audit_bytes
+from recpress.checks._subject import Subject
 from recpress.codecs.artefact import MANIFEST, TENSORS, folder_ledger
-from recpress.codecs.graph_form import linear_artefact, network_of
-from recpress.codecs.layered import ByteLinear, LayeredNetwork
-from recpress.codecs.network import LinearNetwork, Propagated
+from recpress.codecs.networks.layered import ByteLinear, LayeredNetwork
+from recpress.codecs.networks.linear import LinearNetwork, Propagated
+from recpress.compression.graph_form import linear_artefact, network_of
+from recpress.core.errors import UserError
 from recpress.data.card import Synthetic
 from recpress.data.synthetic import generate
-from recpress.errors import UserError
-from recpress.measure import _audit_bytes
-from recpress.measure._subject import Subject
 from recpress.serve.recommender import Recommender
 
 SIZES = (90, 110)
@@ -136,7 +136,7 @@ def test_byte_products_are_products_of_rounded_factors() -> None:
 
 
 def test_users_that_are_functions_of_items_take_four_bytes(graph: Graph, trained: Callable[[str], Backbone]) -> None:
-    from recpress.codecs.graph_form import encode_base
+    from recpress.compression.graph_form import encode_base
 
     backbone = trained("inductive")
     assert encode_base(backbone.base_users, "int8").ledger().total() == 4

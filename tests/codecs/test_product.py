@@ -15,10 +15,10 @@ from torch import Tensor
 from recpress.codecs import Codec, Dense, LowRank
 from recpress.codecs.artefact import Artefact
 from recpress.codecs.base import nbytes
-from recpress.codecs.lookup import LookupScorer
+from recpress.codecs.kernels.lookup import LookupScorer
 from recpress.codecs.packing import pack
-from recpress.codecs.product import Codebooks, Product, Residual, optimized_rotation
-from recpress.errors import UserError
+from recpress.codecs.tables.product import Codebooks, Product, Residual, optimized_rotation
+from recpress.core.errors import UserError
 
 ENCODERS: dict[str, Callable[[Tensor], Codec]] = {
     "product 8 bits": partial(Product.encode, parts=3),

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from recpress.codecs import Codebook, Codec, Compositional, Dense, HashedNetwork, Uniform
 from recpress.codecs.artefact import Artefact
 from recpress.codecs.base import nbytes
-from recpress.codecs.codebook import places, remainders
-from recpress.codecs.function import network
-from recpress.codecs.hashed import buckets, uniforms
+from recpress.codecs.tables.codebook import places, remainders
+from recpress.codecs.tables.function import network
+from recpress.codecs.tables.hashed import buckets, uniforms
 
 COLUMNS = 13
 

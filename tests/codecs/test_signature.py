@@ -8,9 +8,9 @@ from torch import Tensor
 
 from recpress.codecs import Codec, Dense, Inverted, Uniform, Zstd
 from recpress.codecs.artefact import Artefact
-from recpress.codecs.columns import ColumnUniform
+from recpress.codecs.composite.sparse import Sparse
 from recpress.codecs.signature import serving
-from recpress.codecs.sparse import Sparse
+from recpress.codecs.tables.columns import ColumnUniform
 
 A, B = "a" * 64, "b" * 64
 

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from recpress.codecs.entropy import Entropy, uncode
+from recpress.codecs.composite.entropy import Entropy, uncode
 from recpress.codecs.kernels.lanes import lay_codes
 from recpress.codecs.packing import unpack
-from recpress.codecs.product import Product, Residual
-from recpress.codecs.uniform import Uniform
+from recpress.codecs.tables.product import Product, Residual
+from recpress.codecs.tables.uniform import Uniform
 
 
 @pytest.mark.parametrize("what", ["codecs", "methods"])

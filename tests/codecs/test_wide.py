@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import sparse
 
-from recpress.codecs import Codec, Constant, Dense, LowRank, Sparse, Sum, Uniform, elias_fano, restore
+from recpress.codecs import Codec, Constant, Dense, LowRank, Sparse, Sum, Uniform, restore
 from recpress.codecs.artefact import Artefact, folder_ledger
 from recpress.codecs.base import nbytes
-from recpress.codecs.sparse import LAYOUTS, WIDE, Layout, layout_bytes, smaller_layout
+from recpress.codecs.composite import elias_fano
+from recpress.codecs.composite.sparse import LAYOUTS, WIDE, Layout, layout_bytes, smaller_layout
 
 
 @given(st.sets(st.integers(0, 9_999), max_size=300), st.integers(0, 10_000))

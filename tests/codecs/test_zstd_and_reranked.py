@@ -15,12 +15,12 @@ from recpress.api import METADATA_BYTES, Artefact, Dense, Graph, Shape, Task, Un
 from recpress.backbones.base import Backbone
 from recpress.backbones.config import TrainingConfig
 from recpress.codecs import restore
-from recpress.codecs.binary import Binary
-from recpress.codecs.grouped import Grouped
-from recpress.codecs.reranked import Reranked
-from recpress.codecs.sparse import Sparse
-from recpress.codecs.zstd import Zstd
-from recpress.errors import UserError
+from recpress.codecs.composite.grouped import Grouped
+from recpress.codecs.composite.reranked import Reranked
+from recpress.codecs.composite.sparse import Sparse
+from recpress.codecs.composite.zstd import Zstd
+from recpress.codecs.tables.binary import Binary
+from recpress.core.errors import UserError
 from recpress.serve.recommender import Recommender
 
 

@@ -48,8 +48,8 @@ from recpress.codecs import (
     Zstd,
 )
 from recpress.codecs.base import Ranker
-from recpress.codecs.fastscan import FastScanRanker
-from recpress.codecs.product import optimized_rotation
+from recpress.codecs.kernels.fastscan import FastScanRanker
+from recpress.codecs.tables.product import optimized_rotation
 from recpress.data.interactions import UserItems
 from recpress.serve.recommender import Recommender
 

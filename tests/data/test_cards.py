@@ -7,10 +7,10 @@ import pytest
 from pydantic import ValidationError
 
 from recpress import registry
+from recpress.core.errors import UserError
 from recpress.data import formats, index
 from recpress.data.card import DatasetCard, dataset_card
 from recpress.data.formats import attributes
-from recpress.errors import UserError
 
 NAMES = list(registry.dataset_folders())
 

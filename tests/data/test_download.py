@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from recpress.core.errors import UserError
 from recpress.data.archive import extract, extract_all
 from recpress.data.download import CHUNK, DownloadError, download
-from recpress.errors import UserError
 
 BODY = bytes(range(256)) * 2000
 

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from recpress.core.errors import UserError
 from recpress.data import formats
 from recpress.data.formats import attributes
 from recpress.data.formats.raw import Fault
 from recpress.data.formats.times import nanoseconds
-from recpress.errors import UserError
 
 Row = tuple[int, int, int, int]
 rows = st.lists(

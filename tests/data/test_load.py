@@ -10,10 +10,10 @@ from click.testing import CliRunner
 
 from recpress import data, registry
 from recpress.cli import fetch, info
+from recpress.core.errors import UserError
 from recpress.data import dataset, store, synthetic
 from recpress.data.card import DatasetCard, Preprocess, SplitSpec, Synthetic
 from recpress.data.describe import describe
-from recpress.errors import UserError
 
 CARD = """\
 title = "Sample"

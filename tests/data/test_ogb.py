@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from recpress.core.errors import UserError
 from recpress.data import ogb, sources
 from recpress.data.card import dataset_card
 from recpress.data.ogb import Links
 from recpress.data.splits import SplitSpec
-from recpress.errors import UserError
 from recpress.evaluation.ogb import evaluate
 
 TRAIN = [(0, 1), (1, 2), (2, 3), (3, 3)]

@@ -13,10 +13,10 @@ from click.testing import CliRunner
 
 from recpress import data
 from recpress.cli import info
+from recpress.core.errors import UserError
 from recpress.data import sources
 from recpress.data.card import dataset_card
 from recpress.data.relations import linked, relations
-from recpress.errors import UserError
 
 pytestmark = pytest.mark.data
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from recpress.core.errors import UserError
 from recpress.data import sources
 from recpress.data.card import DatasetCard, RawFile, SplitSpec
-from recpress.errors import UserError
 
 CONTENT = b"1\t10\t5\t100\n2\t11\t3\t200\n"
 

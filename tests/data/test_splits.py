@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from recpress.core.errors import UserError
 from recpress.data import encode, splits
 from recpress.data.card import IdRange, Preprocess, SplitSpec
 from recpress.data.formats.raw import RawTable
 from recpress.data.interactions import Interactions, UserItems
 from recpress.data.splits import Split
-from recpress.errors import UserError
 
 pairs = st.lists(st.tuples(st.integers(0, 8), st.integers(0, 30)), min_size=1, max_size=120, unique=True)
 

@@ -19,7 +19,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from multiprocessing import shared_memory
 from pathlib import Path
 
-from recpress.hashing import sha256_file
+from recpress.core.hashing import sha256_file
 
 SECRET = b"a test label: user 7 likes item 11"
 # A data set of a hundred pairs, as a file.

@@ -17,9 +17,9 @@ import pytest
 from canaries import SECRET
 from checkouts import Checkout
 
-from recpress import record
-from recpress.record import Record
-from recpress.run import landlock
+from recpress.isolation import landlock
+from recpress.records import record
+from recpress.records.record import Record
 
 kernel_holds = pytest.mark.skipif(
     landlock.version() < 6, reason=f"the kernel's Landlock is version {landlock.version()}, and they need 6"
@@ -48,7 +48,7 @@ print(_hits._mark._cache._cache_file._index_path)
 # Runs what could have been spoiled: a kernel, a module of the package, a module of a method.
 AFTER = """
 import numpy as np
-import recpress.errors
+import recpress.core.errors
 import recpress.methods.attackers.bystander.method
 from recpress.data.interactions import UserItems
 from recpress.evaluation import _hits
@@ -237,7 +237,7 @@ def placed(checkout: Checkout) -> Iterator[Placed]:
     labels = folder_of(checkout, "code") / "labels.npy"
     index = checkout.python(BEFORE, str(labels)).strip()
     # Python makes this folder for whoever imports a module, unless it is told to compile nothing.
-    for module in ("benchmark/recpress/errors.py", "methods/attackers/bystander/method.py"):
+    for module in ("benchmark/recpress/core/errors.py", "methods/attackers/bystander/method.py"):
         (checkout.root / module).with_name("__pycache__").mkdir(exist_ok=True)
     with ExitStack() as stack:
         servers = stack.enter_context(canaries.servers(folder_of(checkout, "file"), labels.read_bytes()))

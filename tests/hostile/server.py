@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from recpress.codecs import stranger
+from recpress.codecs import untrusted
 from recpress.codecs.artefact import Artefact
+from recpress.core.errors import UserError
 from recpress.data.interactions import UserItems
-from recpress.errors import UserError
-from recpress.run import sandbox
+from recpress.isolation import sandbox
 from recpress.serve.recommender import Recommender
 
 K = 10
@@ -23,7 +23,7 @@ K = 10
 def served(folder: Path, seen: UserItems) -> str:
     """Return "" where an artefact serves what its decoded table gives, else the sentence that refuses it."""
     try:
-        artefact = stranger.examine(folder, seen.n_users, seen.n_items)
+        artefact = untrusted.examine(folder, seen.n_users, seen.n_items)
     except UserError as error:
         return str(error)
     except MemoryError:

@@ -41,7 +41,7 @@ from recpress.codecs import (
     Zstd,
 )
 from recpress.codecs.artefact import MANIFEST, TENSORS, Artefact
-from recpress.codecs.graph_form import network_of
+from recpress.compression.graph_form import network_of
 from recpress.data.card import Synthetic
 from recpress.data.graph import Graph
 from recpress.data.interactions import UserItems

@@ -13,9 +13,9 @@ import pyarrow
 import pytest
 import torch
 
-from recpress.codecs import Dense, Product, Uniform, Zstd, restore, stranger
+from recpress.codecs import Dense, Product, Uniform, Zstd, restore, untrusted
 from recpress.codecs.artefact import MANIFEST, TENSORS, Artefact
-from recpress.errors import UserError
+from recpress.core.errors import UserError
 
 SIZES = (20, 30)
 
@@ -40,7 +40,7 @@ def test_only_regular_files_are_read(folder: Path, tmp_path: Path, name: str, ma
     (folder / name).touch()
     instead(folder / name, make)
     with pytest.raises(UserError) as told:
-        stranger.copy(folder, tmp_path / "copy", stranger.most_bytes(sum(SIZES)))
+        untrusted.copy(folder, tmp_path / "copy", untrusted.most_bytes(sum(SIZES)))
     assert "\n" not in str(told.value)
     if name != "note":
         with pytest.raises(UserError, match="not a regular file"):
@@ -51,13 +51,13 @@ def test_sizes_and_numbers_of_files_are_bounded(folder: Path, tmp_path: Path) ->
     with (folder / TENSORS).open("r+b") as file:
         file.truncate(10**12)  # No byte of it is on the disk.
     with pytest.raises(UserError, match="too large"):
-        stranger.copy(folder, tmp_path / "a", 10**6)
+        untrusted.copy(folder, tmp_path / "a", 10**6)
     for number in range(20):
         (folder / f"{number}").touch()
     with pytest.raises(UserError, match="more than 16 files"):
-        stranger.copy(folder, tmp_path / "b", 10**6)
+        untrusted.copy(folder, tmp_path / "b", 10**6)
     with pytest.raises(UserError, match="not an artefact folder"):
-        stranger.copy(folder / MANIFEST, tmp_path / "c", 10**6)
+        untrusted.copy(folder / MANIFEST, tmp_path / "c", 10**6)
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_a_manifest_may_not_ask_for_more(folder: Path, change: dict[str, object]
     path = folder / MANIFEST
     path.write_text(json.dumps(json.loads(path.read_text()) | change), encoding="utf-8")
     with pytest.raises(UserError, match=said):
-        stranger.examine(folder, *SIZES)
+        untrusted.examine(folder, *SIZES)
 
 
 @pytest.mark.parametrize("depth", [30, 900, 100_000])
@@ -85,7 +85,7 @@ def test_a_nested_manifest_is_one_sentence(folder: Path, depth: int) -> None:
     text = '{"kind":"zstd","tensors":[],"inner":' * depth + "0" + "}" * depth
     (folder / MANIFEST).write_text(f'{{"format":1,"serve_form":"table","users":{text},"items":{text}}}')
     with pytest.raises(UserError) as told:
-        stranger.examine(folder, *SIZES)
+        untrusted.examine(folder, *SIZES)
     assert "\n" not in str(told.value)
     with pytest.raises(UserError):
         Artefact.load(folder)
@@ -93,12 +93,12 @@ def test_a_nested_manifest_is_one_sentence(folder: Path, depth: int) -> None:
 
 def test_what_is_no_number_and_other_sizes_are_refused(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="20 users and 30 items"):
-        stranger.examine(folder, 21, 30)
+        untrusted.examine(folder, 21, 30)
     tables = [torch.randn(rows, 8) for rows in SIZES]
     tables[0][3, 3] = torch.nan
     Artefact(*map(Dense, tables)).save(tmp_path / "nan")
     with pytest.raises(UserError, match="no number"):
-        stranger.examine(tmp_path / "nan", *SIZES)
+        untrusted.examine(tmp_path / "nan", *SIZES)
 
 
 def test_absurd_bits_are_refused_at_once() -> None:

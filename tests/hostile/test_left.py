@@ -19,8 +19,9 @@ from canaries import SECRET
 
 from recpress.codecs import Dense
 from recpress.codecs.artefact import Artefact
-from recpress.run import leftovers, stages, worker
-from recpress.run.isolate import WorkFailed, call
+from recpress.experiments import stages, worker
+from recpress.isolation import leftovers
+from recpress.isolation.processes import WorkFailed, call
 
 USERS, ITEMS = 3, 200
 SIGNATURE = "0" * 64

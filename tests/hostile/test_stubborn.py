@@ -9,7 +9,7 @@ import pytest
 from checkouts import Checkout
 from placed import kernel_holds, records, run
 
-from recpress.record import Record
+from recpress.records.record import Record
 
 pytestmark = pytest.mark.slow
 

@@ -13,8 +13,8 @@ from strange import sound
 
 from recpress.codecs import KINDS, NETWORKS
 from recpress.codecs.artefact import Artefact
-from recpress.run import landlock, sandbox, seccomp
-from recpress.run.isolate import call
+from recpress.isolation import landlock, sandbox, seccomp
+from recpress.isolation.processes import call
 
 HEADERS = {
     "x86_64": Path("/usr/include/x86_64-linux-gnu/asm/unistd_64.h"),
@@ -75,7 +75,7 @@ def test_a_stage_compiles_nothing_when_it_serves(items: int, tmp_path: Path) -> 
 def test_kernels_are_compiled_again_when_their_source_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     kernels = tmp_path / "made_kernels.py"
     kernels.write_text(
-        "from recpress.jit import ahead, kernel\n\n\n@ahead('int64')\n@kernel\ndef twice(n):\n    return 2 * n\n"
+        "from recpress.core.jit import ahead, kernel\n\n\n@ahead('int64')\n@kernel\ndef twice(n):\n    return 2 * n\n"
     )
     program = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"

@@ -10,9 +10,9 @@ from typing import get_args
 import pytest
 
 from recpress import registry
-from recpress.board.site import charts
-from recpress.cards import Mark
-from recpress.errors import UserError
+from recpress.core.cards import Mark
+from recpress.core.errors import UserError
+from recpress.leaderboard.site import charts
 
 STATIC = Path(charts.__file__).parent / "static"
 # Backgrounds of the light and of the dark page.

@@ -17,10 +17,10 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from recpress.checks.audit import CHECKS, Ask, Subject, audit
 from recpress.codecs import Dense, LowRank, Sparse, Uniform
 from recpress.codecs.artefact import MANIFEST, TENSORS, Artefact
 from recpress.codecs.work import Work
-from recpress.measure.audit import CHECKS, Ask, Subject, audit
 from recpress.measure.watch import scrubbed, watch
 from recpress.serve import topk
 

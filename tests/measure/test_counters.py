@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from recpress.measure.counters import (
+from recpress.measure.metering.counters import (
     CounterUnavailable,
     NvmlDevice,
     RaplPackage,

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from recpress.codecs import Dense
 from recpress.codecs.work import Work
-from recpress.errors import UserError
+from recpress.core.errors import UserError
 from recpress.measure.energy import analytic, break_even_queries, table
-from recpress.measure.grid import co2e_grams, grid_intensity
-from recpress.record import Energy
+from recpress.measure.metering.grid import co2e_grams, grid_intensity
+from recpress.records.record import Energy
 
 counts = st.integers(0, 10**12)
 

@@ -12,7 +12,7 @@ import torch
 from recpress.measure.latency import FEWEST_BLOCKS, batches, interleave
 from recpress.measure.ratio import paired_ratio
 from recpress.measure.threads import Pin, ThreadCountChanged
-from recpress.schema.samples import TICK_NS, unpack
+from recpress.records.samples import TICK_NS, unpack
 
 USERS = np.arange(100, 137)
 

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from recpress.measure.latency import Answer, interleave
-from recpress.record import Latency
+from recpress.records.record import Latency
 
 REPEATS = 20
 # A published figure may take 20.

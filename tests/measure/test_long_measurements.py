@@ -12,19 +12,20 @@ import numpy as np
 import pytest
 import torch
 
-from recpress import record
 from recpress.backbones.base import Backbone
 from recpress.backbones.catalogue import backbone as registered
 from recpress.backbones.config import TrainingConfig
-from recpress.board.collect import Run
 from recpress.codecs import Dense, Uniform
 from recpress.codecs.artefact import Artefact
 from recpress.data.graph import Graph
 from recpress.data.interactions import UserItems
-from recpress.measure import modelled, refresh, serving
-from recpress.measure.meters import Meters
-from recpress.record import Energy, Grade
-from recpress.timing import Timing
+from recpress.leaderboard.collect import Run
+from recpress.measure import refresh, serving
+from recpress.measure.metering import modelled
+from recpress.measure.metering.meters import Meters
+from recpress.records import record
+from recpress.records.record import Energy, Grade
+from recpress.records.timing import Timing
 
 
 @pytest.fixture(scope="module")

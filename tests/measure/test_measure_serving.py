@@ -13,11 +13,11 @@ import torch
 
 from recpress.codecs import Dense, Uniform
 from recpress.codecs.artefact import Artefact, folder_ledger
+from recpress.core.errors import UserError
 from recpress.data.interactions import UserItems
-from recpress.errors import UserError
 from recpress.measure.cold import first_answer
 from recpress.measure.latency import interleave
-from recpress.measure.meters import Meters, open_meters, serving_energy
+from recpress.measure.metering.meters import Meters, open_meters, serving_energy
 from recpress.measure.sizes import file_bytes, stored_tensors, zstd_bytes
 from recpress.measure.stages import stage_times
 from recpress.measure.synthetic import catalogue
@@ -129,7 +129,7 @@ def test_modelled_energy_is_power_times_time_by_part(monkeypatch: pytest.MonkeyP
 
 def test_a_power_that_is_no_number_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("codecarbon")
-    from recpress.measure.modelled import modelled
+    from recpress.measure.metering.modelled import modelled
 
     monkeypatch.setenv("RECPRESS_CPU_WATTS", "many")
     with pytest.raises(UserError, match="RECPRESS_CPU_WATTS='many'"):

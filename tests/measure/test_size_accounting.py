@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 import torch
 
+from documents import generated
 from recpress import registry
 from recpress.api import BudgetUnreachable
+from recpress.checks.audit import CHECKS, Subject
 from recpress.codecs import Dense, LowRank, Uniform
 from recpress.codecs.artefact import folder_ledger
-from recpress.documents import generated
-from recpress.measure.audit import CHECKS, Subject
-from recpress.measure.size_table import BUDGETS, SHAPE, compressed, rows, written
 from recpress.measure.sizes import file_bytes
+from table_bytes import BUDGETS, SHAPE, compressed, rows, written
 
 DOCUMENT = Path(__file__).parents[2] / "benchmark" / "docs" / "reference" / "size-table.md"
 
@@ -46,7 +46,7 @@ def test_nominal_parameters_are_those_of_the_stored_form() -> None:
 @pytest.mark.slow
 def test_the_table_in_the_documentation_is_up_to_date() -> None:
     text = DOCUMENT.read_text(encoding="utf-8")
-    assert text == written(text, rows()), "run: python -m recpress.measure.size_table"
+    assert text == written(text, rows()), "run: python tools/table_bytes.py"
 
 
 def test_only_what_stands_between_the_marks_is_rewritten() -> None:

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from recpress.codecs.binary import Binary
-from recpress.codecs.rotation import itq, principal, random_rotation
+from recpress.codecs.tables.binary import Binary
+from recpress.compression.rotation import itq, principal, random_rotation
 
 
 @pytest.fixture(scope="module")

@@ -18,10 +18,10 @@ from recpress.backbones.config import TrainingConfig
 from recpress.backbones.pruning.channels import pruned
 from recpress.backbones.pruning.elimination import Regression, eliminate
 from recpress.backbones.pruning.wiring import Wiring
-from recpress.codecs.graph_form import encode_base
-from recpress.codecs.layered import LayeredNetwork
-from recpress.codecs.network import Propagated
-from recpress.errors import UserError
+from recpress.codecs.networks.layered import LayeredNetwork
+from recpress.codecs.networks.linear import Propagated
+from recpress.compression.graph_form import encode_base
+from recpress.core.errors import UserError
 from recpress.measure.sizes import file_bytes
 
 DIM, HEADS, LAYERS = 16, 2, 2

@@ -17,9 +17,9 @@ from recpress.api import Artefact, Graph, Method, Shape, Task, UserItems, make_g
 from recpress.backbones.base import Backbone, fit_embeddings, fit_model
 from recpress.backbones.catalogue import backbone as entry
 from recpress.backbones.config import TrainingConfig
-from recpress.codecs.edges import edge_scores
-from recpress.codecs.network import LinearNetwork
-from recpress.errors import UserError
+from recpress.codecs.networks.linear import LinearNetwork
+from recpress.compression.edges import edge_scores
+from recpress.core.errors import UserError
 from recpress.measure import refresh
 
 

@@ -26,7 +26,7 @@ from recpress.api import (
 )
 from recpress.backbones.base import Backbone
 from recpress.codecs import KINDS
-from recpress.codecs.rotation import principal
+from recpress.compression.rotation import principal
 from recpress.serve.recommender import Recommender
 
 BUDGETS = [Fraction(1, 2**power) for power in range(7)]

@@ -16,8 +16,8 @@ from recpress.backbones.base import Backbone, fit_embeddings
 from recpress.backbones.config import TrainingConfig
 from recpress.backbones.pruning.masked import MaskedPropagation
 from recpress.backbones.training.retrain import Retraining
-from recpress.codecs.network import LinearNetwork, Propagated
-from recpress.errors import UserError
+from recpress.codecs.networks.linear import LinearNetwork, Propagated
+from recpress.core.errors import UserError
 
 
 def task(graph: Graph, backbone: Backbone, **params: Any) -> Task[EdgeMaskParams]:

@@ -16,7 +16,7 @@ from recpress.api import Artefact, Graph, Method, Task, make_generator
 from recpress.backbones.base import Backbone, fit_embeddings
 from recpress.backbones.config import TrainingConfig
 from recpress.backbones.training.retrain import Retraining
-from recpress.codecs.pruned import largest_mask
+from recpress.compression.pruning import largest_mask
 
 
 @pytest.fixture(scope="module")

@@ -25,7 +25,7 @@ from recpress.methods.sharing.qr.method import QrParams, QuotientRemainder
 from recpress.api import Artefact, BudgetUnreachable, Codebook, Graph, Shape, Task, make_generator
 from recpress.backbones.base import Backbone
 from recpress.backbones.training.retrain import Retraining
-from recpress.codecs.codebook import places
+from recpress.codecs.tables.codebook import places
 
 METHODS: list[Any] = [
     pytest.param(Hashing(), HashingParams(dim=16, share=0.5, hashes=1), id="hashing"),

@@ -16,7 +16,7 @@ import pytest
 import recpress as rp
 from recpress.evaluation.store import PerUser
 from recpress.python_api import models, request, steps, suites
-from recpress.record import Quality
+from recpress.records.record import Quality
 
 HEAVY = ("torch", "numpy", "pandas", "pydantic", "scipy", "numba", "click")
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from click.testing import CliRunner
 
-from recpress.budget import Budget
 from recpress.cli import cli
+from recpress.core.budget import Budget
 from recpress.measure.profile import TimingProfile
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from recpress import locking
-from recpress.run import locks
-from recpress.run.locks import Cores
+from recpress.core import locking
+from recpress.isolation import locks
+from recpress.isolation.locks import Cores
 
 
 @pytest.fixture(autouse=True)

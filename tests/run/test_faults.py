@@ -9,9 +9,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from recpress import record
-from recpress.record import Record
-from recpress.run import landlock
+from recpress.isolation import landlock
+from recpress.records import record
+from recpress.records.record import Record
 
 kernel_holds = pytest.mark.skipif(not landlock.version(), reason="the kernel has no Landlock")
 FAULTS = {

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from recpress.cards import MethodCard, read_card
 from recpress.codecs import Dense
 from recpress.codecs.artefact import MANIFEST, TENSORS, Artefact
-from recpress.errors import UserError
+from recpress.core.cards import MethodCard, read_card
+from recpress.core.errors import UserError
 
 CARD = (Path(__file__).parent / "faulty" / "trivial" / "card.toml").read_text()
 

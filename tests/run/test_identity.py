@@ -16,8 +16,8 @@ ROOT = Path(__file__).resolve().parents[2]
 PRINT_IDS = """
 import json, sys
 from recpress import registry
-from recpress.run.identity import plan
-from recpress.run.suite import RunSpec
+from recpress.experiments.identity import plan
+from recpress.experiments.suite import RunSpec
 cells = {
     f"{backbone} {method}": plan(
         RunSpec(dataset="ml-100k", backbone=backbone, method=method, budget="1/8", params={}, seed=0, timing_seconds=1),
@@ -88,7 +88,9 @@ def methods(cells: set[str]) -> set[str]:
 def test_words_layout_and_places_of_code_are_nobodys(copy, before) -> None:
     svd, base = "methods/low_rank/svd/method.py", f"{CODECS}/base.py"
     changes = [(file, "from __future__", "# A comment.\n\n\nfrom __future__") for file in (svd, base)]
-    changes += [(file, "def ", "def _also() -> None: ...\n\n\ndef ") for file in ("benchmark/recpress/run/worker.py",)]
+    changes += [
+        (file, "def ", "def _also() -> None: ...\n\n\ndef ") for file in ("benchmark/recpress/experiments/worker.py",)
+    ]
     assert after(copy, *changes) == before
 
 
@@ -99,7 +101,7 @@ def test_a_codec_that_moves_and_a_private_name_that_changes_are_nobodys(copy, be
     moved = uniform.with_name("even_grids.py")
     try:
         for path, text in texts.items():
-            path.write_text(text.replace("recpress.codecs.uniform", "recpress.codecs.even_grids"))
+            path.write_text(text.replace("recpress.codecs.tables.uniform", "recpress.codecs.even_grids"))
         assert "_round(" in uniform.read_text()
         uniform.rename(moved)
         moved.write_text(moved.read_text().replace("_round(", "_to_the_nearest("))
@@ -218,9 +220,9 @@ sys.dont_write_bytecode = True
 opened, walked = [], []
 sys.addaudithook(lambda event, args: event == "open" and opened.append(str(args[0])))
 from recpress.cli import cli
-from recpress.run import code
-sha256_of = code.sha256_of
-code.sha256_of = lambda roots: walked.append(roots) or sha256_of(roots)
+from recpress.experiments import source_hash
+sha256_of = source_hash.sha256_of
+source_hash.sha256_of = lambda roots: walked.append(roots) or sha256_of(roots)
 cli(sys.argv[1:], standalone_mode=False)
 assert "torch" not in sys.modules
 root = os.getcwd()
@@ -241,8 +243,8 @@ def test_each_finished_cell_costs_the_reading_of_its_record_alone(copy) -> None:
         copy.python(f"""
 from pathlib import Path
 from recpress import record
-from recpress.run.plan import make
-from recpress.run.suite import expand, read_suite
+from recpress.experiments.plan import make
+from recpress.experiments.suite import expand, read_suite
 made = record.read(Path({str(made)!r}))
 for planned in make(expand(read_suite("finished.toml"))):
     cell = planned.spec

@@ -17,7 +17,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from recpress import record
+from recpress.records import record
 
 CELLS = 6
 # Seconds; against hanging alone.

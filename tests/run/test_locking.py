@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from recpress import locking
-from recpress.locking import locked, open_lock, saying, take
+from recpress.core import locking
+from recpress.core.locking import locked, open_lock, saying, take
 
 HOLDER = """
 import sys, time
 from pathlib import Path
-from recpress.locking import locked
+from recpress.core.locking import locked
 with locked(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(60)

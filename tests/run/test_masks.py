@@ -11,12 +11,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from recpress.core.errors import UserError
 from recpress.data.interactions import UserItems
-from recpress.errors import UserError
 from recpress.evaluation import evaluable, means, per_user
 from recpress.evaluation.store import PerUser
-from recpress.record import Identity, Provenance, Quality, Record
-from recpress.run import masks
+from recpress.experiments import per_user_hits
+from recpress.records.record import Identity, Provenance, Quality, Record
 
 N_USERS, N_ITEMS = 30, 50
 SHA = "ab" * 32
@@ -77,8 +77,8 @@ def test_jobs_that_end_together_lose_nothing_and_what_is_read_is_what_was_scored
 ) -> None:
     runs = [served(held_out, seed, setting) for setting in ("1/4", "1/8") for seed in range(8)]
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda run: masks.keep(tmp_path, *run, held_out), runs))
-    store = masks.Store(tmp_path)
+        list(pool.map(lambda run: per_user_hits.keep(tmp_path, *run, held_out), runs))
+    store = per_user_hits.Store(tmp_path)
     for made, scored in runs:
         for name, values in scored.metrics.items():
             np.testing.assert_array_equal(store.hits(made).values(name), values)
@@ -91,53 +91,53 @@ def test_a_run_again_replaces_its_row_and_a_failed_one_removes_it(tmp_path: Path
     first, scored = served(held_out, 0)
     beside = served(held_out, 1)
     for run in ((first, scored), beside):
-        masks.keep(tmp_path, *run, held_out)
+        per_user_hits.keep(tmp_path, *run, held_out)
     again, scored = served(held_out, 7)
     again = again.model_copy(update={"identity": first.identity})
-    masks.keep(tmp_path, again, scored, held_out)
-    assert masks.Store(tmp_path).has(again)
-    assert not masks.Store(tmp_path).has(first)
-    masks.keep(tmp_path, record(0), None, held_out)
-    assert not masks.Store(tmp_path).has(again)
-    assert masks.Store(tmp_path).has(beside[0])
-    masks.keep(tmp_path, record(1), None, held_out)
-    assert not (tmp_path / masks.rows_place(first.identity)).exists()
-    masks.keep(tmp_path, record(1), None, held_out)
+    per_user_hits.keep(tmp_path, again, scored, held_out)
+    assert per_user_hits.Store(tmp_path).has(again)
+    assert not per_user_hits.Store(tmp_path).has(first)
+    per_user_hits.keep(tmp_path, record(0), None, held_out)
+    assert not per_user_hits.Store(tmp_path).has(again)
+    assert per_user_hits.Store(tmp_path).has(beside[0])
+    per_user_hits.keep(tmp_path, record(1), None, held_out)
+    assert not (tmp_path / per_user_hits.rows_place(first.identity)).exists()
+    per_user_hits.keep(tmp_path, record(1), None, held_out)
 
 
 def test_the_same_runs_make_the_same_file_in_any_order(tmp_path: Path, held_out: UserItems) -> None:
     runs = [served(held_out, seed) for seed in range(3)]
     for folder, order in (("a", runs), ("b", runs[::-1])):
         for run in order:
-            masks.keep(tmp_path / folder, *run, held_out)
-    place = masks.rows_place(runs[0][0].identity)
+            per_user_hits.keep(tmp_path / folder, *run, held_out)
+    place = per_user_hits.rows_place(runs[0][0].identity)
     assert (tmp_path / "a" / place).read_bytes() == (tmp_path / "b" / place).read_bytes()
 
 
 @pytest.mark.parametrize(
     ("table", "said"),
     [
-        (pa.table({"user": [1, 1], "n_test": [3, 3]}, masks.USERS), "out of order"),
-        (pa.table({"user": [1, 2], "n_test": [3, 0]}, masks.USERS), "without test items"),
+        (pa.table({"user": [1, 1], "n_test": [3, 3]}, per_user_hits.USERS), "out of order"),
+        (pa.table({"user": [1, 2], "n_test": [3, 0]}, per_user_hits.USERS), "without test items"),
         (pa.table({"user": [1, 2]}), "doesn't have the columns user, n_test"),
         (pa.table({"user": [1.5, 2], "n_test": [3, 3]}), "doesn't have the columns"),
         (pa.table({"user": pa.array([1, None]), "n_test": [3, 3]}), "doesn't have the columns"),
-        (pa.table([np.arange(10**7), np.ones(10**7, int)], masks.USERS), "doesn't have the columns"),
+        (pa.table([np.arange(10**7), np.ones(10**7, int)], per_user_hits.USERS), "doesn't have the columns"),
     ],
 )
 def test_users_that_are_not_ours_are_refused(tmp_path: Path, held_out: UserItems, table: pa.Table, said: str) -> None:
     made, scored = served(held_out, 0)
-    masks.keep(tmp_path, made, scored, held_out)
-    pq.write_table(table, tmp_path / masks.users_place(made.identity), compression="zstd", use_dictionary=False)
+    per_user_hits.keep(tmp_path, made, scored, held_out)
+    pq.write_table(table, tmp_path / per_user_hits.users_place(made.identity), compression="zstd", use_dictionary=False)
     with pytest.raises(UserError, match=said):
-        masks.Store(tmp_path).hits(made)
+        per_user_hits.Store(tmp_path).hits(made)
 
 
 def test_hits_that_unfold_to_more_than_there_are_places_are_refused(tmp_path: Path, held_out: UserItems) -> None:
     made, scored = served(held_out, 0)
-    masks.keep(tmp_path, made, scored, held_out)
-    path = tmp_path / masks.rows_place(made.identity)
+    per_user_hits.keep(tmp_path, made, scored, held_out)
+    path = tmp_path / per_user_hits.rows_place(made.identity)
     rows = pq.read_table(path).to_pylist()
-    pq.write_table(pa.Table.from_pylist([rows[0] | {"hits": zlib.compress(bytes(10**7))}], masks.ROWS), path)
+    pq.write_table(pa.Table.from_pylist([rows[0] | {"hits": zlib.compress(bytes(10**7))}], per_user_hits.ROWS), path)
     with pytest.raises(UserError, match="don't have the means"):
-        masks.Store(tmp_path).hits(made)
+        per_user_hits.Store(tmp_path).hits(made)

@@ -12,19 +12,19 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from recpress import record, timing
-from recpress.board.collect import collect
-from recpress.board.tables import frame
 from recpress.cli.results.migrate import command
 from recpress.codecs import Uniform
 from recpress.codecs.artefact import Artefact, folder_ledger
 from recpress.codecs.signature import serving
-from recpress.hashing import sha256_file, sha256_folder
-from recpress.run import attest
-from recpress.run.migrate import migrate
-from recpress.run.plan import make, unfinished
-from recpress.run.redo import specs_of
-from recpress.schema.samples import repack
+from recpress.core.hashing import sha256_file, sha256_folder
+from recpress.experiments.plan import make, unfinished
+from recpress.leaderboard.collect import collect
+from recpress.leaderboard.tables import frame
+from recpress.records import record, timing
+from recpress.records.samples import repack
+from recpress.reproduce import report
+from recpress.reproduce.migrate import migrate
+from recpress.reproduce.result_store import specs_of
 
 HISTORIC = Path(__file__).parent / "historic" / "v2-board"
 
@@ -118,11 +118,11 @@ def test_an_artefact_at_hand_joins_the_run_with_what_is_stored_alike(tmp_path: P
 def test_attestations_still_speak_of_their_record(tmp_path: Path) -> None:
     path = lay(tmp_path)
     of = record.read(path)
-    made = attest.attest(tmp_path, "rerun", of, of, "recpress rerun")
+    made = report.attest(tmp_path, "rerun", of, of, "recpress rerun")
     assert made.sha256 == sha256_file(path)
     migrate(tmp_path)
-    place = tmp_path / attest.place(made.record, made.event, made.machine)
-    assert attest.read(tmp_path, place).sha256 == sha256_file(path) != made.sha256
+    place = tmp_path / report.place(made.record, made.event, made.machine)
+    assert report.read(tmp_path, place).sha256 == sha256_file(path) != made.sha256
 
 
 def test_a_record_of_version_1_is_migrated_too(tmp_path: Path) -> None:

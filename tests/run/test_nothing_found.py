@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from recpress import record
 from recpress.cli import cli
-from recpress.errors import UserError
+from recpress.core.errors import UserError
+from recpress.records import record
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from typing import Any
 import hypothesis.strategies as st
 from hypothesis import given
 
-from recpress.run.engine import staggered
+from recpress.experiments.engine import staggered
 
 
 def names(keys: str) -> list[Any]:

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from recpress import registry
-from recpress.errors import UserError
-from recpress.paths import PLUGINS
+from recpress.core.errors import UserError
+from recpress.core.paths import PLUGINS
 
 CARD = (Path(__file__).parent / "faulty" / "trivial" / "card.toml").read_text()
 METHOD = """
@@ -149,7 +149,9 @@ def test_they_run_in_processes_of_their_own_and_their_code_is_their_identity(che
         assert made.keys() == {"from_a_folder", "packaged"}
 
         checkout.variables[PLUGINS] = str(tmp_path / "plugins")
-        ask = "from recpress.run.identity import code_of as code; print(code('from_a_folder'), code('packaged'))"
+        ask = (
+            "from recpress.experiments.identity import code_of as code; print(code('from_a_folder'), code('packaged'))"
+        )
         before = checkout.python(ask).split()
         assert before == [made[name]["provenance"]["code"] for name in ("from_a_folder", "packaged")]
         (package / "common.py").write_text(HELPER.replace("2", "3"))

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from recpress.core.errors import UserError
 from recpress.data import load
-from recpress.errors import UserError
-from recpress.run.protocol import target
+from recpress.experiments.split_protocol import target
 
 
 @pytest.mark.usefixtures("cache")

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from recpress import record
+from recpress.records import record
 
 WORDS = ("--dataset", "synthetic-tiny", "--backbone", "mf", "--timing-seconds", "0")
 installed = importlib.util.find_spec("ray") is not None

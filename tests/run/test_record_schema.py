@@ -9,9 +9,9 @@ from typing import Any, get_args
 import pytest
 from jsonschema import Draft202012Validator
 
-from recpress import record
-from recpress.errors import UserError
-from recpress.schema.upgrade import upgraded
+from recpress.core.errors import UserError
+from recpress.records import record
+from recpress.records.upgrade import upgraded
 
 HISTORIC = sorted((Path(__file__).parent / "historic").glob("*/*.json"))
 
@@ -24,7 +24,7 @@ def validator() -> Draft202012Validator:
 
 
 def test_the_schema_file_is_that_of_the_model() -> None:
-    assert record.SCHEMA_FILE.read_text() == record.schema_text(), "run `python -m recpress.schema`"
+    assert record.SCHEMA_FILE.read_text() == record.schema_text(), "run `python -m recpress.records.schema`"
 
 
 @pytest.mark.parametrize("path", HISTORIC, ids=lambda path: f"{path.parent.name}/{path.stem}")

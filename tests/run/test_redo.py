@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recpress import record
-from recpress.board.collect import collect
-from recpress.board.tiers import Standing, standings
-from recpress.run import masks
-from recpress.run.suite import RunSpec, spec_of_command
+from recpress.experiments import per_user_hits
+from recpress.experiments.suite import RunSpec, spec_of_command
+from recpress.leaderboard.collect import collect
+from recpress.leaderboard.tiers import Standing, standings
+from recpress.records import record
 
 WORDS = ("--dataset", "synthetic-tiny", "--backbone", "mf", "--timing-seconds", "0")
 
@@ -59,7 +59,7 @@ def test_rescore_mends_figures_without_running(checkout, results) -> None:
     shutil.rmtree(results / "per-user")
     assert "1 scored again" in checkout.recpress("results", "rescore", "--results", str(results))
     assert path.read_text() == right
-    assert masks.Store(results).hits(record.read(path))
+    assert per_user_hits.Store(results).hits(record.read(path))
     assert standing_of(results, path).tier == "re-scored"
     raw["quality"]["topk_sha256"] = "0" * 64
     path.write_text(json.dumps(raw))
@@ -72,7 +72,7 @@ def standing_of(results: Path, path: Path) -> Standing:
     found = collect(results)
     (run,) = (run for run in found.runs if results / run.file == path)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("recpress.board.tiers.of_records", lambda found: [])
+        patch.setattr("recpress.leaderboard.tiers.of_records", lambda found: [])
         return standings(found)[run.id]
 
 

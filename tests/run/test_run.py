@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from recpress import record, timing
+from recpress.records import record, timing
 
 CELLS = ["--method", "none", "--method", "uniform", "--method", "svd", "--backbone", "mf", "--budget", "1/4"]
 

@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recpress import record
-from recpress.board.collect import collect
-from recpress.schema.samples import TICK_NS, pack, repack, unpack
-from recpress.schema.upgrade import embedded_timing
-from recpress.timing import Timing
+from recpress.leaderboard.collect import collect
+from recpress.records import record
+from recpress.records.samples import TICK_NS, pack, repack, unpack
+from recpress.records.timing import Timing
+from recpress.records.upgrade import embedded_timing
 
 FIRST = Path(__file__).parent / "historic" / "v1-first" / "ok.json"
 NAMED = {"signature": "0" * 64, "run": "any"}

@@ -10,7 +10,7 @@ from types import ModuleType
 
 import pytest
 
-from recpress.run.isolate import WorkFailed, call
+from recpress.isolation.processes import WorkFailed, call
 
 # Seconds; against hanging alone.
 PATIENCE = 300
@@ -35,7 +35,7 @@ def writes(report) -> str:
     """As a training does that keeps its state."""
     from pathlib import Path
 
-    from recpress.atomic import write_atomic
+    from recpress.core.io import write_atomic
 
     write_atomic(Path("state"), "of an epoch")
     write_atomic(Path("state"), "of the next")

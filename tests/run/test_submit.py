@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from recpress.board.folder import check
+from recpress.leaderboard.folder import check
 
 SUITE = """
 title = "tiny"

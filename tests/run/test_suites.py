@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recpress import record
-from recpress.errors import UserError
-from recpress.lines import line_of
-from recpress.run.suite import expand, read_suite
+from recpress.core.errors import UserError
+from recpress.core.lines import line_of
+from recpress.experiments.suite import expand, read_suite
+from recpress.records import record
 
 GOOD = """title = "Some"
 datasets = ["ml-100k", "ml-1m"]

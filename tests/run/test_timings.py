@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from recpress import record, timing
-from recpress.board.collect import collect
-from recpress.errors import UserError
+from recpress.core.errors import UserError
+from recpress.experiments.timer import repeated
+from recpress.leaderboard.collect import collect
 from recpress.measure.repeats import between_runs
-from recpress.record import Record
-from recpress.run.timer import repeated
-from recpress.schema.upgrade import embedded_timing, upgraded
-from recpress.timing import Timing, Timings
+from recpress.records import record, timing
+from recpress.records.record import Record
+from recpress.records.timing import Timing, Timings
+from recpress.records.upgrade import embedded_timing, upgraded
 
 OK = Path(__file__).parent / "historic" / "v2-board" / "ok.json"
 CELLS = ("--dataset", "synthetic-tiny", "--backbone", "mf", "--method", "uniform", "--budget", "1/4")

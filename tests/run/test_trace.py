@@ -22,11 +22,11 @@ import pytest
 from click.testing import CliRunner
 
 from recpress.cli import cli
-from recpress.record import Record
-from recpress.run.cell import RunOutput
-from recpress.run.identity import PlannedRun
-from recpress.run.stages import RunContext
-from recpress.run.suite import RunSpec, Suite
+from recpress.experiments.execution import RunOutput
+from recpress.experiments.identity import PlannedRun
+from recpress.experiments.stages import RunContext
+from recpress.experiments.suite import RunSpec, Suite
+from recpress.records.record import Record
 
 TRACE = Path(__file__).with_name("trace.txt")
 FORMS = (Suite, RunSpec, PlannedRun, Record, RunContext, RunOutput)

@@ -16,21 +16,21 @@ from click.testing import CliRunner
 from recpress.backbones.catalogue import backbone, backbones
 from recpress.backbones.config import TrainingConfig, TrainingConfigFile, read_training_config
 from recpress.backbones.spaces import Choice, Dimension, Range
-from recpress.cards import read_toml
 from recpress.cli import cli as cli_group
+from recpress.core.cards import read_toml
+from recpress.core.errors import UserError
 from recpress.data import load, splits
 from recpress.data.card import SplitSpec, Synthetic
 from recpress.data.graph import Graph
 from recpress.data.splits import Split
 from recpress.data.synthetic import generate
-from recpress.errors import UserError
-from recpress.run import tuning, validation
-from recpress.run.identity import PlannedRun
-from recpress.run.plan import make
-from recpress.run.suite import RunSpec
-from recpress.run.training import train as train_cell
-from recpress.run.tuning import Row, SearchLimits, chosen, search, settled, toml, within
-from recpress.run.validation import LOOKS, Held, Look, train
+from recpress.experiments.identity import PlannedRun
+from recpress.experiments.plan import make
+from recpress.experiments.suite import RunSpec
+from recpress.tuning import study, validation
+from recpress.tuning.study import Row, SearchLimits, chosen, search, settled, toml, within
+from recpress.tuning.training import train as train_cell
+from recpress.tuning.validation import LOOKS, Held, Look, train
 
 
 class Silent:
@@ -104,13 +104,13 @@ def test_with_a_constant_rate_training_ends_when_valid_has_not_gained_for_a_whil
             best = values.index(max(values))
             every = trial.params["epochs"] // LOOKS
             assert row.epochs == (best + 1) * every
-            assert len(values) == min(LOOKS, best + 1 + tuning.PATIENCE)
+            assert len(values) == min(LOOKS, best + 1 + study.PATIENCE)
             ended_early += len(values) < LOOKS
     assert ended_early
 
 
 def study_in(folder: Path) -> optuna.Study:
-    journal = optuna.storages.journal.JournalFileBackend(str(folder / tuning.JOURNAL))
+    journal = optuna.storages.journal.JournalFileBackend(str(folder / study.JOURNAL))
     return optuna.load_study(study_name="mf", storage=optuna.storages.JournalStorage(journal))
 
 

@@ -19,8 +19,8 @@ from click.testing import CliRunner
 from recpress.cli import cli
 from recpress.cli.shared.one_run import Asked
 from recpress.cli.shared.progress import Lines
-from recpress.locking import locked
-from recpress.run.kept import backbone_path
+from recpress.core.locking import locked
+from recpress.experiments.cache_layout import backbone_path
 
 WORDS = ["run", "--dataset", "synthetic-tiny", "--backbone", "mf", "--method", "none"]
 

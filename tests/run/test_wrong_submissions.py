@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from recpress.run.verdict import PROMISES
+from recpress.checks.summary import PROMISES
 
 RIGHT = Path(__file__).parent / "submissions"
 WRONG = tomllib.loads((RIGHT / "wrong.toml").read_text())

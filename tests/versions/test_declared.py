@@ -12,10 +12,10 @@ from pydantic import ValidationError
 from recpress import registry, versions
 from recpress.backbones.catalogue import backbone, backbones
 from recpress.backbones.config import TrainingConfig
-from recpress.cards import MethodCard
 from recpress.codecs import KINDS, NETWORKS
+from recpress.core.cards import MethodCard
+from recpress.core.errors import UserError
 from recpress.data.card import SplitSpec
-from recpress.errors import UserError
 from recpress.evaluation import METRICS
 from recpress.versions import Declared
 

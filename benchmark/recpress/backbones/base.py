@@ -17,8 +17,8 @@ from recpress.backbones.model import Linear, Model
 from recpress.backbones.training.footprint import require_memory
 from recpress.backbones.training.snapshot import Snapshots
 from recpress.backbones.training.train import optimise
+from recpress.core.hashing import sha256_json
 from recpress.data.graph import Graph
-from recpress.hashing import sha256_json
 
 Tables = tuple[Tensor, Tensor]
 # Called after each epoch with its number, mean loss and a function that makes the final tables, on the device of the

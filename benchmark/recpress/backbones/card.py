@@ -7,7 +7,7 @@ from typing import Self, get_args
 from pydantic import Field, model_validator
 
 from recpress.backbones.spaces import GROUPS, Choice, Dimension, Group, Range, Space
-from recpress.cards import Card, Versioned
+from recpress.core.cards import Card, Versioned
 
 
 class OwnDimension(Card):

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 from recpress.backbones.card import BackboneCard
 from recpress.backbones.config import DEFAULT, TrainingConfig, TrainingConfigFile
 from recpress.backbones.spaces import Space
-from recpress.cards import read_card
-from recpress.errors import UserError, unknown
-from recpress.paths import resources
+from recpress.core.cards import read_card
+from recpress.core.errors import UserError, unknown
+from recpress.core.paths import resources
 
 if TYPE_CHECKING:
     import torch

@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file
 
 from recpress.backbones.base import Backbone
 from recpress.backbones.config import TrainingConfig
-from recpress.errors import UserError
+from recpress.core.errors import UserError
 
 TENSORS = "backbone.safetensors"
 FACTS = "backbone.json"

@@ -8,10 +8,10 @@ from typing import Literal
 from pydantic import Field
 
 from recpress.backbones.card import BackboneCard
-from recpress.cards import Card, read_toml
-from recpress.errors import UserError
+from recpress.core.cards import Card, read_toml
+from recpress.core.errors import UserError
+from recpress.core.paths import resources
 from recpress.headline import HEADLINE
-from recpress.paths import resources
 
 # The folder of the training configs that hold where a data set has none of its own.
 DEFAULT = "default"

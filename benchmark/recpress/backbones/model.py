@@ -14,8 +14,8 @@ from recpress.backbones.pruning.wiring import Wiring
 from recpress.backbones.training.footprint import Footprint
 from recpress.backbones.training.objective import Embed, Objective, drop
 from recpress.backbones.training.sampling import Batch
+from recpress.core.errors import UserError
 from recpress.data.graph import Graph
-from recpress.errors import UserError
 
 
 class Model(nn.Module, ABC):

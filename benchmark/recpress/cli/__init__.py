@@ -16,9 +16,9 @@ import click
 from recpress import __version__
 from recpress.cli.shared.groups import LazyGroup
 from recpress.cli.shared.moved import present
-from recpress.errors import UserError
-from recpress.paths import PLUGINS
-from recpress.printable import printable
+from recpress.core.errors import UserError
+from recpress.core.paths import PLUGINS
+from recpress.core.printable import printable
 
 # Work that is stopped by these ends as Ctrl-C ends it: nothing half written, no process or scratch folder left.
 STOPPING = (signal.SIGTERM, signal.SIGHUP)

@@ -11,10 +11,10 @@ from rich.console import Console
 from recpress import registry
 from recpress.cli.shared.findings import RESULTS, as_github, as_json_list, as_markdown, as_text, having, of_records
 from recpress.cli.shared.one_run import Asked, cell_options, stage_printer
-from recpress.errors import UserError, unknown
+from recpress.core.errors import UserError, unknown
 
 if TYPE_CHECKING:
-    from recpress.run.verdict import Verdict
+    from recpress.checks.summary import Verdict
 
 
 @click.command("check")
@@ -87,12 +87,12 @@ def command(
 def _check(name: str, asked: dict[str, Any], audits: bool, smoked: bool, results: Path, progress: Any) -> list[Verdict]:
     methods, datasets = registry.methods(), registry.dataset_folders()
     if name in methods:
-        from recpress.run.check import check
+        from recpress.checks.method import check
 
         plan = Asked(method=name, **asked).planned
         return check(name, plan, audits=audits, smoked=smoked, progress=progress, results=results)
     if name in datasets:
-        from recpress.run.check_dataset import check_dataset
+        from recpress.checks.dataset import check_dataset
 
         return check_dataset(name)
     if name == RESULTS:
@@ -102,9 +102,9 @@ def _check(name: str, asked: dict[str, Any], audits: bool, smoked: bool, results
 
 def _flagged_since(revision: str, results: Path) -> list[Verdict]:
     """Return what a person is to look at in the records that differ from a git revision."""
-    from recpress.board.collect import collect
-    from recpress.board.flags import flags
     from recpress.cli.shared.revision import records_since
+    from recpress.leaderboard.collect import collect
+    from recpress.leaderboard.flags import flags
 
     files = records_since(revision, results)
     return of_records(flags(collect(results), files), results) if files else []

@@ -10,14 +10,14 @@ import click
 from tabulate import tabulate
 
 from recpress.cli.shared.output import as_json, command_line
-from recpress.errors import UserError
+from recpress.core.errors import UserError
 from recpress.headline import BOTH
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from recpress.evaluation import Comparison
-    from recpress.run.pairing import Setting, Slice
+    from recpress.experiments.pairing import Setting, Slice
 
 # Names of methods in one line of the list of what can be compared.
 SHOWN = 6
@@ -60,7 +60,7 @@ def command(
       recpress compare ml-100k/lightgcn/uniform/1-4 ml-100k/lightgcn/svd/1-4
       recpress compare ml-100k/mf/none ml-100k/mf/uniform/1/8 ml-100k/lightgcn/svd/1/8 --metric recall@10
     """
-    from recpress.run.pairing import compare_all, compare_slices, find, pair, read_settings, short_names
+    from recpress.experiments.pairing import compare_all, compare_slices, find, pair, read_settings, short_names
 
     known = read_settings(results)
     if not (baseline and runs):
@@ -100,7 +100,7 @@ def command(
 
 def _listed(known: Mapping[str, Setting]) -> str:
     from recpress.evaluation import hit_masks
-    from recpress.run.pairing import comparable
+    from recpress.experiments.pairing import comparable
 
     found = comparable(known.values())
     if not found:

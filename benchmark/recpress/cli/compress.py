@@ -24,8 +24,8 @@ def command(out: Path, **asked: Any) -> None:
       recpress compress --data likes.csv --user-col user --item-col item --method uniform --out build/likes
       recpress recommend build/small --user 196
     """
+    from recpress.export.fit import fit
     from recpress.measure.sizes import file_bytes
-    from recpress.run.fit import fit
     from recpress.serve.fitted import ARTEFACT, Fitted
 
     planned = Asked(**asked).planned()

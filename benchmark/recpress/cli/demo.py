@@ -18,11 +18,11 @@ def command(out: Path) -> None:
     Example:
       recpress demo
     """
-    from recpress.board.collect import collect
-    from recpress.board.site import build
-    from recpress.board.tables import aggregate, frame, render
     from recpress.cli.run import run_suite
-    from recpress.run.suite import read_suite
+    from recpress.experiments.suite import read_suite
+    from recpress.leaderboard.collect import collect
+    from recpress.leaderboard.site import build
+    from recpress.leaderboard.tables import aggregate, frame, render
 
     results = out / "results"
     run_suite(read_suite("quick"), results)

@@ -14,7 +14,7 @@ from recpress.cli.shared.output import as_json
 
 if TYPE_CHECKING:
     from recpress.evaluation.explain import Drift, Explanation
-    from recpress.run.explaining import Explained, How
+    from recpress.export.explaining import Explained, How
 
 EXACT = ("parts", "deletion")
 HOW = {
@@ -56,7 +56,7 @@ def command(user: str, item: str | None, top: int, explainer: How, form: str, **
       recpress explain --dataset ml-100k --method ease --budget 1/2 --user 196
       recpress explain --dataset ml-100k --backbone sage --user 196 --explainer gnnexplainer
     """
-    from recpress.run.explaining import explain
+    from recpress.export.explaining import explain
 
     planned = Asked(**asked).planned()
     found = explain(planned, user, item, stage_printer(Console(stderr=True)), explainer)

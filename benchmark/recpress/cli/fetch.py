@@ -24,8 +24,8 @@ def command(dataset: str | None, all_: bool, to: Path | None) -> None:
       recpress fetch --all --to raw-data
     """
     from recpress import registry
+    from recpress.core.errors import UserError
     from recpress.data.fetch import fetch_dataset
-    from recpress.errors import UserError
 
     if (dataset is None) != all_:
         raise UserError("Say which data set to fetch, or --all: `recpress fetch ml-100k`.")

@@ -9,10 +9,10 @@ from tabulate import tabulate
 
 from recpress import registry
 from recpress.backbones import catalogue
-from recpress.cards import MethodCard
 from recpress.cli.shared.output import as_json
-from recpress.errors import UserError
-from recpress.printable import printable
+from recpress.core.cards import MethodCard
+from recpress.core.errors import UserError
+from recpress.core.printable import printable
 
 Rows = list[dict[str, str]]
 
@@ -56,7 +56,7 @@ def _card(entry: registry.MethodEntry) -> MethodCard | None:
 
 
 def _suites() -> Rows:
-    from recpress.run.suite import read_suite
+    from recpress.experiments.suite import read_suite
 
     return [{"name": name, "title": read_suite(name).title} for name in registry.suites()]
 

@@ -11,8 +11,8 @@ from string import Template
 import click
 
 from recpress import registry
-from recpress.errors import UserError
-from recpress.paths import PACKAGE, checkout_root
+from recpress.core.errors import UserError
+from recpress.core.paths import PACKAGE, checkout_root
 
 SCAFFOLD = PACKAGE / "scaffold"
 # Likeness, from 0 to 1, from which on the name of a new family is taken for a slip.

@@ -16,7 +16,7 @@ from tabulate import tabulate
 
 from recpress.cli.shared.one_run import Asked, cell_options, stage_printer
 from recpress.cli.shared.output import as_json
-from recpress.errors import UserError
+from recpress.core.errors import UserError
 
 if TYPE_CHECKING:
     from recpress.serve.fitted import Suggestion
@@ -54,7 +54,7 @@ def command(
     if not wanted:
         raise UserError("Say for whom: --user ID, as the data has it, or --users-file FILE.")
     if folder is None:
-        from recpress.run.fit import obtain
+        from recpress.export.fit import obtain
 
         folder = obtain(Asked(**asked).planned(), stage_printer(Console(stderr=True)))
     elif asked["dataset"] or asked["method"] or asked["data"]:

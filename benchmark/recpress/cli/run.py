@@ -9,12 +9,12 @@ from typing import Any
 import click
 
 from recpress import registry
-from recpress.budget import Budget
 from recpress.cli.shared.launch import Running, launch, running_options
 from recpress.cli.shared.types import BudgetType, ParamType, refuse_both
-from recpress.errors import UserError
-from recpress.record import WENT_WRONG, Status, read_all
-from recpress.run.suite import MethodRuns, Suite, expand, read_suite
+from recpress.core.budget import Budget
+from recpress.core.errors import UserError
+from recpress.experiments.suite import MethodRuns, Suite, expand, read_suite
+from recpress.records.record import WENT_WRONG, Status, read_all
 
 
 @click.command("run")
@@ -106,8 +106,8 @@ def command(
 
 def _retry(results: Path, statuses: Sequence[Status], running: Running, *, dry_run: bool) -> None:
     """Run again what ended with one of these statuses, each as its record says that it was run."""
-    from recpress.run.plan import make
-    from recpress.run.redo import specs_of
+    from recpress.experiments.plan import make
+    from recpress.reproduce.result_store import specs_of
 
     again = specs_of(each for each in read_all(results) if each.status in statuses)
     if dry_run:
@@ -169,8 +169,8 @@ def _own(data: Path, user: str | None, item: str | None, time: str | None) -> st
 
 def show_plan(suite: Suite, results: Path, *, force: bool, retry_failed: bool) -> None:
     """Print what a run would do, and what that may take."""
-    from recpress.run.estimate import estimate
-    from recpress.run.plan import make, unfinished, without_records
+    from recpress.experiments.estimate import estimate
+    from recpress.experiments.plan import make, unfinished, without_records
 
     specs = expand(suite)
     fresh = specs if force else without_records(specs, results)
@@ -210,12 +210,12 @@ def run_suite(
     running: Running | None = None,
 ) -> None:
     """Plan a suite, run what isn't done, and say how it ended."""
-    from recpress.run.plan import make, unfinished
+    from recpress.experiments.plan import make, unfinished
 
     every = make(expand(suite), _say_read)
     runs = every if force else unfinished(every, results, retry_failed)
     if any(planned.spec.params for planned in runs):
-        from recpress.run.settings import refuse_wrong
+        from recpress.experiments.parameters import refuse_wrong
 
         refuse_wrong([planned.spec for planned in runs])
     launch(runs, results, running or Running(), done=len(every) - len(runs), force=force, retry_failed=retry_failed)

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from recpress import registry
 from recpress.cli.shared.one_run import Asked, cell_options, stage_printer
-from recpress.errors import UserError
+from recpress.core.errors import UserError
 from recpress.headline import HEADLINE
 from recpress.metrics import LABEL
 
@@ -49,14 +49,14 @@ def command(
         raise UserError(f"{name!r} is not a name: use letters, digits and . _ + -, at most 61.")
     if name in registry.methods():
         raise UserError(f"{name} is a method of this project: give the artefact a name of its own.")
-    from recpress import record, timing
     from recpress.data import load
     from recpress.evaluation import store
-    from recpress.plausible import doubts
-    from recpress.run import masks
-    from recpress.run.engine import write_machine
-    from recpress.run.external import Brought, measure
-    from recpress.run.kept import per_user_path
+    from recpress.experiments import per_user_hits
+    from recpress.experiments.cache_layout import per_user_path
+    from recpress.experiments.engine import write_machine
+    from recpress.export.external import Brought, measure
+    from recpress.records import record, timing
+    from recpress.records.plausible import doubts
 
     planned = Asked(dataset=dataset, backbone=backbone, method="none", seed=seed).planned()
     planned = replace(planned, spec=planned.spec.model_copy(update={"timing_seconds": timing_seconds}))
@@ -70,7 +70,7 @@ def command(
     write_machine(results)
     if ended.timing:
         timing.write(results, ended.timing)
-    masks.keep(results, made, ended.scored, load(made.identity.dataset).split.test)
+    per_user_hits.keep(results, made, ended.scored, load(made.identity.dataset).split.test)
     path = record.write(results, made)
     if made.quality and made.bytes:
         kept = made.quality.retention.get(HEADLINE)

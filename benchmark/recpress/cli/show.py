@@ -7,21 +7,21 @@ from typing import TYPE_CHECKING, get_args
 
 import click
 
-from recpress.atomic import write_atomic
-from recpress.board.collect import collect
-from recpress.board.folder import TABLES, tables
-from recpress.board.tables import Format, aggregate, choose, doubts, frame, render, sort
-from recpress.board.tiers import standings
 from recpress.cli.shared.output import paged
 from recpress.cli.shared.overview import overview
+from recpress.core.io import write_atomic
+from recpress.core.printable import printable
 from recpress.headline import COLUMN
+from recpress.leaderboard.collect import collect
+from recpress.leaderboard.folder import TABLES, tables
+from recpress.leaderboard.tables import Format, aggregate, choose, doubts, frame, render, sort
+from recpress.leaderboard.tiers import standings
 from recpress.measure.machine import named
-from recpress.printable import printable
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-    from recpress.board.collect import Collection
+    from recpress.leaderboard.collect import Collection
 
 
 @click.command("show")
@@ -113,7 +113,7 @@ def _note(rows: DataFrame) -> None:
 
 
 def _show_paired(rows: DataFrame, found: Collection, results: Path, form: Format) -> None:
-    from recpress.board.paired import against_fp32, render
+    from recpress.leaderboard.paired import against_fp32, render
 
     told, reasons = against_fp32(rows, (run.record for run in found.runs), results)
     _print(render(rows, told, form), form)

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import click
 
-from recpress.board.perf import read
-from recpress.board.site import build
-from recpress.board.site.history import Earlier
 from recpress.cli.shared.revision import before_last_change, results_of
+from recpress.leaderboard.perf import read
+from recpress.leaderboard.site import build
+from recpress.leaderboard.site.history import Earlier
 
 
 @click.command("site")

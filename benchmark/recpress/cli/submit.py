@@ -12,7 +12,7 @@ from rich.console import Console
 from recpress import registry
 from recpress.cli.shared.launch import Running, running_options
 from recpress.cli.shared.one_run import Asked, stage_printer
-from recpress.errors import UserError
+from recpress.core.errors import UserError
 
 SUITE = "submission"
 
@@ -43,8 +43,8 @@ def command(method: str, suite: str, results: Path, out: Path | None, force: boo
     _check(method)
     _run(method, suite, results, force, Running(**running))
 
-    from recpress.board.collect import collect
-    from recpress.board.submission import TEXT, Submission, bundle, text
+    from recpress.leaderboard.collect import collect
+    from recpress.leaderboard.submission import TEXT, Submission, bundle, text
 
     found = collect(results).runs
     mine = tuple(run for run in found if run.record.identity.method == method)
@@ -62,8 +62,8 @@ def command(method: str, suite: str, results: Path, out: Path | None, force: boo
 
 
 def _refuse_uncommitted() -> None:
+    from recpress.core.paths import checkout_root
     from recpress.measure.provenance import git_state
-    from recpress.paths import checkout_root
 
     commit, dirty = git_state(checkout_root())
     if commit is None:
@@ -73,7 +73,7 @@ def _refuse_uncommitted() -> None:
 
 
 def _check(method: str) -> None:
-    from recpress.run.check import check
+    from recpress.checks.method import check
 
     asked = Asked(dataset="synthetic-tiny", backbone="lightgcn", method=method)
     verdicts = check(method, asked.planned, audits=True, smoked=False, progress=stage_printer(Console(stderr=True)))
@@ -87,7 +87,7 @@ def _check(method: str) -> None:
 
 def _run(method: str, suite: str, results: Path, force: bool, running: Running) -> None:
     from recpress.cli.run import run_suite
-    from recpress.run.suite import MethodRuns, read_suite
+    from recpress.experiments.suite import MethodRuns, read_suite
 
     chosen = read_suite(suite)
     if method not in {runs.name for runs in chosen.methods}:

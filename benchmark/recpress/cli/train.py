@@ -12,7 +12,7 @@ from recpress.cli.shared.output import as_json
 from recpress.headline import HEADLINE, SECOND
 
 if TYPE_CHECKING:
-    from recpress.run.protocol import Protocol
+    from recpress.experiments.split_protocol import Protocol
 
 SHOWN = (SECOND, HEADLINE, "recall@10", "ndcg@10", "hits@20", "hits@50", "hits@100", "mrr")
 
@@ -42,7 +42,7 @@ def command(protocol: Protocol | None, device: str, valid: bool, format_: str, *
       recpress train --dataset ml-100k --backbone mf --valid
     """
     from recpress.cli.shared.job import one_job
-    from recpress.run.training import train
+    from recpress.tuning.training import train
 
     planned = Asked(method="none", **asked).planned()
     label = f"{planned.spec.dataset} {planned.spec.backbone}"

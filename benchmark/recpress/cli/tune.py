@@ -35,11 +35,11 @@ def command(out: Path | None, **asked: Any) -> None:
       recpress tune --dataset ml-100k --backbone lightgcn --trials 20
       recpress tune --dataset ml-100k --backbone lightgcn --trials 20 --trial-seconds 30
     """
-    from recpress.atomic import write_atomic
     from recpress.cli.shared.job import one_job
-    from recpress.paths import resources
-    from recpress.run.tuned import tune
-    from recpress.run.tuning import SearchLimits, toml
+    from recpress.core.io import write_atomic
+    from recpress.core.paths import resources
+    from recpress.tuning.study import SearchLimits, toml
+    from recpress.tuning.tuning_store import tune
 
     limits = SearchLimits(asked["trials"], asked["timeout"], asked["trial_seconds"])
     dataset, backbone = asked["dataset"], asked["backbone"]

@@ -13,19 +13,16 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from recpress.codecs import Codec, restore, restore_network
+from recpress.codecs import Codec, Network, restore, restore_network
 from recpress.codecs.base import part, prefixed
-from recpress.errors import UserError
-from recpress.schema.json_ import parse
-
-if TYPE_CHECKING:
-    from recpress.codecs import Network
+from recpress.core.errors import UserError
+from recpress.core.strict_json import parse
 
 FORMAT = 1
 TENSORS = "artefact.safetensors"

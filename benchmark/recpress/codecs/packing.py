@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from recpress.jit import ahead, kernel
+from recpress.core.jit import ahead, kernel
 
 
 def row_bytes(columns: int, bits: int) -> int:

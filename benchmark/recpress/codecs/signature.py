@@ -9,7 +9,7 @@ from torch import Tensor
 
 from recpress.codecs import KINDS, Codec
 from recpress.codecs.artefact import Artefact, kinds_of
-from recpress.record import Serving
+from recpress.records.record import Serving
 
 # Time follows size: two tables whose stored values differ in number by less than this many digits show take as long.
 DIGITS = 2

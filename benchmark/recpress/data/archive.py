@@ -9,9 +9,9 @@ import zipfile
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from recpress.atomic import creating
+from recpress.core.errors import UserError
+from recpress.core.io import creating
 from recpress.data.download import DownloadError
-from recpress.errors import UserError
 
 
 def extract(archive: Path, member: str, target: Path) -> None:

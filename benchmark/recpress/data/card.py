@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from recpress import registry
-from recpress.cards import Card, Sha256, read_card
+from recpress.core.cards import Card, Sha256, read_card
 
 Checksum = Annotated[str, Field(pattern="^(sha256:[0-9a-f]{64}|md5:[0-9a-f]{32})$")]
 Fraction = Annotated[float, Field(ge=0, lt=1)]

@@ -7,13 +7,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from recpress.core.errors import UserError
 from recpress.data import encode, formats, sources, splits, store
 from recpress.data.card import DatasetCard, Role, Synthetic, dataset_card
 from recpress.data.formats.raw import RawTable
 from recpress.data.graph import Graph
 from recpress.data.interactions import Interactions
 from recpress.data.splits import Split
-from recpress.errors import UserError
 
 
 @dataclass(frozen=True, repr=False)

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from recpress.core.errors import UserError
 from recpress.data.card import IdRange, Preprocess
 from recpress.data.formats.raw import RawTable
 from recpress.data.interactions import Interactions
-from recpress.errors import UserError
 
 
 def encode(raw: RawTable, ids: IdRange | None = None) -> Interactions:

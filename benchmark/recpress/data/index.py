@@ -7,9 +7,9 @@ from pathlib import Path
 from tabulate import tabulate
 
 from recpress import registry
-from recpress.atomic import write_atomic
+from recpress.core.io import write_atomic
+from recpress.core.paths import resources
 from recpress.data.card import DatasetCard, dataset_card
-from recpress.paths import resources
 
 HEAD = """\
 # Data sets

@@ -22,15 +22,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from recpress.core.errors import UserError
+from recpress.core.hashing import sha256_file, sha256_json
+from recpress.core.locking import locked, saying
+from recpress.core.paths import cache_dir
 from recpress.data import sources
 from recpress.data.archive import extract_all
 from recpress.data.card import DatasetCard
 from recpress.data.interactions import Interactions, UserItems, sorted_unique
 from recpress.data.splits import Split, random_parts
-from recpress.errors import UserError
-from recpress.hashing import sha256_file, sha256_json
-from recpress.locking import locked, saying
-from recpress.paths import cache_dir
 
 Edges = NDArray[np.int64]
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from recpress.atomic import write_atomic
+from recpress.core.errors import UserError
+from recpress.core.hashing import sha256_file, sha256_json
+from recpress.core.io import write_atomic
+from recpress.core.paths import cache_dir
 from recpress.data import encode, splits, store
 from recpress.data.card import DatasetCard, Preprocess, SplitSpec
 from recpress.data.dataset import Dataset
 from recpress.data.formats import columnar, delimited
 from recpress.data.formats.delimited import Column, Layout
 from recpress.data.formats.raw import RawTable, refuse
-from recpress.errors import UserError
-from recpress.hashing import sha256_file, sha256_json
-from recpress.paths import cache_dir
 
 PREFIX = "own-"
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from recpress.core.errors import UserError
 from recpress.data import formats, sources
 from recpress.data.card import DatasetCard, Role
 from recpress.data.dataset import Dataset
@@ -16,7 +17,6 @@ from recpress.data.formats import attributes
 from recpress.data.graph import Graph, Links
 from recpress.data.interactions import Interactions
 from recpress.data.sources import Obtained
-from recpress.errors import UserError
 
 
 @dataclass(frozen=True)

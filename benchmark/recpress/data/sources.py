@@ -8,15 +8,15 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from recpress.atomic import write_atomic
+from recpress.core.errors import UserError
+from recpress.core.hashing import sha256_file
+from recpress.core.io import write_atomic
+from recpress.core.locking import locked, saying
+from recpress.core.paths import cache_dir
 from recpress.data.archive import extract
 from recpress.data.card import DatasetCard, RawFile, Role
 from recpress.data.download import DownloadError, download, matches
 from recpress.data.wheel import fetch_member
-from recpress.errors import UserError
-from recpress.hashing import sha256_file
-from recpress.locking import locked, saying
-from recpress.paths import cache_dir
 
 logger = logging.getLogger(__name__)
 

@@ -16,10 +16,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from recpress.core.errors import UserError
+from recpress.core.hashing import sha256_json
 from recpress.data.card import SplitSpec
 from recpress.data.interactions import Interactions, UserItems
-from recpress.errors import UserError
-from recpress.hashing import sha256_json
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 TRAIN, VALID, TEST = 0, 1, 2

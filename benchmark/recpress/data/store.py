@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from recpress.atomic import creating
+from recpress.core.hashing import sha256_code, sha256_json
+from recpress.core.io import creating
+from recpress.core.paths import cache_dir
 from recpress.data.interactions import Interactions, UserItems
 from recpress.data.splits import Split
-from recpress.hashing import sha256_code, sha256_json
-from recpress.paths import cache_dir
 
 PARTS = ("train", "valid", "test")
 

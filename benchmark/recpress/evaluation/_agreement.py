@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from recpress.jit import kernel
+from recpress.core.jit import kernel
 
 Lists = NDArray[np.int32]
 RBO_PERSISTENCE = 0.9

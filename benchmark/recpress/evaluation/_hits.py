@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from recpress.core.jit import kernel
 from recpress.data.interactions import UserItems
-from recpress.jit import kernel
 from recpress.metrics import Hits
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
-from recpress.jit import kernel
+from recpress.core.jit import kernel
 
 Values = NDArray[np.float64]
 _STREAM = 250  # Resamples per random stream: streams, not threads, decide the numbers.
@@ -75,7 +75,7 @@ def ratio_interval(
         In (0, 1), e.g. 0.95.
     method : {"percentile", "bca"}
         Plain percentiles, or bias-corrected and accelerated (Efron, JASA 1987). On ranking metrics, which are
-        mostly zeros, plain percentiles cover the truth a little more often (tests/evaluate/test_calibration.py).
+        mostly zeros, plain percentiles cover the truth a little more often (tests/evaluation/test_calibration.py).
     """
     pairs = np.stack([baseline, candidate], axis=1)
     means = resampled_means(pairs, resamples, seed)

@@ -13,8 +13,8 @@ from torch import Tensor
 from recpress.backbones.base import Backbone
 from recpress.backbones.propagate import Propagation
 from recpress.backbones.training.retrain import linear_config
+from recpress.core.errors import UserError
 from recpress.data.graph import Graph
-from recpress.errors import UserError
 
 DRIFT_DEPTH = 10
 """The largest contributions that `drift` compares as sets."""

@@ -8,8 +8,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from recpress.core.errors import UserError, unknown
 from recpress.data.interactions import UserItems
-from recpress.errors import UserError, unknown
 from recpress.evaluation import _hits
 from recpress.metrics import METRICS, Hits
 

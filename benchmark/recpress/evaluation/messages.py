@@ -27,8 +27,8 @@ from recpress.backbones.models.gat import GAT, Attention
 from recpress.backbones.models.ngcf import NGCF
 from recpress.backbones.models.sage import Sage
 from recpress.backbones.propagate import SparseProduct
+from recpress.core.errors import UserError
 from recpress.data.graph import Graph
-from recpress.errors import UserError
 from recpress.evaluation.deletion import model_of
 from recpress.evaluation.explain import Explanation
 

@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from recpress.atomic import replacing
-from recpress.errors import UserError
+from recpress.core.errors import UserError
+from recpress.core.io import replacing
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
-from recpress.measure.counters import POWERCAP, Counter, CounterUnavailable, nvml_devices, rapl_packages
+from recpress.core.paths import cache_dir
 from recpress.measure.load import NOISY, LoadMeter
 from recpress.measure.machine import THREADS, Machine, environment
-from recpress.paths import cache_dir
+from recpress.measure.metering.counters import POWERCAP, Counter, CounterUnavailable, nvml_devices, rapl_packages
 
 LOAD_SECONDS = 0.5
 # The synthetic catalogue in fp32, and a batch of 256 score rows over it.

@@ -1,7 +1,7 @@
 """Energy with the grade of its evidence: analytic from counted work, and what all grades share.
 
 A figure is *analytic* (operations and bytes × a published table; the same on every machine), *modelled* (power × time,
-`recpress.measure.modelled`) or *measured* (counters, `recpress.measure.counters`). The three are never compared.
+`recpress.measure.metering.modelled`) or *measured* (`recpress.measure.metering.counters`). The three aren't compared.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from recpress.record import Energy
+from recpress.records.record import Energy
 
 if TYPE_CHECKING:
     from recpress.codecs.work import Work  # torch comes with it, which no reader of records needs

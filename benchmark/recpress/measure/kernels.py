@@ -21,7 +21,7 @@ from recpress.data.interactions import UserItems
 from recpress.measure import energy, latency
 from recpress.measure.sizes import file_bytes
 from recpress.measure.synthetic import COLUMNS, ROWS, catalogue
-from recpress.record import Energy, Latency, Scenario
+from recpress.records.record import Energy, Latency, Scenario
 from recpress.serve.recommender import Recommender
 
 USERS = 256

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from recpress.measure.load import NOISY, LoadMeter, load_average
 from recpress.measure.ratio import paired_ratio
 from recpress.measure.threads import Pin, ThreadCountChanged
-from recpress.record import Latency, Scenario
-from recpress.schema.samples import pack
+from recpress.records.record import Latency, Scenario
+from recpress.records.samples import pack
 
 Users = NDArray[np.int64]
 Answer = Callable[[Users], object]

@@ -17,7 +17,7 @@ from typing import Any, Final
 import numpy as np
 import psutil
 
-from recpress.hashing import sha256_json
+from recpress.core.hashing import sha256_json
 from recpress.measure.watch import KERNELS
 
 # Instructions that decide which kernel runs: vectors, half precision, dot products of bytes, bit counts, tiles.

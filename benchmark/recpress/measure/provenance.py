@@ -11,10 +11,10 @@ from importlib import metadata
 from pathlib import Path
 
 from recpress import __version__
+from recpress.core.paths import checkout_root
 from recpress.measure.load import load_average
 from recpress.measure.machine import environment, fingerprint
-from recpress.paths import checkout_root
-from recpress.record import Provenance
+from recpress.records.record import Provenance
 
 # What results depend on. The fingerprint has the versions of the kernels too, but a record must stand alone.
 PACKAGES = ("numba", "numpy", "pandas", "safetensors", "scipy", "torch", "torch-geometric")

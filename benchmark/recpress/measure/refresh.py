@@ -12,12 +12,12 @@ from recpress.backbones.base import Backbone
 from recpress.backbones.training.objective import Objective
 from recpress.backbones.training.retrain import linear_config
 from recpress.codecs.artefact import Artefact
-from recpress.codecs.dense import Dense
-from recpress.codecs.graph_form import network_of
-from recpress.codecs.network import Propagated
+from recpress.codecs.networks.linear import Propagated
+from recpress.codecs.tables.dense import Dense
+from recpress.compression.graph_form import network_of
 from recpress.data.graph import Graph
 from recpress.measure import latency
-from recpress.record import Latency
+from recpress.records.record import Latency
 
 
 def timing(

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from math import exp, hypot, log, sqrt
 from statistics import variance
 
-from recpress.record import Latency
-from recpress.timing import Timing
+from recpress.records.record import Latency
+from recpress.records.timing import Timing
 
 # Half of a 95 % interval, in standard deviations.
 Z95 = 1.96

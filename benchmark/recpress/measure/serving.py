@@ -13,8 +13,8 @@ from recpress.codecs.artefact import Artefact
 from recpress.data.interactions import UserItems
 from recpress.measure import latency, stages
 from recpress.measure.latency import Answer, Users
-from recpress.measure.meters import open_meters, serving_energy
-from recpress.record import Energy, Latency, Scenario
+from recpress.measure.metering.meters import open_meters, serving_energy
+from recpress.records.record import Energy, Latency, Scenario
 from recpress.serve.recommender import Recommender
 
 TIMED_K = 20

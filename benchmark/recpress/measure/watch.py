@@ -25,7 +25,7 @@ ENVIRONMENT = (
     "OMP_NUM_THREADS", "OMP_WAIT_POLICY", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS",
     *KERNELS,
     "RECPRESS_GRID_INTENSITY", "RECPRESS_CPU_WATTS", "RECPRESS_RAM_WATTS",
-    # Where methods of the user's own lie (recpress.paths.PLUGINS).
+    # Where methods of the user's own lie (recpress.core.paths.PLUGINS).
     "RECPRESS_PLUGINS",
     "NUMBA_CACHE_DIR", "COVERAGE_PROCESS_CONFIG", "COVERAGE_PROCESS_START",
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""What the Python API returns: a trained backbone, a compressed model, an evaluation, the results of runs."""
+"""What the Python API returns: a trained backbone, a compressed model, an evaluation."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from recpress.errors import UserError
+from recpress.core.errors import UserError
 from recpress.evaluation.store import PerUser
+from recpress.experiments.identity import PlannedRun
 from recpress.measure.sizes import file_bytes
-from recpress.record import Bytes, Quality, Record
-from recpress.run.identity import PlannedRun
+from recpress.records.record import Bytes, Quality
 from recpress.serve.fitted import ARTEFACT, Fitted
 
 if TYPE_CHECKING:
@@ -180,35 +180,3 @@ class Evaluation:
                 parts.append(f"retained={retained:.1%}")
             parts.append(f"{self.size.file:,} bytes, {self.size.ratio:.1f}× smaller")
         return f"Evaluation({self.label!r}, {', '.join(parts)})"
-
-
-@dataclass(frozen=True, repr=False)
-class RunReport:
-    """What became of the runs that `run` was asked for.
-
-    Attributes
-    ----------
-    folder : Path
-        The results folder, with their records.
-    results : tuple of Record
-        Of every run, in the order in which they were asked for.
-    already_done : int
-        How many had their record before.
-    """
-
-    folder: Path
-    results: tuple[Record, ...]
-    already_done: int
-
-    def to_frame(self) -> pd.DataFrame:
-        """Return these runs as rows of `results`."""
-        from recpress.python_api.suites import results
-        from recpress.timing import run_id
-
-        rows = results(self.folder)
-        return rows[rows["run"].isin([run_id(each.identity) for each in self.results])].reset_index(drop=True)
-
-    def __repr__(self) -> str:
-        ended = pd.Series([each.status for each in self.results], dtype="object").value_counts()
-        counts = ", ".join(f"{count} {status}" for status, count in sorted(ended.items()))
-        return f"RunReport({counts or 'no runs'}; {self.already_done} done before; records in {str(self.folder)!r})"

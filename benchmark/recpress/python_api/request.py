@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from recpress.budget import Budget
+from recpress.core.budget import Budget
+from recpress.core.errors import UserError
 from recpress.data.dataset import Dataset
-from recpress.errors import UserError
-from recpress.run.identity import PlannedRun
-from recpress.run.plan import make
-from recpress.run.suite import MethodRuns, RunSpec, Suite, expand
+from recpress.experiments.identity import PlannedRun
+from recpress.experiments.plan import make
+from recpress.experiments.suite import MethodRuns, RunSpec, Suite, expand
 
 
 def run_spec(

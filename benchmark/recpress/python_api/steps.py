@@ -9,19 +9,20 @@ from typing import Any
 
 import recpress.data
 from recpress.codecs.artefact import MANIFEST
+from recpress.core.errors import UserError, unknown
 from recpress.data.dataset import Dataset
-from recpress.errors import UserError, unknown
 from recpress.evaluation import Comparison
 from recpress.evaluation import compare as compare_users
+from recpress.experiments import stages
+from recpress.experiments.backbone_cache import obtain as obtain_backbone
+from recpress.experiments.quality import assess, score
+from recpress.experiments.stages import RunContext
+from recpress.export import fit as fitting
+from recpress.isolation.processes import WorkFailed
 from recpress.python_api.models import CompressedModel, Evaluation, TrainedBackbone
 from recpress.python_api.request import name_of, planned
-from recpress.run import fit as fitting
-from recpress.run import stages, training
-from recpress.run.isolate import WorkFailed
-from recpress.run.quality import assess, score
-from recpress.run.stages import RunContext
-from recpress.run.trained import obtain as obtain_backbone
 from recpress.serve.fitted import FIT, Fitted
+from recpress.tuning import training
 
 Progress = Callable[[str, float], None]
 FILES = (".csv", ".tsv", ".parquet", ".inter")

@@ -3,22 +3,52 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
-from recpress.board.collect import collect
-from recpress.board.columns import INTERVALS
-from recpress.board.tables import frame
-from recpress.board.tiers import standings
-from recpress.python_api.models import RunReport
-from recpress.record import Record
-from recpress.run import engine
-from recpress.run.plan import make, record_of, unfinished
-from recpress.run.settings import refuse_wrong
-from recpress.run.suite import RunSpec, Suite, expand, read_suite
+from recpress.experiments import engine
+from recpress.experiments.parameters import refuse_wrong
+from recpress.experiments.plan import make, record_of, unfinished
+from recpress.experiments.suite import RunSpec, Suite, expand, read_suite
+from recpress.leaderboard.collect import collect
+from recpress.leaderboard.columns import INTERVALS
+from recpress.leaderboard.tables import frame
+from recpress.leaderboard.tiers import standings
+from recpress.records.record import Record
+from recpress.records.timing import run_id
 
 RESULTS = Path("results")
+
+
+@dataclass(frozen=True, repr=False)
+class RunReport:
+    """What became of the runs that `run` was asked for.
+
+    Attributes
+    ----------
+    folder : Path
+        The results folder, with their records.
+    results : tuple of Record
+        Of every run, in the order in which they were asked for.
+    already_done : int
+        How many had their record before.
+    """
+
+    folder: Path
+    results: tuple[Record, ...]
+    already_done: int
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return these runs as rows of `results`."""
+        rows = results(self.folder)
+        return rows[rows["run"].isin([run_id(each.identity) for each in self.results])].reset_index(drop=True)
+
+    def __repr__(self) -> str:
+        ended = pd.Series([each.status for each in self.results], dtype="object").value_counts()
+        counts = ", ".join(f"{count} {status}" for status, count in sorted(ended.items()))
+        return f"RunReport({counts or 'no runs'}; {self.already_done} done before; records in {str(self.folder)!r})"
 
 
 def run(

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recpress.codecs.kernels import shortlist, simd
-from recpress.jit import ahead, kernel
+from recpress.core.jit import ahead, kernel
 
 GROUP = 32
 """Items per group: more make the maxima fewer, and each group that is looked into dearer."""

@@ -21,9 +21,9 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from recpress.codecs.artefact import MANIFEST, Artefact
+from recpress.core.errors import UserError, unknown
+from recpress.core.printable import readable_json
 from recpress.data.interactions import Interactions, UserItems
-from recpress.errors import UserError, unknown
-from recpress.printable import readable_json
 from recpress.serve.recommender import Recommender
 
 ARTEFACT = "artefact"

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from recpress.codecs.artefact import Artefact
 from recpress.codecs.base import Ranker
-from recpress.codecs.dense import DenseScorer
+from recpress.codecs.tables.dense import DenseScorer
 from recpress.data.interactions import UserItems
 from recpress.serve import topk
 

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from recpress.api import Artefact, Batch, Dense, Field, Method, Shape, Task, TrainingParams, largest
 from recpress.backbones.training.retrain import Retraining
-from recpress.codecs.dense import FLOATS
+from recpress.codecs.tables.dense import FLOATS
 
 
 class ContinuedParams(TrainingParams):

@@ -23,7 +23,7 @@ from recpress.api import (
 )
 from recpress.backbones.training.listed import listed_scores
 from recpress.backbones.training.retrain import teacher_lists
-from recpress.codecs.dense import FLOATS
+from recpress.codecs.tables.dense import FLOATS
 
 # A logit that leaves a softmax no share to speak of, and finite: 0 times an infinite difference would be NaN.
 NEVER = -1e9

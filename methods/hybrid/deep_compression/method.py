@@ -6,10 +6,10 @@ import torch
 from torch import Tensor
 
 from recpress.api import Artefact, Codec, Field, Method, Params, Shape, Task, largest
-from recpress.codecs.clipping import clipped
-from recpress.codecs.entropy import Entropy
+from recpress.codecs.composite.entropy import Entropy
 from recpress.codecs.packing import row_bytes
-from recpress.codecs.rotation import principal
+from recpress.compression.clipping import clipped
+from recpress.compression.rotation import principal
 
 
 class DeepParams(Params):

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from recpress.api import Artefact, Field, Method, Params, Shape, Task, largest
-from recpress.codecs.clipping import clipped
-from recpress.codecs.mixed import PART_METADATA_BYTES, Mixed, head_and_tail
+from recpress.codecs.composite.mixed import PART_METADATA_BYTES, Mixed, head_and_tail
 from recpress.codecs.packing import row_bytes
+from recpress.compression.clipping import clipped
 
 
 class MixedPrecisionParams(Params):

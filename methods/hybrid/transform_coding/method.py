@@ -10,9 +10,9 @@ from safetensors.torch import save
 from torch import Tensor
 
 from recpress.api import TOLERANCE, Artefact, BudgetUnreachable, Field, Method, Params, Shape, Task, Uniform
-from recpress.codecs.entropy import Entropy
-from recpress.codecs.exponent import exponent, lost, shift
-from recpress.codecs.rotation import principal
+from recpress.codecs.composite.entropy import Entropy
+from recpress.codecs.tables.exponent import exponent, lost, shift
+from recpress.compression.rotation import principal
 
 # Codes are bytes around zero.
 LEVELS = 127

@@ -12,8 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from recpress.api import Artefact, Field, Method, Params, Shape, Task, largest
-from recpress.codecs.columns import MOST_BITS, ColumnUniform, steps
-from recpress.codecs.rotation import principal
+from recpress.codecs.tables.columns import MOST_BITS, ColumnUniform, steps
+from recpress.compression.rotation import principal
 
 # Rows that error curves are measured on.
 SAMPLE = 8192

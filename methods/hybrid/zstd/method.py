@@ -7,10 +7,10 @@ from typing import Literal
 from torch import Tensor
 
 from recpress.api import Artefact, Codec, Field, Method, Params, Shape, Task, largest
-from recpress.codecs.clipping import clipped
+from recpress.codecs.composite.zstd import Zstd
 from recpress.codecs.packing import row_bytes
-from recpress.codecs.uniform import Uniform
-from recpress.codecs.zstd import Zstd
+from recpress.codecs.tables.uniform import Uniform
+from recpress.compression.clipping import clipped
 
 # The descriptions of two streams' tensors in the manifest, and what a stream of noise is longer than it.
 STREAM_BYTES = 512

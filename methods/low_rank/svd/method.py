@@ -11,7 +11,7 @@ from torch import Tensor
 
 from recpress.api import Artefact, Codec, Dense, Encoder, Field, LowRank, Method, Params, Shape, Task, Uniform, largest
 from recpress.codecs.packing import row_bytes
-from recpress.codecs.rotation import principal
+from recpress.compression.rotation import principal
 
 Values = Literal["fp32", "fp16", "int8", "int4"]
 ENCODERS: dict[Values, Encoder] = {

@@ -11,9 +11,9 @@ from torch import Tensor
 from recpress.api import Artefact, Backbone, Codec, Dense, Encoder, Field, Method, Params, Shape, Task, Uniform, largest
 from recpress.backbones.pruning.channels import Criterion, pruned
 from recpress.backbones.training.retrain import spread_directions
-from recpress.codecs.edges import edge_bytes
-from recpress.codecs.graph_form import INTEGERS, MATRIX_BYTES, BaseName, base_bytes, encode_base, network_of
-from recpress.codecs.layered import LayeredNetwork
+from recpress.codecs.networks.layered import LayeredNetwork
+from recpress.compression.edges import edge_bytes
+from recpress.compression.graph_form import INTEGERS, MATRIX_BYTES, BaseName, base_bytes, encode_base, network_of
 
 # A budget is met with an eighth of the channels or more: heads, of which each keeps one, may need as many.
 FEWEST = 8

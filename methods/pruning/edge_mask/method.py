@@ -23,9 +23,9 @@ from recpress.api import (
 from recpress.backbones.propagate import Propagation
 from recpress.backbones.pruning.masked import MaskedPropagation
 from recpress.backbones.training.retrain import Retraining
-from recpress.codecs.edges import edge_bytes, edge_scores, kept_edges
-from recpress.codecs.graph_form import INTEGERS, BaseName, base_bytes, linear_artefact, propagating_config
-from recpress.codecs.pruned import largest_mask
+from recpress.compression.edges import edge_bytes, edge_scores, kept_edges
+from recpress.compression.graph_form import INTEGERS, BaseName, base_bytes, linear_artefact, propagating_config
+from recpress.compression.pruning import largest_mask
 
 # Masks move this much faster than vectors.
 SPEED = 20.0

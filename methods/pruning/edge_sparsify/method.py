@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Literal
 
 from recpress.api import Artefact, Field, Method, Params, Shape, Task, largest
-from recpress.codecs.edges import Score, edge_bytes, edge_scores, kept_edges
-from recpress.codecs.graph_form import (
+from recpress.compression.edges import Score, edge_bytes, edge_scores, kept_edges
+from recpress.compression.graph_form import (
     INTEGERS,
     BaseName,
     Coefficients,
@@ -14,7 +14,7 @@ from recpress.codecs.graph_form import (
     linear_artefact,
     propagating_config,
 )
-from recpress.codecs.pruned import largest_mask
+from recpress.compression.pruning import largest_mask
 
 # Shares of the edges among which a budget is met.
 SHARES = [kept / 20 for kept in range(18, -1, -1)]

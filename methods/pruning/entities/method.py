@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from recpress.api import Artefact, Dense, Field, LowRank, Method, Params, Shape, Task, largest
-from recpress.codecs.constant import Constant
-from recpress.codecs.mixed import PART_METADATA_BYTES, Mixed, head_and_tail
+from recpress.codecs.composite.mixed import PART_METADATA_BYTES, Mixed, head_and_tail
 from recpress.codecs.packing import row_bytes
+from recpress.codecs.tables.constant import Constant
 
 
 class EntityParams(Params):

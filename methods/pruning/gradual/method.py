@@ -8,8 +8,8 @@ import torch
 
 from recpress.api import Artefact, Field, Method, Shape, Task, TrainingParams, largest
 from recpress.backbones.training.retrain import Retraining
-from recpress.codecs import pruned
-from recpress.codecs.pruned import ValueName
+from recpress.compression import pruning
+from recpress.compression.pruning import ValueName
 
 
 class GradualParams(TrainingParams):
@@ -40,10 +40,10 @@ class Gradual(Method[GradualParams]):
 
     def params_for(self, budget: int, shape: Shape) -> GradualParams:
         """See `Method.params_for`: as many values as fit."""
-        candidates = [GradualParams(sparsity=each) for each in pruned.sparsities(shape.dim)]
+        candidates = [GradualParams(sparsity=each) for each in pruning.sparsities(shape.dim)]
         return largest(
             candidates,
-            lambda params: pruned.tensor_bytes(shape.entities, shape.dim, params.sparsity, params.values),
+            lambda params: pruning.tensor_bytes(shape.entities, shape.dim, params.sparsity, params.values),
             budget,
         )
 
@@ -61,8 +61,8 @@ class Gradual(Method[GradualParams]):
             with torch.no_grad():
                 magnitudes = objective.final(base).abs()
             ranked = magnitudes.view(1, -1) if params.scope == "global" else magnitudes
-            mask.copy_(pruned.largest_mask(ranked, sparsity_at(step / ramp, params.sparsity)).view_as(mask))
+            mask.copy_(pruning.largest_mask(ranked, sparsity_at(step / ramp, params.sparsity)).view_as(mask))
 
         training.minimise_masked(base, mask, params.epochs, params.rate, task.progress, choose)
         users, items = objective.split(training.masked(base.detach(), mask))
-        return Artefact(pruned.encode(users, params.values), pruned.encode(items, params.values))
+        return Artefact(pruning.encode(users, params.values), pruning.encode(items, params.values))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from recpress.api import Artefact, Field, Method, Params, Shape, Task, largest
-from recpress.codecs.edges import edge_bytes
-from recpress.codecs.graph_form import INTEGERS, BaseName, Coefficients, base_bytes, linear_artefact
+from recpress.compression.edges import edge_bytes
+from recpress.compression.graph_form import INTEGERS, BaseName, Coefficients, base_bytes, linear_artefact
 
 
 class LayerDropParams(Params):

@@ -6,8 +6,8 @@ import torch
 
 from recpress.api import Artefact, Field, Method, Shape, Task, TrainingParams, largest
 from recpress.backbones.training.retrain import Retraining
-from recpress.codecs import pruned
-from recpress.codecs.pruned import ValueName
+from recpress.compression import pruning
+from recpress.compression.pruning import ValueName
 
 
 class LotteryParams(TrainingParams):
@@ -36,10 +36,10 @@ class Lottery(Method[LotteryParams]):
 
     def params_for(self, budget: int, shape: Shape) -> LotteryParams:
         """See `Method.params_for`: as many values as fit."""
-        candidates = [LotteryParams(sparsity=each) for each in pruned.sparsities(shape.dim)]
+        candidates = [LotteryParams(sparsity=each) for each in pruning.sparsities(shape.dim)]
         return largest(
             candidates,
-            lambda params: pruned.tensor_bytes(shape.entities, shape.dim, params.sparsity, params.values),
+            lambda params: pruning.tensor_bytes(shape.entities, shape.dim, params.sparsity, params.values),
             budget,
         )
 
@@ -60,9 +60,9 @@ class Lottery(Method[LotteryParams]):
             train(done)
             with torch.no_grad():
                 left = training.masked(base, mask).abs().view(1, -1)
-                kept = pruned.largest_mask(left, sparsity_after(done + 1, params.rounds, params.sparsity))
+                kept = pruning.largest_mask(left, sparsity_after(done + 1, params.rounds, params.sparsity))
                 mask.copy_(kept.view_as(mask))
                 base.copy_(training.start)
         train(params.rounds)
         users, items = training.objective.split(training.masked(base.detach(), mask))
-        return Artefact(pruned.encode(users, params.values), pruned.encode(items, params.values))
+        return Artefact(pruning.encode(users, params.values), pruning.encode(items, params.values))

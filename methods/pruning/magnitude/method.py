@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from recpress.api import Artefact, Field, Method, Params, Shape, Task, largest
-from recpress.codecs import pruned
-from recpress.codecs.pruned import ValueName
+from recpress.compression import pruning
+from recpress.compression.pruning import ValueName
 
 
 class MagnitudeParams(Params):
@@ -36,7 +36,7 @@ def prune(tables: list[Tensor], sparsity: float, scope: Literal["global", "row"]
     """
     values = torch.cat(tables)
     ranked = values.flatten()[None] if scope == "global" else values
-    kept = torch.where(pruned.largest_mask(ranked.abs(), sparsity), ranked, 0.0).view_as(values)
+    kept = torch.where(pruning.largest_mask(ranked.abs(), sparsity), ranked, 0.0).view_as(values)
     return list(torch.split(kept, [len(table) for table in tables]))
 
 
@@ -47,15 +47,15 @@ class Magnitude(Method[MagnitudeParams]):
 
     def params_for(self, budget: int, shape: Shape) -> MagnitudeParams:
         """See `Method.params_for`: as many values as fit."""
-        candidates = [MagnitudeParams(sparsity=each) for each in pruned.sparsities(shape.dim)]
+        candidates = [MagnitudeParams(sparsity=each) for each in pruning.sparsities(shape.dim)]
         return largest(
             candidates,
-            lambda params: pruned.tensor_bytes(shape.entities, shape.dim, params.sparsity, params.values),
+            lambda params: pruning.tensor_bytes(shape.entities, shape.dim, params.sparsity, params.values),
             budget,
         )
 
     def compress(self, task: Task[MagnitudeParams]) -> Artefact:
         """See `Method.compress`."""
         tables = prune([task.backbone.users, task.backbone.items], task.params.sparsity, task.params.scope)
-        users, items = (pruned.encode(table, task.params.values) for table in tables)
+        users, items = (pruning.encode(table, task.params.values) for table in tables)
         return Artefact(users, items)

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from recpress.api import Artefact, Batch, Field, Method, Shape, Task, TrainingParams, largest
 from recpress.backbones.training.retrain import Retraining
-from recpress.codecs import pruned
-from recpress.codecs.pruned import ValueName
+from recpress.compression import pruning
+from recpress.compression.pruning import ValueName
 
 # Thresholds move this much faster than vectors: σ is flat where they start.
 SPEED = 20.0
@@ -44,10 +44,10 @@ class Pep(Method[PepParams]):
 
     def params_for(self, budget: int, shape: Shape) -> PepParams:
         """See `Method.params_for`: as many values as fit."""
-        candidates = [PepParams(sparsity=each) for each in pruned.sparsities(shape.dim)]
+        candidates = [PepParams(sparsity=each) for each in pruning.sparsities(shape.dim)]
         return largest(
             candidates,
-            lambda params: pruned.tensor_bytes(shape.entities, shape.dim, params.sparsity, params.values),
+            lambda params: pruning.tensor_bytes(shape.entities, shape.dim, params.sparsity, params.values),
             budget,
         )
 
@@ -66,8 +66,8 @@ class Pep(Method[PepParams]):
         training.minimise([base, leaf], loss, params.epochs, params.rate, lambda share: task.progress(share / 2))
         with torch.no_grad():
             margins = objective.final(base).abs() - torch.sigmoid(params.start + SPEED * leaf)
-        mask = pruned.largest_mask(margins.view(1, -1), params.sparsity).view_as(margins)
+        mask = pruning.largest_mask(margins.view(1, -1), params.sparsity).view_as(margins)
         base = training.start.clone().requires_grad_()
         training.minimise_masked(base, mask, params.epochs, params.rate, lambda share: task.progress(0.5 + share / 2))
         users, items = objective.split(training.masked(base.detach(), mask))
-        return Artefact(pruned.encode(users, params.values), pruned.encode(items, params.values))
+        return Artefact(pruning.encode(users, params.values), pruning.encode(items, params.values))

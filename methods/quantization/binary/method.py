@@ -9,10 +9,10 @@ from pydantic import model_validator
 from torch import Tensor
 
 from recpress.api import Artefact, Codec, Dense, Field, Method, Params, Shape, Task, Uniform, largest
-from recpress.codecs.binary import Binary
+from recpress.codecs.composite.reranked import Reranked
 from recpress.codecs.packing import row_bytes
-from recpress.codecs.reranked import Reranked
-from recpress.codecs.rotation import itq, random_rotation
+from recpress.codecs.tables.binary import Binary
+from recpress.compression.rotation import itq, random_rotation
 
 Rotation = Literal["none", "random", "itq"]
 # A second codec's part of header and manifest.

@@ -9,16 +9,9 @@ from pydantic import model_validator
 from torch import Tensor
 
 from recpress.api import Artefact, Codec, Dense, Field, Method, Params, Shape, Task, Uniform, largest
-from recpress.codecs.edges import edge_bytes
-from recpress.codecs.graph_form import (
-    INTEGERS,
-    MATRIX_BYTES,
-    BaseName,
-    base_bytes,
-    encode_base,
-    network_of,
-)
-from recpress.codecs.layered import Activations
+from recpress.codecs.networks.layered import Activations
+from recpress.compression.edges import edge_bytes
+from recpress.compression.graph_form import INTEGERS, MATRIX_BYTES, BaseName, base_bytes, encode_base, network_of
 
 WeightName = Literal["fp32", "int8", "int4"]
 BITS: dict[WeightName, int] = {"fp32": 32, "int8": 8, "int4": 4}

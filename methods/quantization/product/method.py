@@ -6,7 +6,7 @@ import torch
 
 from recpress.api import Artefact, Field, Method, Params, Shape, Task, largest
 from recpress.codecs.packing import row_bytes
-from recpress.codecs.product import Product, optimized_rotation, pad_columns
+from recpress.codecs.tables.product import Product, optimized_rotation, pad_columns
 
 
 class ProductParams(Params):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from recpress.api import Artefact, Field, Method, Params, Shape, Task, largest
 from recpress.codecs.packing import row_bytes
-from recpress.codecs.product import Residual
+from recpress.codecs.tables.product import Residual
 
 # Training and beam search take time with every level; more of them belong to other codecs.
 MOST_LEVELS = 24

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from recpress.api import Artefact, Method, Params, Shape, Task, largest
-from recpress.codecs.ternary import Ternary, row_bytes
+from recpress.codecs.tables.ternary import Ternary, row_bytes
 
 
 class TernaryParams(Params):

@@ -7,9 +7,9 @@ from typing import Literal
 from torch import Tensor
 
 from recpress.api import Artefact, Codec, Field, Method, Params, Shape, Task, Uniform, largest
-from recpress.codecs.clipping import clipped
-from recpress.codecs.grouped import Grouped
+from recpress.codecs.composite.grouped import Grouped
 from recpress.codecs.packing import row_bytes
+from recpress.compression.clipping import clipped
 
 
 class UniformParams(Params):

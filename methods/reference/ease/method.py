@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from recpress.api import Artefact, Field, Method, Params, Shape, Task, largest
 from recpress.backbones.references import ease, matrix
-from recpress.codecs.histories import Values, encode_histories, encode_weights, history_bytes, weight_bytes
+from recpress.compression.histories import Values, encode_histories, encode_weights, history_bytes, weight_bytes
 
 # Beyond this the gain is below the noise (valid of ml-100k; docs/reference/references.md).
 MOST_NEIGHBOURS = 1000

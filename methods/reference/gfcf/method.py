@@ -6,7 +6,7 @@ import torch
 
 from recpress.api import Artefact, Field, LowRank, Method, Params, Shape, Sum, Task, Uniform, largest
 from recpress.backbones.references import gfcf, matrix
-from recpress.codecs.histories import Values, encode_histories, encode_weights, history_bytes, weight_bytes
+from recpress.compression.histories import Values, encode_histories, encode_weights, history_bytes, weight_bytes
 
 # The published rank; on dense data fewer are better (valid of ml-100k; docs/reference/references.md).
 HIGHEST_RANK = 256

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from recpress.api import Artefact, Field, Method, Params, Shape, Task, largest
 from recpress.backbones.references import item_knn, matrix
-from recpress.codecs.histories import Values, encode_histories, encode_weights, history_bytes, weight_bytes
+from recpress.compression.histories import Values, encode_histories, encode_weights, history_bytes, weight_bytes
 
 # More neighbours make it worse, even where they fit (valid of ml-100k; benchmark/docs/reference/references.md).
 MOST_NEIGHBOURS = 200

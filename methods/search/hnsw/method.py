@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 
 from recpress.api import Artefact, Field, Method, Params, Shape, Task, largest
-from recpress.codecs.graph_form import ENCODERS, INTEGERS, BaseName, base_bytes
-from recpress.codecs.histories import history_bytes
-from recpress.codecs.navigable import Navigable
+from recpress.codecs.search.navigable import Navigable
+from recpress.compression.graph_form import ENCODERS, INTEGERS, BaseName, base_bytes
+from recpress.compression.histories import history_bytes
 
 # A second and a third codec's part of header and manifest.
 NAVIGABLE_BYTES = 1024

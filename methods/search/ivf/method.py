@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 
 from recpress.api import Artefact, Field, Method, Params, Shape, Task, largest
-from recpress.codecs.graph_form import ENCODERS, INTEGERS, BaseName, base_bytes
-from recpress.codecs.inverted import Inverted
+from recpress.codecs.search.inverted import Inverted
+from recpress.compression.graph_form import ENCODERS, INTEGERS, BaseName, base_bytes
 
 # A second codec's part of header and manifest.
 INVERTED_BYTES = 512

@@ -11,8 +11,8 @@ from torch import Tensor
 from recpress.api import Artefact, Field, HashedNetwork, Method, Params, Shape, Task, largest
 from recpress.backbones.training.objective import Embed, Rows
 from recpress.backbones.training.retrain import train_lookups
-from recpress.codecs.function import Layers, network, parameters
-from recpress.codecs.hashed import uniforms
+from recpress.codecs.tables.function import Layers, network, parameters
+from recpress.codecs.tables.hashed import uniforms
 
 # A step of a network that fills a quarter of ML-1M's tables takes an eighth of a second. Larger batches cost less and
 # teach less: on valid of ml-100k the same epochs keep 69 and 67 % with four and eight times the batch, and 80 % so.

@@ -9,7 +9,7 @@ from torch import Tensor
 from recpress.api import Artefact, Codebook, Dense, Field, Method, Params, Shape, Task, largest
 from recpress.backbones.training.objective import Embed, Rows
 from recpress.backbones.training.retrain import train_lookups
-from recpress.codecs.codebook import places
+from recpress.codecs.tables.codebook import places
 
 
 class HashingParams(Params):

@@ -11,7 +11,7 @@ from torch import Tensor
 from recpress.api import Artefact, Codebook, Dense, Field, Method, Shape, Task, TrainingParams, Uniform, largest
 from recpress.backbones.training.objective import Embed, Objective
 from recpress.backbones.training.retrain import train_lookups
-from recpress.codecs.codebook import place_type
+from recpress.codecs.tables.codebook import place_type
 
 encode_weights = partial(Uniform.encode, bits=8, granularity="tensor")
 # Header and manifest of weights and places, beyond those of two plain tables.

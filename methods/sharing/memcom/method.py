@@ -11,7 +11,7 @@ from torch import Tensor
 from recpress.api import Artefact, Codebook, Codec, Dense, Field, Method, Params, Shape, Task, Uniform, largest
 from recpress.backbones.training.objective import Embed, Rows
 from recpress.backbones.training.retrain import train_lookups
-from recpress.codecs.codebook import places
+from recpress.codecs.tables.codebook import places
 
 # Factors add two tensors with scales to each side, which header and manifest have to describe.
 FACTORS_METADATA_BYTES = 512

@@ -13,7 +13,7 @@ from torch import Tensor
 from recpress.api import Artefact, Dense, Field, LowRank, Method, Shape, Task, TrainingParams, largest
 from recpress.backbones.training.objective import Embed, Rows
 from recpress.backbones.training.retrain import leading_directions, train_lookups
-from recpress.codecs.mixed import PART_METADATA_BYTES, Mixed, width
+from recpress.codecs.composite.mixed import PART_METADATA_BYTES, Mixed, width
 from recpress.codecs.packing import row_bytes
 
 # Where buckets end, as shares of the rows from the most popular on.

@@ -11,7 +11,7 @@ from torch import Tensor
 from recpress.api import Artefact, Codebook, Codec, Compositional, Dense, Field, Method, Params, Shape, Task, largest
 from recpress.backbones.training.objective import Embed, Rows
 from recpress.backbones.training.retrain import train_lookups
-from recpress.codecs.codebook import remainders
+from recpress.codecs.tables.codebook import remainders
 
 
 class QrParams(Params):

@@ -13,8 +13,8 @@ from recpress.backbones.edges import Edges
 from recpress.backbones.model import Layered
 from recpress.backbones.pruning.wiring import Part, State, Weights, Wiring
 from recpress.backbones.training.footprint import Footprint
+from recpress.core.errors import UserError
 from recpress.data.graph import Graph
-from recpress.errors import UserError
 
 SLOPE = 0.2  # of the leaky ReLU in the attention, as in the paper
 # Loops, ends and reverse places of edges (int64), and what a head's softmax keeps for the gradient.

@@ -6,8 +6,8 @@ import torch
 
 from recpress.backbones.config import TrainingConfig
 from recpress.backbones.model import Linear
+from recpress.core.errors import UserError
 from recpress.data.graph import Graph
-from recpress.errors import UserError
 
 
 class MF(Linear):

@@ -13,9 +13,9 @@ from recpress.backbones.config import TrainingConfig
 from recpress.backbones.model import Model
 from recpress.backbones.training.footprint import Footprint
 from recpress.backbones.training.sampling import Batch
+from recpress.core.errors import UserError
 from recpress.data.graph import Graph
 from recpress.data.interactions import UserItems
-from recpress.errors import UserError
 
 BLOCK_ITEMS = 128
 

@@ -12,8 +12,8 @@ from recpress.backbones.propagate import Propagation
 from recpress.backbones.training.footprint import Footprint
 from recpress.backbones.training.losses import info_nce
 from recpress.backbones.training.sampling import Batch
+from recpress.core.errors import UserError
 from recpress.data.graph import Graph
-from recpress.errors import UserError
 
 
 class XSimGCL(Model):

@@ -14,8 +14,8 @@ from recpress.backbones.catalogue import backbone as entry
 from recpress.backbones.pruning.elimination import Regression, eliminate
 from recpress.backbones.pruning.wiring import State, Weights, Wiring, biases_of, layer_of, matrices_of
 from recpress.backbones.training.retrain import of_nodes
+from recpress.core.errors import UserError
 from recpress.data.graph import Graph
-from recpress.errors import UserError
 
 Criterion = Literal["reconstruction", "magnitude"]
 

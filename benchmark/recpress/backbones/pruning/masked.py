@@ -8,8 +8,8 @@ from torch import Tensor
 from recpress.backbones.config import TrainingConfig
 from recpress.backbones.edges import Edges
 from recpress.backbones.propagate import CPU
+from recpress.core.errors import UserError
 from recpress.data.graph import Graph
-from recpress.errors import UserError
 
 
 class MaskedPropagation:

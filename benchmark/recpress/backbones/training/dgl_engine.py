@@ -11,8 +11,8 @@ from torch import Tensor
 
 from recpress.backbones.model import Model
 from recpress.backbones.propagate import SparseProduct
+from recpress.core.errors import UserError
 from recpress.data.graph import Adjacency, Graph
-from recpress.errors import UserError
 
 
 class DglProduct(SparseProduct):

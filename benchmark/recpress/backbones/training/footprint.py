@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import psutil
 
 from recpress.backbones.config import TrainingConfig
+from recpress.core.errors import UserError
 from recpress.data.graph import Graph
-from recpress.errors import UserError
 
 # The graph in both directions (int32 neighbours, fp32 weights) and the sampler's users, items and keys (int64).
 BYTES_PER_INTERACTION = 2 * 8 + 3 * 8

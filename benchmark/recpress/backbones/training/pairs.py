@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from recpress.jit import ahead, in_threads, summing_kernel
+from recpress.core.jit import ahead, in_threads, summing_kernel
 
 
 def pair_scores(users: Tensor, items: Tensor, drawn: Tensor) -> Tensor:

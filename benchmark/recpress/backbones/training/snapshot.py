@@ -13,8 +13,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from recpress.atomic import replacing
-from recpress.errors import UserError
+from recpress.core.errors import UserError
+from recpress.core.io import replacing
 
 FACTS = "facts"
 

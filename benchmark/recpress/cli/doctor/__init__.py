@@ -25,9 +25,9 @@ def command(context: click.Context, format_: str) -> None:
     """
     if context.invoked_subcommand:
         return
+    from recpress.isolation import sandbox
     from recpress.measure.checkup import checkup
     from recpress.measure.machine import fingerprint
-    from recpress.run import sandbox
 
     machine = fingerprint()
     advice = [*checkup(machine), sandbox.advice()]

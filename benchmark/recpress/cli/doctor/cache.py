@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import click
 from tabulate import tabulate
 
-from recpress.paths import cache_dir
+from recpress.core.paths import cache_dir
 
 
 @click.group("cache")
@@ -31,7 +31,7 @@ def ls() -> None:
     Example:
       recpress doctor cache ls
     """
-    from recpress.run.cache import Entry, entries
+    from recpress.experiments.cache import Entry, entries
 
     kinds: dict[str, list[Entry]] = defaultdict(list)
     for entry in entries():
@@ -54,7 +54,7 @@ def gc(older_than: float, dry_run: bool) -> None:
     Example:
       recpress doctor cache gc --older-than 30 --dry-run
     """
-    from recpress.run.cache import collect, remove
+    from recpress.experiments.cache import collect, remove
 
     gone = collect(older_than)
     for entry in gone:
@@ -73,7 +73,7 @@ def verify() -> None:
     Example:
       recpress doctor cache verify
     """
-    from recpress.run.cache import damage, entries
+    from recpress.experiments.cache import damage, entries
 
     found = entries()
     damaged = 0

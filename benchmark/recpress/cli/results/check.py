@@ -10,7 +10,7 @@ import click
 from recpress.cli.shared.findings import alert, annotation, counted, findings, of_records, tell, warn
 from recpress.cli.shared.output import as_json
 from recpress.cli.shared.revision import results_of
-from recpress.printable import markdown, printable
+from recpress.core.printable import markdown, printable
 
 
 @click.command("check")
@@ -29,10 +29,10 @@ def command(results: Path, base: str | None, form: str, summary: Path | None) ->
       recpress results check
       recpress results check --base origin/main --format github
     """
-    from recpress.board.collect import collect
-    from recpress.board.commits import shallow
-    from recpress.board.flags import flags
-    from recpress.board.folder import changed, check
+    from recpress.leaderboard.collect import collect
+    from recpress.leaderboard.commits import shallow
+    from recpress.leaderboard.flags import flags
+    from recpress.leaderboard.folder import changed, check
 
     earlier = {f"records/{run.id}.json": run.raw for run in results_of(base, results).runs} if base else {}
     read = collect(results)

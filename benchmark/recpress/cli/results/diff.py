@@ -6,10 +6,10 @@ from pathlib import Path
 
 import click
 
-from recpress.board import regress
 from recpress.cli.shared.revision import results_of
-from recpress.errors import UserError
-from recpress.printable import printable
+from recpress.core.errors import UserError
+from recpress.core.printable import printable
+from recpress.leaderboard import regress
 
 
 @click.command("diff")

@@ -24,8 +24,8 @@ def command(results: Path, artefacts: Path | None) -> None:
     Example:
       recpress results migrate
     """
-    from recpress.errors import UserError
-    from recpress.run.migrate import migrate
+    from recpress.core.errors import UserError
+    from recpress.reproduce.migrate import migrate
 
     if not (results / "records").is_dir():
         raise UserError(f"There are no records in {results}: name the folder with --results.")

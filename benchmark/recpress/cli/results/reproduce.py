@@ -12,12 +12,12 @@ import click
 from tabulate import tabulate
 
 from recpress.cli.shared.launch import Running, launch, running_options
-from recpress.printable import markdown
+from recpress.core.printable import markdown
 
 if TYPE_CHECKING:
-    from recpress.record import Record
-    from recpress.run.attest import Attestation
-    from recpress.run.identity import PlannedRun
+    from recpress.experiments.identity import PlannedRun
+    from recpress.records.record import Record
+    from recpress.reproduce.report import Attestation
 
 
 @click.command("reproduce")
@@ -54,8 +54,8 @@ def command(
       recpress results reproduce --sample 3 --changed origin/main
       recpress results reproduce --sample 3 --dry-run
     """
-    from recpress.record import read_all, relative_path
-    from recpress.run import rerun
+    from recpress.records.record import read_all, relative_path
+    from recpress.reproduce import sampling
 
     records = list(read_all(results))
     if changed:
@@ -63,21 +63,21 @@ def command(
 
         files = set(records_since(changed, results))
         records = [each for each in records if relative_path(each.identity).as_posix() in files]
-        sample = min(sample, rerun.drawable(records))
+        sample = min(sample, sampling.drawable(records))
         if not sample:
             click.echo(f"No record that can be run again differs from {changed}.")
             return
-    drawn = rerun.draw(results, records, sample, seed)
+    drawn = sampling.draw(results, records, sample, seed)
     click.echo(f"Drawn with seed {seed}:")
     for _, cell in drawn:
         click.echo(f"  {cell.label}")
     if dry_run:
         return
-    from recpress import timing
+    from recpress.experiments.engine import write_machine
+    from recpress.experiments.plan import make, timed_here
     from recpress.measure.repeats import between_runs
-    from recpress.run.attest import attest, brief, differences
-    from recpress.run.engine import write_machine
-    from recpress.run.plan import make, timed_here
+    from recpress.records import timing
+    from recpress.reproduce.report import attest, brief, differences
 
     said = f"recpress results reproduce --sample {sample} --seed {seed}"
     said += " --reuse-backbones" if reuse_backbones else ""
@@ -86,7 +86,7 @@ def command(
     found: dict[str, Attestation] = {}
     if not force:
         for each in planned:
-            if before := rerun.repetition(results, of[each.id], each, trained=not reuse_backbones):
+            if before := sampling.repetition(results, of[each.id], each, trained=not reuse_backbones):
                 found[each.id] = before
 
     def finished(ran: PlannedRun, again: Record) -> None:
@@ -96,7 +96,7 @@ def command(
 
     todo = [each for each in planned if each.id not in found]
     write_machine(results)
-    cache = nullcontext() if reuse_backbones else rerun.empty_cache()
+    cache = nullcontext() if reuse_backbones else sampling.empty_cache()
     with tempfile.TemporaryDirectory(prefix="recpress-rerun-") as name, cache:
         try:
             launch(todo, Path(name), Running(**running), done=len(found), force=True, on_result=finished)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from recpress.record import Record
+from recpress.records.record import Record
 
 
 @click.command("rescore")
@@ -19,7 +19,7 @@ def command(results: Path) -> None:
     Example:
       recpress results rescore --results results
     """
-    from recpress.run.redo import rescore
+    from recpress.reproduce.result_store import rescore
 
     counts: Counter[str] = Counter()
 

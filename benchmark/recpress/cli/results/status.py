@@ -10,7 +10,7 @@ import click
 from tabulate import tabulate
 
 from recpress.cli.shared.output import command_line, nothing_there
-from recpress.record import WENT_WRONG, Record, read_all, relative_path
+from recpress.records.record import WENT_WRONG, Record, read_all, relative_path
 
 
 @click.command("status")
@@ -44,8 +44,8 @@ def command(results: Path, suite: str | None) -> None:
 
 
 def _of_suite(suite: str, results: Path, records: Sequence[Record]) -> None:
-    from recpress.run.plan import make, place_of, timed_here, unfinished
-    from recpress.run.suite import expand, read_suite
+    from recpress.experiments.plan import make, place_of, timed_here, unfinished
+    from recpress.experiments.suite import expand, read_suite
 
     planned = make([cell.model_copy(update={"timing_seconds": 0.0}) for cell in expand(read_suite(suite))])
     todo = unfinished(planned, results)
@@ -58,7 +58,7 @@ def _of_suite(suite: str, results: Path, records: Sequence[Record]) -> None:
 
 
 def _failure(made: Record) -> str:
-    from recpress.run.kept import log_of
+    from recpress.experiments.cache_layout import log_of
 
     who = made.identity
     log = log_of(who.cell)

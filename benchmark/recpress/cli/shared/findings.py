@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 import click
 
 from recpress.cli.shared.output import as_json
-from recpress.printable import markdown, printable
+from recpress.core.printable import markdown, printable
 
 if TYPE_CHECKING:
-    from recpress.board.folder import Finding
-    from recpress.run.verdict import State, Verdict
+    from recpress.checks.summary import State, Verdict
+    from recpress.leaderboard.folder import Finding
 
 # The name under which what is flagged in records stands among those of methods and data sets.
 RESULTS = "results"
@@ -24,7 +24,7 @@ Named = dict[str, "list[Verdict]"]
 
 def of_records(flags: Iterable[Finding], results: Path) -> list[Verdict]:
     """Return flags of records as verdicts."""
-    from recpress.run.verdict import Verdict
+    from recpress.checks.summary import Verdict
 
     return [Verdict(each.check, "flagged", str(results / each.file), message=each.fix) for each in flags]
 

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import click
 
-from recpress.errors import unknown
+from recpress.core.errors import unknown
 
 # Command: (module, one line of help). The line stands in the table so that a group's --help imports no command.
 Table = Mapping[str, tuple[str, str]]

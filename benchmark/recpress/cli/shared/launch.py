@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from recpress.errors import UserError
+from recpress.core.errors import UserError
 
 if TYPE_CHECKING:
-    from recpress.record import Record
-    from recpress.run.identity import PlannedRun
+    from recpress.experiments.identity import PlannedRun
+    from recpress.records.record import Record
 
 F = TypeVar("F", bound=Callable[..., object])
 
@@ -70,13 +70,13 @@ def launch(
     if not runs:
         say_done(done, as_json=running.json_log)
         return
-    from recpress.run import isolate
+    from recpress.isolation import processes
 
     if running.engine == "local":
         # The server imports torch while we do.
-        isolate.start()
-    from recpress.run import engine, ray_engine
-    from recpress.run.engine import Options
+        processes.start()
+    from recpress.experiments import engine, ray_engine
+    from recpress.experiments.engine import Options
 
     memory = None if running.memory_gb is None else int(running.memory_gb * 1e9)
     options = Options(running.jobs, memory, running.timeout, force, retry_failed)

@@ -11,11 +11,11 @@ import click
 from rich.console import Console
 
 from recpress.cli.shared.types import BudgetType, ParamType, refuse_both
-from recpress.errors import UserError
+from recpress.core.errors import UserError
 
 if TYPE_CHECKING:
-    from recpress.budget import Budget
-    from recpress.run.identity import PlannedRun
+    from recpress.core.budget import Budget
+    from recpress.experiments.identity import PlannedRun
 
 F = TypeVar("F", bound=Callable[..., object])
 
@@ -76,8 +76,8 @@ class Asked:
         UserError
             When they name none.
         """
-        from recpress.run.plan import make
-        from recpress.run.suite import MethodRuns, Suite, expand
+        from recpress.experiments.plan import make
+        from recpress.experiments.suite import MethodRuns, Suite, expand
 
         dataset = self._dataset()
         if self.method is None:

@@ -12,8 +12,8 @@ from typing import Any
 
 import click
 
-from recpress.errors import UserError
-from recpress.printable import printable, readable_json
+from recpress.core.errors import UserError
+from recpress.core.printable import printable, readable_json
 
 
 def as_json(value: object, *, indent: int | None = 1, default: Callable[[Any], Any] | None = None) -> str:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 from tabulate import tabulate
 
-from recpress.plausible import UNCOMPRESSED
-from recpress.printable import printable
+from recpress.core.printable import printable
+from recpress.records.plausible import UNCOMPRESSED
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,7 +34,7 @@ def overview(rows: pd.DataFrame) -> str:
     Parameters
     ----------
     rows : DataFrame
-        As `recpress.board.tables.aggregate` returns it.
+        As `recpress.leaderboard.tables.aggregate` returns it.
     """
     lines = [_line(str(dataset), of_set) for dataset, of_set in rows.groupby("dataset", sort=True)]
     align = ["left", *["right"] * 4, "left", "right", "left", "right", "right"]

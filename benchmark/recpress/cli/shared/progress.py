@@ -25,12 +25,12 @@ from rich.progress import (
 
 from recpress.cli.shared.output import as_json
 from recpress.headline import HEADLINE
-from recpress.record import WENT_WRONG, Record
+from recpress.records.record import WENT_WRONG, Record
 
 if TYPE_CHECKING:
-    from recpress.run.engine import Watcher
-    from recpress.run.identity import PlannedRun
-    from recpress.run.isolate import Usage
+    from recpress.experiments.engine import Watcher
+    from recpress.experiments.identity import PlannedRun
+    from recpress.isolation.processes import Usage
 
 
 # Least time between two lines of the JSON log on what one cell's process uses.
@@ -82,7 +82,7 @@ def watcher(runs: Sequence[PlannedRun], results: Path, done: int, *, as_json: bo
     as_json : bool
         Print one JSON object per line and event.
     """
-    from recpress.run.engine import Watcher
+    from recpress.experiments.engine import Watcher
 
     ended: Counter[str] = Counter()
     console = Console()

@@ -8,9 +8,9 @@ import tarfile
 import tempfile
 from pathlib import Path
 
-from recpress.board.collect import Collection, collect
-from recpress.errors import UserError
-from recpress.paths import checkout_root
+from recpress.core.errors import UserError
+from recpress.core.paths import checkout_root
+from recpress.leaderboard.collect import Collection, collect
 
 
 def results_of(where: str, results: Path) -> Collection:

@@ -6,9 +6,9 @@ from typing import Any
 
 import click
 
-from recpress.budget import Budget
-from recpress.errors import UserError
-from recpress.run.suite import parse_value
+from recpress.core.budget import Budget
+from recpress.core.errors import UserError
+from recpress.experiments.suite import parse_value
 
 
 class BudgetType(click.ParamType[Budget]):

@@ -10,12 +10,12 @@ from tabulate import tabulate
 
 from recpress.cli.shared.groups import group_of
 from recpress.cli.shared.output import nothing_there
-from recpress.errors import UserError
+from recpress.core.errors import UserError
 
 if TYPE_CHECKING:
-    from recpress.run.identity import PlannedRun
-    from recpress.run.timer import Job, TimingFailed
-    from recpress.timing import Timing
+    from recpress.experiments.identity import PlannedRun
+    from recpress.experiments.timer import Job, TimingFailed
+    from recpress.records.timing import Timing
 
 
 TABLE = {"kernels": ("recpress.cli.time_.kernels", "Time kernels on a synthetic catalogue that fits no cache.")}
@@ -62,7 +62,7 @@ def command(
     """
     if context.invoked_subcommand:
         return
-    from recpress.run import timer
+    from recpress.experiments import timer
 
     planned = _planned(suite, results, timing_seconds)
     for names, key in ((datasets, "dataset"), (backbones, "backbone"), (methods, "method")):
@@ -83,10 +83,10 @@ def command(
 
 
 def _planned(suite: str | None, results: Path, seconds: float) -> list[PlannedRun]:
-    from recpress.record import read_all
-    from recpress.run.plan import make, without_records
-    from recpress.run.redo import specs_of
-    from recpress.run.suite import expand, read_suite
+    from recpress.experiments.plan import make, without_records
+    from recpress.experiments.suite import expand, read_suite
+    from recpress.records.record import read_all
+    from recpress.reproduce.result_store import specs_of
 
     if not (results / "records").is_dir():
         raise nothing_there(results)
@@ -100,7 +100,7 @@ def _planned(suite: str | None, results: Path, seconds: float) -> list[PlannedRu
 
 
 def _refuse_unknown(names: tuple[str, ...], key: str, planned: list[PlannedRun]) -> None:
-    from recpress.errors import unknown
+    from recpress.core.errors import unknown
 
     known = {getattr(each.spec, key) for each in planned}
     for name in names:
@@ -112,7 +112,7 @@ def _time(todo: list[Job], results: Path) -> int:
     from rich.console import Console
 
     from recpress.cli.shared.progress import bars
-    from recpress.run import timer
+    from recpress.experiments import timer
 
     console, failed = Console(), 0
     with bars(console, hidden=not console.is_terminal) as shown:
@@ -131,7 +131,7 @@ def _time(todo: list[Job], results: Path) -> int:
 
 
 def _outcome(found: Timing | TimingFailed) -> str:
-    from recpress.run.timer import TimingFailed
+    from recpress.experiments.timer import TimingFailed
 
     if isinstance(found, TimingFailed):
         return found.reason
@@ -139,16 +139,16 @@ def _outcome(found: Timing | TimingFailed) -> str:
 
 
 def _timed_before(planned: list[PlannedRun], results: Path) -> list[Job]:
-    from recpress.run import timer
-    from recpress.run.plan import timed_here
+    from recpress.experiments import timer
+    from recpress.experiments.plan import timed_here
 
     timings = timed_here(results)
     return [job for job in timer.jobs(planned, results, everything=True) if timings.of(job.record)]
 
 
 def _repeat(drawn: list[Job], results: Path) -> None:
-    from recpress.run import timer
-    from recpress.run.plan import timed_here
+    from recpress.experiments import timer
+    from recpress.experiments.plan import timed_here
 
     timings = timed_here(results)
     lines, meet = [], 0

@@ -11,10 +11,10 @@ from tabulate import tabulate
 
 from recpress.cli.shared.output import as_json
 from recpress.cli.shared.types import BudgetType, ParamType, refuse_both
-from recpress.errors import UserError
+from recpress.core.errors import UserError
 
 if TYPE_CHECKING:
-    from recpress.budget import Budget
+    from recpress.core.budget import Budget
     from recpress.measure.kernels import KernelTrack
 
 HEADINGS = ("Method", "Params", "MB", "Smaller", "MB read", "Single ms", "× fp32", "Batch ms", "× fp32", "Analytic mJ")
@@ -77,7 +77,7 @@ def command(
             except BudgetUnreachable as error:
                 click.echo(f"{name} can't reach {share}: {error}.", err=True)
             except ValidationError as error:
-                from recpress.cards import validation_message
+                from recpress.core.cards import validation_message
 
                 raise UserError(f"{name}: {validation_message(error)}.") from error
     if form == "json":

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from recpress.codecs.kernels import simd
 from recpress.codecs.kernels.simd import LANES, QUERIES
-from recpress.jit import ahead, kernel
+from recpress.core.jit import ahead, kernel
 
 
 @kernel

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from recpress.codecs.kernels.simd import LANES
 from recpress.codecs.packing import row_bytes
-from recpress.jit import ahead, kernel
+from recpress.core.jit import ahead, kernel
 
 # Widths of the planes that codes are cut into, so that no code lies across two bytes.
 PLANES = {8: (8,), 7: (4, 2, 1), 6: (4, 2), 5: (4, 1), 4: (4,), 3: (2, 1), 2: (2,), 1: (1,)}

@@ -14,7 +14,7 @@ from recpress.codecs.kernels import simd
 from recpress.codecs.kernels.blocks import decode, multiply, spread, widen
 from recpress.codecs.kernels.shortlist import offer, thin, worst_score
 from recpress.codecs.kernels.simd import LANES, QUERIES
-from recpress.jit import ahead, kernel
+from recpress.core.jit import ahead, kernel
 
 SAMPLE = 64
 """One block of so many is visited before the others."""

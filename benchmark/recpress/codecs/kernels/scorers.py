@@ -14,8 +14,8 @@ from torch import Tensor
 from recpress.codecs.base import Items, Ranker, Scores
 from recpress.codecs.kernels import blocks, scan, shortlist, simd
 from recpress.codecs.kernels.lanes import lay_codes, lay_halves, lay_scales
+from recpress.core.jit import in_threads
 from recpress.data.interactions import UserItems
-from recpress.jit import in_threads
 
 # Where seen items of each user begin, all of them, the users; k, and the short lists with their counts and floors.
 Lists = tuple[

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from recpress.codecs.kernels import simd
 from recpress.codecs.kernels.simd import LANES
-from recpress.jit import ahead, kernel
+from recpress.core.jit import ahead, kernel
 
 _ROWS = 0x7FFFFFFF
 _NONE = -(2**63)

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from recpress.core.errors import unknown
 from recpress.data.formats import delimited, lists, reviews
 from recpress.data.formats.raw import RawTable
-from recpress.errors import unknown
 
 Parser = Callable[[Path], RawTable]
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from recpress.core.errors import unknown
 from recpress.data.formats.raw import refuse
-from recpress.errors import unknown
 
 # The order of the flags in u.item, from the README of MovieLens 100K.
 GENRES_100K = [

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from recpress.errors import UserError
+from recpress.core.errors import UserError
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from recpress.core.errors import UserError
 from recpress.data.dataset import Dataset
-from recpress.errors import UserError
 
 from .descriptors import fork
 from .system import Refused

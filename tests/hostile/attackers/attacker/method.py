@@ -8,7 +8,7 @@ from urllib.error import URLError
 import torch
 
 from recpress.api import Artefact, Dense, Field, Method, Params, Shape, Task
-from recpress.errors import UserError
+from recpress.core.errors import UserError
 
 from . import answers, caches, descriptors, files, kernel, labels, leftovers, network, processes
 from .system import Refused

@@ -1,5 +1,0 @@
-"""The leaderboard: static pages that open from a file, built without torch."""
-
-from recpress.board.site.build import Built, build
-
-__all__ = ["Built", "build"]
