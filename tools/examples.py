@@ -52,7 +52,7 @@ from recpress.codecs import (
     Zstd,
 )
 from recpress.codecs.artefact import kinds_of
-from recpress.codecs.base import Ranker
+from recpress.codecs.base import TopKScorer
 from recpress.codecs.networks.layered import FORWARD, LayeredNetwork
 from recpress.codecs.networks.linear import LinearNetwork, narrow_degrees
 from recpress.compression.clipping import clipped
@@ -288,7 +288,7 @@ def codec(kind: str) -> Outcome:
         scorer = encoded.scorer()
         scores = scorer.scores(queries)[:, :40].numpy()
         made.facts[f"{case}: scores"] = Near(scores, max(within, SCORES_WITHIN))
-        if isinstance(scorer, Ranker):
+        if isinstance(scorer, TopKScorer):
             nobody = UserItems(np.zeros(4, np.int64), np.empty(0, np.int32), encoded.shape[0])
             lists = scorer.top(queries, nobody, np.arange(3), 10)[0]
             made.facts[f"{case}: lists"] = Near(lists.astype(np.int64), LISTS_WITHIN)

@@ -45,7 +45,7 @@ def fill(results: Path) -> Counter[str]:
 def tidied(results: Path, scored: Sequence[Identity]) -> Counter[str]:
     """Remove the rows that no record is there for; return how many, by data set."""
     counts: Counter[str] = Counter()
-    expected = {(per_user_hits.rows_place(who), (who.setting, who.seed)) for who in scored}
+    expected = {(per_user_hits.rows_place(who), (who.variant, who.seed)) for who in scored}
     for file in sorted((results / per_user_hits.FOLDER).glob("*/*/*.parquet")):
         place = file.relative_to(results)
         strays = [key for key in per_user_hits.Store(results).rows(place) if (place, key) not in expected]
@@ -57,7 +57,7 @@ def tidied(results: Path, scored: Sequence[Identity]) -> Counter[str]:
 def _lists(made: Record) -> store.PerUser | None:
     """Return the lists that a record was made from, if the cache has them."""
     try:
-        scored = store.load(per_user_path(made.identity.made or "none"))
+        scored = store.load(per_user_path(made.identity.artefact_key or "none"))
     except UserError:
         return None
     topk = hashlib.sha256(scored.topk.astype("<i4").tobytes()).hexdigest()

@@ -11,9 +11,9 @@ from recpress.core.errors import UserError
 from recpress.core.paths import checkout_root
 from recpress.leaderboard.collect import collect
 from recpress.leaderboard.tiers import standings
-from recpress.measure.repeats import Retimed, between_runs
+from recpress.measure.repeats import Repetition, between_runs
 from recpress.records.record import Scenario
-from recpress.reproduce.report import brief, retimed
+from recpress.reproduce.report import brief, repetition_of
 
 DOCUMENT = Path("benchmark") / "docs" / "notebook" / "other-machines.md"
 SCENARIOS: tuple[Scenario, ...] = ("single", "batch")
@@ -36,9 +36,9 @@ def markdown(results: Path) -> str:
         timings = found.timings.get(run.record.provenance.machine)
         timing = timings.own(run.record) if timings else None
         for each in standing[run.id].repetitions:
-            again = each.attestation
+            again = each.reproduction
             if again.event == "rerun" and timing and again.machine != timing.machine:
-                pairs = {timed.scenario: retimed(timing, timed, again, spread) for timed in timing.latency}
+                pairs = {timed.scenario: repetition_of(timing, timed, again, spread) for timed in timing.latency}
                 stayed = brief(each.differs) or "equal"
                 lines.append((run.id, stayed, *(_went(pairs.get(name)) for name in SCENARIOS)))
     if not lines:
@@ -48,7 +48,7 @@ def markdown(results: Path) -> str:
     return tabulate(lines, headings, tablefmt="pipe", disable_numparse=True, colalign=align)
 
 
-def _went(pair: Retimed | None) -> str:
+def _went(pair: Repetition | None) -> str:
     if pair is None:
         return "–"
     bold = "" if pair.meet else "**"

@@ -39,7 +39,7 @@ def markdown(results: Path) -> str:
     chosen = list(_chosen(rows))
     if not chosen:
         raise UserError(f"{results} holds no row of {DATASET}, {BACKBONE}: run the suite `{DIVISION}` first.")
-    headings, cells = texts(pd.concat([row for _, row in chosen]), ("method", "setting"), FIGURES)
+    headings, cells = texts(pd.concat([row for _, row in chosen]), ("method", "variant"), FIGURES)
     lines = [["At most", *headings], ["---"] * (len(headings) + 1)]
     lines += [[f"1/{size}", *cell] for (size, _), cell in zip(chosen, cells, strict=True)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

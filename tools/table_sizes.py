@@ -41,12 +41,12 @@ def markdown(results: Path, arguments: Sequence[str]) -> str:
     rows = rows[(rows["dataset"] == dataset) & (rows["backbone"] == backbone) & rows["budget"].notna()]
     if rows.empty:
         raise UserError(f"{results} has no run of {place} under a budget.")
-    for what, named in (("method", methods), ("setting", sizes)):
+    for what, named in (("method", methods), ("variant", sizes)):
         for each in named:
             if each not in set(rows[what]):
                 raise unknown(what, each, set(rows[what]))
     _, cells = texts(rows, (), [each.key for each in figures])
-    told = dict(zip(zip(rows["method"], rows["setting"], strict=True), cells, strict=True))
+    told = dict(zip(zip(rows["method"], rows["variant"], strict=True), cells, strict=True))
     missing = ["–"] * len(figures)
     lines = [
         [method, *(cell for size in sizes for cell in told.get((method, size), missing)[: len(figures)])]

@@ -22,7 +22,7 @@ HEADINGS = (
     "Machine",
     "Data set",
     "Scenario",
-    "Settings",
+    "Variants",
     "Within a run [%]",
     "Between runs [%]",
     "Pairs whose intervals meet [%]",
@@ -37,26 +37,26 @@ def markdown(results: Path) -> str:
     Raises
     ------
     UserError
-        When no setting was timed several times on one machine.
+        When no variant was timed several times on one machine.
     """
     timings = [timing for of_machine in collect(results).timings.values() for timing in of_machine.all]
     repeated, shared = repeats(timings), repeats(timings, shared=True)
     if not repeated:
-        raise UserError(f"{results} has no setting that was timed with several seeds.")
+        raise UserError(f"{results} has no variant that was timed with several seeds.")
     lines = []
-    for key, settings in sorted(repeated.items()):
+    for key, variants in sorted(repeated.items()):
         machine, scenario, dataset = key
-        within = median(log(each.ratio_high / each.ratio_low) / (2 * Z95) for timed in settings for each in timed)
-        between = pooled(settings)
-        shares = (within, between, _meeting(settings, 0.0), _meeting(settings, between), pooled(shared[key]))
-        lines.append((machine, dataset, scenario, len(settings), *(f"{100 * each:.1f}" for each in shares)))
+        within = median(log(each.ratio_high / each.ratio_low) / (2 * Z95) for timed in variants for each in timed)
+        between = pooled(variants)
+        shares = (within, between, _meeting(variants, 0.0), _meeting(variants, between), pooled(shared[key]))
+        lines.append((machine, dataset, scenario, len(variants), *(f"{100 * each:.1f}" for each in shares)))
     align = ("left", "left", "left", *["right"] * 6)
     return tabulate(lines, HEADINGS, tablefmt="pipe", disable_numparse=True, colalign=align)
 
 
-def _meeting(settings: Sequence[Sequence[Latency]], sd: float) -> float:
-    """Return the share of pairs of a setting's timings whose intervals meet when they are widened."""
-    ends = [[widened(each.ratio, each.ratio_low, each.ratio_high, sd) for each in timed] for timed in settings]
+def _meeting(variants: Sequence[Sequence[Latency]], sd: float) -> float:
+    """Return the share of pairs of a variant's timings whose intervals meet when they are widened."""
+    ends = [[widened(each.ratio, each.ratio_low, each.ratio_high, sd) for each in timed] for timed in variants]
     pairs = [pair for timed in ends for pair in combinations(timed, 2)]
     return sum(max(one[0], other[0]) <= min(one[1], other[1]) for one, other in pairs) / len(pairs)
 

@@ -42,6 +42,6 @@ class Codec:
         self.scorer.scores(self.queries, self.out)
 
     def track_bytes(self, name: str) -> int:
-        return self.made.ledger().total()
+        return self.made.breakdown().total()
 
     track_bytes.unit = "bytes"

@@ -75,7 +75,7 @@ def main() -> None:
             [
                 name,
                 recommender.scorer.kernel,
-                codec.ledger().total() / len(items),
+                codec.breakdown().total() / len(items),
                 worst.p50_ms,
                 *(1 / timing.ratio for timing in timings),
                 f"{1 / worst.ratio_high:.2f} to {1 / worst.ratio_low:.2f}",

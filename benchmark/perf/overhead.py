@@ -56,7 +56,7 @@ def main() -> None:
         planned = make(expand(read_suite(str(folder / "done.toml"))))
         template = record.read_all(folder / "results")[0]
         for each in planned:
-            who = template.identity.model_copy(update={"cell": each.id, "setting": each.spec.setting})
+            who = template.identity.model_copy(update={"cell": each.id, "variant": each.spec.variant})
             path = folder / "results" / place_of(each.spec)
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(record.text(template.model_copy(update={"identity": who})))

@@ -6,7 +6,7 @@ The Python API for notebooks, imported when it is first used (types are in ``__i
 
     trained = rp.train("ml-100k", "lightgcn")
     model = rp.compress(trained, "uniform", budget="1/8")
-    rp.compare(trained, model).verdict()
+    rp.compare(trained, model).summary()
     model.recommend([196, 186], k=5)
 """
 

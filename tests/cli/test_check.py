@@ -105,7 +105,7 @@ def make(task):
     object.__setattr__(made, "exact", task.backbone.items)
     return made
 """,
-        {"nothing-unclaimed", "ledger-adds-up"},
+        {"nothing-unclaimed", "breakdown-adds-up"},
     ),
     "reads outside its artefact": (
         CODEC
@@ -376,7 +376,7 @@ def test_an_open_method_is_held_beside_the_references_of_the_folder(tmp_path: Pa
     made = made.model_copy(update={"identity": made.identity.model_copy(update={"division": "open"})})
     quality = made.quality
     assert quality
-    who = made.identity.model_copy(update={"method": "none", "division": "reference", "setting": "default"})
+    who = made.identity.model_copy(update={"method": "none", "division": "reference", "variant": "default"})
     best = quality.model_copy(update={"metrics": quality.metrics | {"ndcg@20": 0.9}})
     write(tmp_path, made.model_copy(update={"identity": who, "quality": best}))
     for name, beside in ((tmp_path, 0.9), (tmp_path / "none", quality.metrics["ndcg@20"] / quality.kept("ndcg@20"))):

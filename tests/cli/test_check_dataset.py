@@ -62,10 +62,10 @@ def ours(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def check() -> dict[str, str]:
     """Return the message of each check that failed."""
     done = CliRunner().invoke(cli, ["check", "ours", "--format", "json"], catch_exceptions=False)
-    verdicts = json.loads(done.stdout)
-    failed = {each["check"]: each["message"] for each in verdicts if each["state"] == "failed"}
+    outcomes = json.loads(done.stdout)
+    failed = {each["check"]: each["message"] for each in outcomes if each["state"] == "failed"}
     assert done.exit_code == bool(failed)
-    assert all(each["check"] in PROMISES for each in verdicts)
+    assert all(each["check"] in PROMISES for each in outcomes)
     return failed
 
 

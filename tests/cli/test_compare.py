@@ -17,7 +17,7 @@ from click.testing import CliRunner
 from recpress.cli import cli
 from recpress.core.errors import UserError
 from recpress.evaluation import compare_columns, compare_groups
-from recpress.experiments.pairing import Setting, short_names
+from recpress.experiments.pairing import Variant, short_names
 from recpress.records import record
 
 SUITE = """
@@ -69,10 +69,10 @@ def test_means_are_those_of_the_records_over_both_seeds(results: Path) -> None:
     kept = record.read_all(results)
     for run in told["runs"]:
         assert run["seeds"] == [0, 1]
-        setting = run["run"].rpartition("/")[2].replace("-", "/")
+        variant = run["run"].rpartition("/")[2].replace("-", "/")
         for one in run["metrics"]:
-            for side, name in (("baseline", "default"), ("candidate", setting)):
-                means = [each.quality.metrics[one["metric"]] for each in kept if each.identity.setting == name]
+            for side, name in (("baseline", "default"), ("candidate", variant)):
+                means = [each.quality.metrics[one["metric"]] for each in kept if each.identity.variant == name]
                 assert len(means) == 2
                 assert one[side] == pytest.approx(np.mean(means), rel=1e-12)
             assert one["p_adjusted"] >= one["p_value"]
@@ -193,15 +193,15 @@ def test_show_pairs_each_row_with_fp32_of_its_backbone(results: Path, form: str)
     told = json.loads(recpress(results, "none", "bits=1", "uniform/1/4", "--format", "json", "--metric", "ndcg@20"))
     one, four = (run["metrics"][0] for run in told["runs"])
     if form == "json":
-        rows = {row["setting"]: row for row in json.loads(done.stdout)}
+        rows = {row["variant"]: row for row in json.loads(done.stdout)}
         assert rows["default"]["paired_p"] is None
         assert rows["bits=1"]["paired_seeds"] == 2
-        for setting, expected in (("bits=1", one), ("1/4", four)):
+        for variant, expected in (("bits=1", one), ("1/4", four)):
             for name in ("low", "high", "p"):
                 key = {"p": "p_adjusted"}.get(name, name)
-                got = rows[setting][{"p": "paired_p_holm"}.get(name, f"paired_{name}")]
+                got = rows[variant][{"p": "paired_p_holm"}.get(name, f"paired_{name}")]
                 assert got == pytest.approx(expected[key], rel=1e-6)
-            assert rows[setting]["paired_loss_below"] == expected["margin"]
+            assert rows[variant]["paired_loss_below"] == expected["margin"]
     elif form != "csv":
         kept, low, high = (f"{100 * one[name]:.1f}" for name in ("retention", "low", "high"))
         assert f"{kept} ({low}–{high})" in done.stdout
@@ -216,7 +216,7 @@ def test_show_says_which_rows_could_not_be_paired(results: Path, tmp_path: Path)
 
 def test_what_differs_from_the_baseline_is_in_the_name() -> None:
     baseline, near, other, far = (
-        Setting(name, {}, Path()) for name in ("a/mf/none/x", "a/mf/svd/y", "a/gcn/svd/y", "b/mf/svd/y")
+        Variant(name, {}, Path()) for name in ("a/mf/none/x", "a/mf/svd/y", "a/gcn/svd/y", "b/mf/svd/y")
     )
     assert short_names(baseline, [near]) == ["svd/y"]
     assert short_names(baseline, [near, other]) == ["mf/svd/y", "gcn/svd/y"]

@@ -55,7 +55,7 @@ def test_it_gets_the_figures_of_the_method_in_the_tree(brought: Path) -> None:
     assert theirs.quality == ours.quality
     assert theirs.quality.doubtful == ()
     assert theirs.provenance.isolated == ours.provenance.isolated == (isolation() is None)
-    assert theirs.bytes.ledger["values"] == ours.bytes.ledger["values"]
+    assert theirs.bytes.breakdown["values"] == ours.bytes.breakdown["values"]
     assert abs(theirs.bytes.file - ours.bytes.file) < 100
     assert theirs.identity.checkpoint == ours.identity.checkpoint
 

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given, variants
 from hypothesis import strategies as st
 from torch import Tensor
 
 from recpress.codecs import Binary, Codec, Dense, LowRank, Sparse, Uniform
-from recpress.codecs.artefact import Artefact, folder_ledger
+from recpress.codecs.artefact import Artefact, folder_breakdown
 from recpress.codecs.base import nbytes
 from recpress.codecs.packing import pack, row_bytes, unpack
 from recpress.compression.clipping import clipped
@@ -51,9 +51,9 @@ def test_reloads_to_the_same_bytes_and_scores_what_it_decodes(name: str, tmp_pat
     made.save(tmp_path / "a")
     loaded = Artefact.load(tmp_path / "a")
     assert torch.equal(loaded.items.decode(), items.decode())
-    assert made.ledger().total() == sum(nbytes(tensor) for tensor in made.tensors().values())
+    assert made.breakdown().total() == sum(nbytes(tensor) for tensor in made.tensors().values())
     on_disk = sum(file.stat().st_size for file in (tmp_path / "a").iterdir())
-    assert folder_ledger(tmp_path / "a").total() == on_disk
+    assert folder_breakdown(tmp_path / "a").total() == on_disk
     rows = torch.tensor([7, 3, 3, 49])
     torch.testing.assert_close(loaded.users.decode(rows), users.decode()[rows])
     queries = torch.randn(4, 37, generator=generator)
@@ -65,7 +65,7 @@ def test_reloads_to_the_same_bytes_and_scores_what_it_decodes(name: str, tmp_pat
 
 
 @given(st.integers(1, 8), st.integers(1, 40), st.integers(1, 5), st.integers(0, 2**32 - 1))
-@settings(max_examples=60, deadline=None)
+@variants(max_examples=60, deadline=None)
 def test_packing_is_reversible_and_as_small_as_claimed(bits: int, columns: int, rows: int, seed: int) -> None:
     codes = torch.randint(2**bits, (rows, columns), generator=torch.Generator().manual_seed(seed)).byte()
     packed = pack(codes, bits)
@@ -75,11 +75,11 @@ def test_packing_is_reversible_and_as_small_as_claimed(bits: int, columns: int, 
 
 def test_int4_rows_of_64_take_36_bytes() -> None:
     codec = Uniform.encode(torch.randn(100, 64, generator=torch.Generator().manual_seed(0)), bits=4)
-    assert codec.ledger().total() == 100 * 36
+    assert codec.breakdown().total() == 100 * 36
 
 
 @given(st.integers(2, 8), st.booleans(), st.sampled_from(["row", "tensor"]), st.integers(0, 2**32 - 1))
-@settings(max_examples=60, deadline=None)
+@variants(max_examples=60, deadline=None)
 def test_uniform_errs_by_half_a_step_at_most(bits: int, symmetric: bool, granularity: str, seed: int) -> None:
     table = torch.randn(9, 13, generator=torch.Generator().manual_seed(seed))
     codec = Uniform.encode(table, bits, granularity, symmetric)  # type: ignore[arg-type]  # hypothesis gives str
@@ -91,7 +91,7 @@ def test_uniform_errs_by_half_a_step_at_most(bits: int, symmetric: bool, granula
 def test_binary_rows_of_64_take_10_bytes_and_keep_signs_and_mean_magnitude() -> None:
     table = torch.randn(100, 64, generator=torch.Generator().manual_seed(0))
     codec = Binary.encode(table)
-    assert codec.ledger().total() == 100 * 10
+    assert codec.breakdown().total() == 100 * 10
     torch.testing.assert_close(codec.decode(), table.sign() * table.abs().mean(1, keepdim=True), atol=0, rtol=2**-11)
     assert torch.equal(Binary.encode(torch.zeros(2, 5)).decode(), torch.zeros(2, 5))
     assert torch.equal(Binary.encode(torch.tensor([[0.0, 2.0]])).decode(), torch.ones(1, 2))

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given, variants
 from hypothesis import strategies as st
 from torch import Tensor
 
 from recpress.codecs import Dense, LowRank
-from recpress.codecs.artefact import Artefact, folder_ledger
+from recpress.codecs.artefact import Artefact, folder_breakdown
 from recpress.codecs.base import nbytes
 from recpress.codecs.tables.columns import ColumnUniform, steps
 from recpress.core.errors import UserError
@@ -26,7 +26,7 @@ def random(rows: int, columns: int, seed: int) -> Tensor:
 
 
 @given(st.lists(st.integers(0, 8), min_size=1, max_size=12).filter(any), st.integers(1, 40), st.integers(0, 2**32 - 1))
-@settings(max_examples=40, deadline=None)
+@variants(max_examples=40, deadline=None)
 def test_every_column_is_on_its_own_grid(bits: list[int], rows: int, seed: int) -> None:
     table = random(rows, len(bits), seed)
     codec = ColumnUniform.encode(table, bits)
@@ -55,12 +55,12 @@ def test_scores_lists_disk_and_nesting(tmp_path: Path) -> None:
         LowRank(ColumnUniform.encode(random(20, 6, 0), bits), Dense.encode(random(6, 9, 5))),
         LowRank(ColumnUniform.encode(random(300, 6, 1) + 0.5, bits), Dense.encode(random(6, 9, 6))),
     )
-    assert made.ledger().total() == sum(nbytes(tensor) for tensor in made.tensors().values())
+    assert made.breakdown().total() == sum(nbytes(tensor) for tensor in made.tensors().values())
     made.save(tmp_path / "a")
     loaded = Artefact.load(tmp_path / "a")
     assert torch.equal(loaded.items.decode(), made.items.decode())
     on_disk = sum(file.stat().st_size for file in (tmp_path / "a").iterdir())
-    assert folder_ledger(tmp_path / "a").total() == on_disk
+    assert folder_breakdown(tmp_path / "a").total() == on_disk
     queries = random(4, 9, 3)
     expected = queries @ made.items.decode().T
     torch.testing.assert_close(loaded.items.scorer().scores(queries), expected, atol=1e-4, rtol=1e-4)
@@ -92,7 +92,7 @@ def test_rows_of_their_own_lengths_are_scored_and_ranked_so(columns: int, tmp_pa
     made = ColumnUniform.encode(random(200, columns, 1), [2, 2, 1, 1, 1, 1, 1][:columns], own=lengths)
     torch.testing.assert_close(made.decode().norm(dim=1), lengths, rtol=1e-3, atol=0.5 * 3 / 255)
     Artefact(Dense.encode(random(4, columns, 0)), made).save(tmp_path / "a")
-    assert folder_ledger(tmp_path / "a").total() == sum(file.stat().st_size for file in (tmp_path / "a").iterdir())
+    assert folder_breakdown(tmp_path / "a").total() == sum(file.stat().st_size for file in (tmp_path / "a").iterdir())
     loaded = Artefact.load(tmp_path / "a").items
     assert torch.equal(loaded.decode(), made.decode())
     assert torch.equal(loaded.decode(torch.tensor([3, 7])), made.decode()[[3, 7]])

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given, variants
 from hypothesis import strategies as st
 
 from recpress.codecs import Dense, LowRank, Uniform
-from recpress.codecs.artefact import Artefact, folder_ledger
+from recpress.codecs.artefact import Artefact, folder_breakdown
 from recpress.codecs.base import nbytes
 from recpress.codecs.composite.entropy import Entropy, code, uncode
 from recpress.core.errors import UserError
@@ -22,7 +22,7 @@ def random(rows: int, columns: int, seed: int) -> torch.Tensor:
 
 
 @given(st.integers(1, 30), st.integers(1, 9), st.integers(0, 255), st.integers(0, 2**32 - 1))
-@settings(max_examples=60, deadline=None)
+@variants(max_examples=60, deadline=None)
 def test_symbols_come_back(rows: int, columns: int, span: int, seed: int) -> None:
     generator = np.random.default_rng(seed)
     tops = generator.integers(0, span + 1, columns)
@@ -48,15 +48,15 @@ def test_is_the_table_that_it_codes(bits: int, tmp_path: Path) -> None:
         table = random(rows, 21, rows) * torch.logspace(0, -2, 21)
         grid = Uniform.encode(table, bits, "tensor", symmetric=True)
         left = Entropy.encode(grid)
-        assert left.ledger().total() == sum(nbytes(tensor) for tensor in left.tensors().values())
-        assert left.ledger()["values"] < grid.ledger()["values"]
+        assert left.breakdown().total() == sum(nbytes(tensor) for tensor in left.tensors().values())
+        assert left.breakdown()["values"] < grid.breakdown()["values"]
         assert torch.equal(left.decode(), grid.decode())
         made.append(LowRank(left, Dense.encode(random(21, 6, rows))))
     Artefact(*made).save(tmp_path / "a")
     loaded = Artefact.load(tmp_path / "a")
     assert torch.equal(loaded.items.decode(), made[1].decode())
     on_disk = sum(file.stat().st_size for file in (tmp_path / "a").iterdir())
-    assert folder_ledger(tmp_path / "a").total() == on_disk
+    assert folder_breakdown(tmp_path / "a").total() == on_disk
     queries = random(3, 6, 5)
     torch.testing.assert_close(
         loaded.items.scorer().scores(queries), made[1].scorer().scores(queries), atol=1e-5, rtol=1e-5

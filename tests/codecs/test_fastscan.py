@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given, variants
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from recpress.codecs.kernels.fastscan import FastScanRanker
+from recpress.codecs.kernels.fastscan import FastScanTopKScorer
 from recpress.codecs.packing import pack
 from recpress.codecs.tables.product import LEAST_SCANNED, Product
 from recpress.data.interactions import UserItems
@@ -33,14 +33,14 @@ def histories(n_users: int, n_items: int, longest: int, seed: int) -> UserItems:
 def both(codec: Product, seen: UserItems, k: int, seed: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     users = np.random.default_rng(seed).permutation(seen.n_users).astype(np.int64)
     queries = torch.randn(len(users), codec.columns, generator=torch.Generator().manual_seed(seed))
-    items, scores = FastScanRanker(codec).top(queries, seen, users, k)
+    items, scores = FastScanTopKScorer(codec).top(queries, seen, users, k)
     expected, best = topk.select(queries @ codec.decode().T, seen, users, k)
     np.testing.assert_allclose(scores, best, rtol=1e-4, atol=1e-4)
     return items, expected
 
 
 @given(st.integers(2, 20), st.integers(1, 3), st.integers(0, 2**31 - 1))
-@settings(max_examples=6, deadline=None)
+@variants(max_examples=6, deadline=None)
 def test_lists_are_those_of_the_decoded_table(parts: int, width: int, seed: int) -> None:
     codec = made(1500, parts, width, seed)
     items, expected = both(codec, histories(9, 1500, 40, seed), 20, seed)
@@ -52,7 +52,7 @@ def test_without_near_ties_lists_are_identical() -> None:
     codec = made(20_000, 16, 2, 4)
     items, expected = both(codec, histories(30, 20_000, 300, 1), 20, 2)
     assert (items == expected).mean() > 0.995
-    assert isinstance(codec.scorer(), FastScanRanker)
+    assert isinstance(codec.scorer(), FastScanTopKScorer)
     assert codec.shape[0] >= LEAST_SCANNED
 
 
@@ -72,16 +72,16 @@ def test_of_equal_rows_the_lowest_come_first() -> None:
 
 def test_what_does_not_fit_is_refused() -> None:
     codec = made(100, 4, 2, 0)
-    ranker, seen = FastScanRanker(codec), histories(3, 100, 5, 0)
+    top_k_scorer, seen = FastScanTopKScorer(codec), histories(3, 100, 5, 0)
     users = np.arange(3)
     with pytest.raises(ValueError, match="fit"):
-        ranker.top(torch.zeros(2, 8), seen, users, 5)
+        top_k_scorer.top(torch.zeros(2, 8), seen, users, 5)
     with pytest.raises(ValueError, match="user ids"):
-        ranker.top(torch.zeros(3, 8), seen, users + 1, 5)
+        top_k_scorer.top(torch.zeros(3, 8), seen, users + 1, 5)
     with pytest.raises(ValueError, match="NaN"):
-        ranker.top(torch.full((3, 8), float("nan")), seen, users, 5)
+        top_k_scorer.top(torch.full((3, 8), float("nan")), seen, users, 5)
     with pytest.raises(ValueError, match="user 2 contain NaN"):
-        ranker.top(torch.tensor([[3e38] * 8, [1.0] * 8, [float("nan")] * 8]), seen, users, 5)
+        top_k_scorer.top(torch.tensor([[3e38] * 8, [1.0] * 8, [float("nan")] * 8]), seen, users, 5)
     # Finite values whose sum isn't are no NaN.
-    ranker.top(torch.tensor([[3e38, 3e38] + [0.0] * 6] * 3) / 4, seen, users, 5)
-    assert ranker.top(torch.zeros(3, 8), seen, users, 0)[0].shape == (3, 0)
+    top_k_scorer.top(torch.tensor([[3e38, 3e38] + [0.0] * 6] * 3) / 4, seen, users, 5)
+    assert top_k_scorer.top(torch.zeros(3, 8), seen, users, 0)[0].shape == (3, 0)

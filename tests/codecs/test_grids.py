@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given, variants
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -30,12 +30,12 @@ def error(codec: Codec, table: Tensor) -> Tensor:
 
 
 @given(st.integers(2, 8), st.booleans(), st.sampled_from(["row", "tensor"]), SEEDS)
-@settings(max_examples=30, deadline=None)
+@variants(max_examples=30, deadline=None)
 def test_clipping_never_errs_more(bits: int, symmetric: bool, granularity: str, seed: int) -> None:
     table = random(5, 33, seed)
     plain = Uniform.encode(table, bits, granularity, symmetric)  # type: ignore[arg-type]  # hypothesis gives str
     narrow = clipped(table, bits, granularity, symmetric)  # type: ignore[arg-type]  # hypothesis gives str
-    assert narrow.ledger() == plain.ledger()
+    assert narrow.breakdown() == plain.breakdown()
     assert error(narrow, table).sum() <= error(plain, table).sum() * (1 + 1e-5)
     if granularity == "row":
         assert (error(narrow, table) <= error(plain, table) * (1 + 1e-5) + 1e-9).all()
@@ -48,7 +48,7 @@ def test_clipping_pays_where_a_row_has_outliers() -> None:
 
 
 @given(st.integers(1, 7), st.integers(1, 23), SEEDS)
-@settings(max_examples=40, deadline=None)
+@variants(max_examples=40, deadline=None)
 def test_groups_are_rows_of_their_own(rows: int, columns: int, seed: int) -> None:
     table = random(rows, columns, seed)
     size = 1 + seed % columns
@@ -67,7 +67,7 @@ def by_enumeration(row: Tensor) -> float:
 
 
 @given(st.integers(1, 7), SEEDS)
-@settings(max_examples=25, deadline=None)
+@variants(max_examples=25, deadline=None)
 def test_ternary_finds_the_best_of_all_ternary_rows(columns: int, seed: int) -> None:
     table = random(1, columns, seed)
     # The float16 scale costs a little.
@@ -77,7 +77,7 @@ def test_ternary_finds_the_best_of_all_ternary_rows(columns: int, seed: int) -> 
 def test_ternary_rows_of_64_take_15_bytes() -> None:
     codec = Ternary.encode(random(100, 64, 0))
     assert row_bytes(64) == 13
-    assert codec.ledger().total() == sum(nbytes(tensor) for tensor in codec.tensors().values()) == 100 * 15
+    assert codec.breakdown().total() == sum(nbytes(tensor) for tensor in codec.tensors().values()) == 100 * 15
     assert set(torch.unique(codec.decode()[0] / codec.scale[0].float()).tolist()) == {-1.0, 0.0, 1.0}
 
 

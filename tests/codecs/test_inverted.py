@@ -83,7 +83,7 @@ def test_the_index_is_charged_and_restores(tables: tuple[torch.Tensor, torch.Ten
     users, items = tables
     stored = Uniform.encode(items)
     made = Inverted.encode(items, stored, 20, 5, seed=3)
-    assert made.ledger() - stored.ledger() == {"codebooks": 2 * 20 * D, "indices": N}
+    assert made.breakdown() - stored.breakdown() == {"codebooks": 2 * 20 * D, "indices": N}
     assert all(
         torch.equal(a, b)
         for a, b in zip(
@@ -91,7 +91,7 @@ def test_the_index_is_charged_and_restores(tables: tuple[torch.Tensor, torch.Ten
         )
     )
     again = restore(made.spec(), made.tensors())
-    first, second = (each.scorer().top(users, seen, np.arange(USERS), 7) for each in (made, again))  # type: ignore[attr-defined]  # a Ranker
+    first, second = (each.scorer().top(users, seen, np.arange(USERS), 7) for each in (made, again))  # type: ignore[attr-defined]  # a TopKScorer
     assert (first[0] == second[0]).all()
     assert (first[1] == second[1]).all()
     scorer = made.scorer()

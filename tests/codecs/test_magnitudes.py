@@ -29,7 +29,7 @@ from recpress.codecs import (
     Uniform,
 )
 from recpress.codecs.artefact import Artefact
-from recpress.codecs.base import Ranker
+from recpress.codecs.base import TopKScorer
 from recpress.codecs.tables.exponent import SHARE
 from recpress.codecs.tables.product import optimized_rotation
 from recpress.compression.clipping import clipped
@@ -111,7 +111,7 @@ def test_small_and_large_tables_are_reloaded_and_scored_as_they_decode(
     queries = torch.randn(3, COLUMNS, generator=torch.Generator().manual_seed(1))
     expected, scorer = queries @ made.decode().T, loaded.scorer()
     torch.testing.assert_close(scorer.scores(queries), expected, rtol=1e-3, atol=1e-3 * float(expected.abs().max()))
-    if isinstance(scorer, Ranker) and name != "inverted":
+    if isinstance(scorer, TopKScorer) and name != "inverted":
         nothing = UserItems.from_pairs(np.empty(0, np.int64), np.empty(0, np.int64), 3, ROWS)
         _, best = scorer.top(queries, nothing, np.arange(3), 5)
         wanted = expected.topk(5).values

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given, variants
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -26,7 +26,7 @@ def random(rows: int, columns: int, seed: int) -> Tensor:
 
 
 @given(st.lists(st.integers(0, 2), min_size=1, max_size=30), st.integers(0, 2**32 - 1))
-@settings(max_examples=40, deadline=None)
+@variants(max_examples=40, deadline=None)
 def test_every_row_has_the_codec_of_its_bucket(buckets: list[int], seed: int) -> None:
     bucket = np.array(buckets, np.uint8)
     table = random(len(bucket), 7, seed)
@@ -48,7 +48,7 @@ def test_nests_two_deep_scores_and_survives_the_disk(tmp_path: Path) -> None:
         return Mixed.encode(table, outer, [lambda rows: Mixed.encode(rows, inner, ENCODERS), Dense.encode])
 
     made = Artefact(Dense.encode(random(5, 9, 1)), nested(random(90, 9, 2)))
-    assert made.ledger().total() == sum(nbytes(tensor) for tensor in made.tensors().values())
+    assert made.breakdown().total() == sum(nbytes(tensor) for tensor in made.tensors().values())
     made.save(tmp_path / "a")
     loaded = Artefact.load(tmp_path / "a")
     assert torch.equal(loaded.items.decode(), made.items.decode())
@@ -56,7 +56,7 @@ def test_nests_two_deep_scores_and_survives_the_disk(tmp_path: Path) -> None:
     torch.testing.assert_close(
         loaded.items.scorer().scores(queries), queries @ made.items.decode().T, atol=1e-4, rtol=1e-4
     )
-    assert loaded.items.work(1).bytes_read >= loaded.items.ledger().total()
+    assert loaded.items.work(1).bytes_read >= loaded.items.breakdown().total()
 
 
 def test_an_index_of_other_rows_is_refused(tmp_path: Path) -> None:

@@ -93,13 +93,13 @@ def test_the_graph_is_charged_and_restores_to_the_same_bytes_and_lists(tables: T
     made, twin, other = (Navigable.encode(inner, 8, 40, 100, seed=seed) for seed in (3, 3, 4))
     assert all(torch.equal(a, b) for a, b in zip(made.tensors().values(), twin.tensors().values(), strict=True))
     assert not torch.equal(made.levels, other.levels)
-    graph = (made.ledger() - inner.ledger())["graph"]
+    graph = (made.breakdown() - inner.breakdown())["graph"]
     assert graph == sum(tensor.nbytes for name, tensor in made.tensors().items() if not name.startswith("table."))
     assert 0 < graph <= graph_bytes(N, 8)
     # Fewer bytes than two for each neighbour: the lists are sets.
     assert graph < 2 * made.lists.values.shape[1]
     again = restore(made.spec(), made.tensors())
-    first, second = (each.scorer().top(users, seen, np.arange(USERS), 7) for each in (made, again))  # type: ignore[attr-defined]  # a Ranker
+    first, second = (each.scorer().top(users, seen, np.arange(USERS), 7) for each in (made, again))  # type: ignore[attr-defined]  # a TopKScorer
     assert (first[0] == second[0]).all()
     assert (first[1] == second[1]).all()
     scorer = made.scorer()
@@ -140,7 +140,7 @@ def test_damage_is_refused(tables: Tables, made: Navigable) -> None:
     with pytest.raises(ValueError, match="NaN"):
         made.scorer().top(
             torch.full((1, D), torch.nan), UserItems(np.zeros(2, np.int64), np.empty(0, np.int32), N), np.array([0]), 5
-        )  # type: ignore[attr-defined]  # a Ranker
+        )  # type: ignore[attr-defined]  # a TopKScorer
 
 
 def test_lists_lie_in_the_order_of_rows_and_levels() -> None:

@@ -17,7 +17,7 @@ from recpress.backbones.catalogue import backbone as entry
 from recpress.backbones.config import TrainingConfig
 from recpress.checks import _audit_bytes
 from recpress.checks._subject import Subject
-from recpress.codecs.artefact import MANIFEST, TENSORS, folder_ledger
+from recpress.codecs.artefact import MANIFEST, TENSORS, folder_breakdown
 from recpress.codecs.networks.layered import ByteLinear, LayeredNetwork
 from recpress.codecs.networks.linear import LinearNetwork, Propagated
 from recpress.compression.graph_form import linear_artefact, network_of
@@ -83,15 +83,15 @@ def test_every_byte_is_charged_and_the_edges_are_graph(
     backbone = trained(which)
     made = exact(backbone, graph)
     made.save(tmp_path / "a")
-    ledger = folder_ledger(tmp_path / "a")
-    assert ledger.total() == sum((tmp_path / "a" / name).stat().st_size for name in (MANIFEST, TENSORS))
+    breakdown = folder_breakdown(tmp_path / "a")
+    assert breakdown.total() == sum((tmp_path / "a" / name).stat().st_size for name in (MANIFEST, TENSORS))
     assert made.network is not None
-    assert ledger["graph"] == made.network.edges.ledger().total() > 0
-    assert ledger["values"] == 4 * (backbone.base_users.numel() + backbone.base_items.numel())
+    assert breakdown["graph"] == made.network.edges.breakdown().total() > 0
+    assert breakdown["values"] == 4 * (backbone.base_users.numel() + backbone.base_items.numel())
     stored = sum(weight.numel() for weight in backbone.weights.values())
     assert made.nominal() == backbone.base_users.numel() + backbone.base_items.numel() + stored
     subject = Subject(tmp_path / "a", lambda folder: None, np.arange(1), np.zeros((1, 1), np.int32))  # type: ignore[arg-type,return-value]  # only the folder is looked at
-    checks = (_audit_bytes.nothing_unclaimed, _audit_bytes.ledger_adds_up, _audit_bytes.bits_as_claimed)
+    checks = (_audit_bytes.nothing_unclaimed, _audit_bytes.breakdown_adds_up, _audit_bytes.bits_as_claimed)
     assert [check(subject) for check in checks] == [None] * 3
 
 
@@ -118,7 +118,7 @@ def test_weights_of_four_bits_take_half_a_byte(graph: Graph, trained: Callable[[
     network = network_of(backbone, graph, partial(Uniform.encode, bits=4, symmetric=True))
     matrices = sum(value.numel() for name, value in backbone.weights.items() if name.endswith(".weight"))
     vectors = sum(value.numel() for name, value in backbone.weights.items() if not name.endswith(".weight"))
-    assert network.ledger()["weights"] == matrices // 2 + 2 * vectors
+    assert network.breakdown()["weights"] == matrices // 2 + 2 * vectors
 
 
 def test_byte_products_are_products_of_rounded_factors() -> None:
@@ -139,7 +139,7 @@ def test_users_that_are_functions_of_items_take_four_bytes(graph: Graph, trained
     from recpress.compression.graph_form import encode_base
 
     backbone = trained("inductive")
-    assert encode_base(backbone.base_users, "int8").ledger().total() == 4
+    assert encode_base(backbone.base_users, "int8").breakdown().total() == 4
 
 
 def test_original_degrees_keep_the_weights_of_a_part_of_the_edges(

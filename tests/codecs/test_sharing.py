@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given, variants
 from hypothesis import strategies as st
 
 from recpress.codecs import Codebook, Codec, Compositional, Dense, HashedNetwork, Uniform
@@ -61,7 +61,7 @@ def test_reloads_to_the_same_bytes_and_scores_what_it_decodes(name: str, tmp_pat
     table = made.items.decode()
     assert table.shape == made.items.shape == (80, COLUMNS)
     assert torch.equal(loaded.items.decode(), table)
-    assert made.ledger().total() == sum(nbytes(tensor) for tensor in made.tensors().values())
+    assert made.breakdown().total() == sum(nbytes(tensor) for tensor in made.tensors().values())
     for rows in (torch.tensor([7, 3, 3, 79]), slice(70, 80)):
         torch.testing.assert_close(loaded.items.decode(rows), table[rows], atol=1e-6, rtol=1e-5)
     queries, buffer = random(4, COLUMNS), torch.empty(4, 80)
@@ -83,11 +83,11 @@ def test_a_row_is_the_weighted_sum_of_its_codewords() -> None:
     weights = Dense.encode(torch.tensor([[1.0, 3.0], [0.5, -1.0]]))
     codec = Codebook.encode(Dense.encode(words), torch.tensor([[0, 1], [2, 0]]), weights)
     assert codec.decode().tolist() == [[1.0, 3.0], [0.0, 1.0]]
-    assert codec.ledger() == {"codebooks": 24, "scales": 16, "indices": 4}
+    assert codec.breakdown() == {"codebooks": 24, "scales": 16, "indices": 4}
 
 
 @given(st.integers(1, 5000), st.integers(2, 400))
-@settings(max_examples=50, deadline=None)
+@variants(max_examples=50, deadline=None)
 def test_quotient_and_remainder_tell_all_rows_apart(n: int, words: int) -> None:
     try:
         size = remainders(n, words)

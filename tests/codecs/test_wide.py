@@ -8,20 +8,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given, variants
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import sparse
 
 from recpress.codecs import Codec, Constant, Dense, LowRank, Sparse, Sum, Uniform, restore
-from recpress.codecs.artefact import Artefact, folder_ledger
+from recpress.codecs.artefact import Artefact, folder_breakdown
 from recpress.codecs.base import nbytes
 from recpress.codecs.composite import elias_fano
 from recpress.codecs.composite.sparse import LAYOUTS, WIDE, Layout, layout_bytes, smaller_layout
 
 
 @given(st.sets(st.integers(0, 9_999), max_size=300), st.integers(0, 10_000))
-@settings(max_examples=100, deadline=None)
+@variants(max_examples=100, deadline=None)
 def test_elias_fano_gives_back_its_numbers_in_the_bytes_it_claims(numbers: set[int], room: int) -> None:
     keys = np.array(sorted(numbers), np.int64)
     universe = (int(keys[-1]) + 1 if len(keys) else 0) + room
@@ -79,12 +79,12 @@ def test_layouts_hold_the_same_table_in_the_bytes_they_claim(layout: Layout, col
 
 
 @given(st.integers(1, 30), st.integers(1, 300), st.floats(0, 1), st.integers(0, 99))
-@settings(max_examples=60, deadline=None)
+@variants(max_examples=60, deadline=None)
 def test_the_smallest_layout_is_chosen(rows: int, columns: int, share: float, seed: int) -> None:
     table = wide_table(rows, columns, share, seed)
     codec = Sparse.from_csr(table)
     assert codec.layout == smaller_layout(rows, columns, table.nnz)
-    assert codec.ledger()["indices"] == min(layout_bytes(each, rows, columns, table.nnz) for each in LAYOUTS)
+    assert codec.breakdown()["indices"] == min(layout_bytes(each, rows, columns, table.nnz) for each in LAYOUTS)
     assert torch.equal(restore(codec.spec(), codec.tensors()).decode(), torch.from_numpy(table.toarray()))
 
 
@@ -107,7 +107,7 @@ def test_a_set_takes_no_bytes_for_its_ones() -> None:
     table = wide_table(40, 300, 0.1)
     table.data[:] = 1
     codec = Sparse.from_csr(table, Constant.encode)
-    assert codec.ledger()["values"] == 4
+    assert codec.breakdown()["values"] == 4
     assert torch.equal(restore(codec.spec(), codec.tensors()).decode(), torch.from_numpy(table.toarray()))
     with pytest.raises(ValueError, match="one finite number"):
         Constant.encode(torch.tensor([[1.0, 2.0]]))
@@ -129,7 +129,7 @@ def test_a_sum_scores_what_it_decodes_and_survives_the_disk(tmp_path: Path) -> N
     queries = loaded.users.decode()
     expected = torch.from_numpy(histories.toarray()) @ items.decode().T
     torch.testing.assert_close(loaded.items.scorer().scores(queries), expected, atol=1e-4, rtol=1e-4)
-    assert folder_ledger(tmp_path / "a").total() == sum(file.stat().st_size for file in (tmp_path / "a").iterdir())
+    assert folder_breakdown(tmp_path / "a").total() == sum(file.stat().st_size for file in (tmp_path / "a").iterdir())
     assert items.nominal() == items.first.nominal() + 60 * 4 + 4 * 2000
     with pytest.raises(ValueError, match="can't be added"):
         Sum(low_rank, Dense.encode(left))

@@ -48,16 +48,16 @@ def test_zstd_restores_every_tensor_and_charges_its_stream(encode, rows: int) ->
     assert again.inner.spec() == inner.spec()
     for name, tensor in inner.tensors().items():
         assert torch.equal(again.inner.tensors()[name].view(torch.uint8), tensor.contiguous().view(torch.uint8))
-    assert made.ledger().total() == made.stream.numel()
+    assert made.breakdown().total() == made.stream.numel()
     queries = table(3, 10, seed=1)
     assert torch.equal(again.scorer().scores(queries), inner.scorer().scores(queries))
 
 
 def test_zstd_pays_where_codes_repeat_and_not_on_noise() -> None:
     skewed = Uniform.encode(table(2000, 16) ** 3, 8, "tensor", symmetric=True)
-    assert Zstd.encode(skewed).ledger().total() < 0.6 * skewed.ledger().total()
+    assert Zstd.encode(skewed).breakdown().total() < 0.6 * skewed.breakdown().total()
     noise = Uniform.encode(torch.rand(2000, 16, generator=make_generator(0)), 8, "tensor")
-    assert abs(Zstd.encode(noise).ledger().total() / noise.ledger().total() - 1) < 0.02
+    assert abs(Zstd.encode(noise).breakdown().total() / noise.breakdown().total() - 1) < 0.02
 
 
 @pytest.mark.parametrize("damage", ["short", "garbage", "shape"])
@@ -110,9 +110,9 @@ def test_more_candidates_come_closer_and_seen_items_stay_out(backbone: tuple[Gra
 def test_both_tables_are_charged_and_reload(backbone: tuple[Graph, Backbone], tmp_path: Path) -> None:
     graph, frozen = backbone
     made, plain = reranked(graph, frozen, 40), reranked(graph, frozen, 0)
-    assert made.ledger().total() - plain.ledger().total() == 300 * (16 + 4)
+    assert made.breakdown().total() - plain.breakdown().total() == 300 * (16 + 4)
     assert isinstance(made.items, Reranked)
-    assert made.items.work(1).bytes_read < made.items.ledger().total()
+    assert made.items.work(1).bytes_read < made.items.breakdown().total()
     made.save(tmp_path / "a")
     lists = Recommender(Artefact.load(tmp_path / "a"), graph.user_items).recommend_all(10)
     assert (lists == Recommender(made, graph.user_items).recommend_all(10)).all()

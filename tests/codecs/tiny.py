@@ -47,8 +47,8 @@ from recpress.codecs import (
     Uniform,
     Zstd,
 )
-from recpress.codecs.base import Ranker
-from recpress.codecs.kernels.fastscan import FastScanRanker
+from recpress.codecs.base import TopKScorer
+from recpress.codecs.kernels.fastscan import FastScanTopKScorer
 from recpress.codecs.tables.product import optimized_rotation
 from recpress.data.interactions import UserItems
 from recpress.serve.recommender import Recommender
@@ -60,7 +60,7 @@ K = 20
 def scanned(table: Tensor) -> Codec:
     codec = Product.encode(table, 2, bits=4)
     if len(table):
-        FastScanRanker(codec).top(torch.ones(1, table.shape[1]), nobody_has(len(table)), np.zeros(1, np.int64), K)
+        FastScanTopKScorer(codec).top(torch.ones(1, table.shape[1]), nobody_has(len(table)), np.zeros(1, np.int64), K)
     return codec
 
 
@@ -123,7 +123,7 @@ def used(encode: Callable[[Tensor], Codec], table: Tensor) -> None:
     queries = torch.ones(3, columns)
     scorer = made.scorer()
     torch.testing.assert_close(scorer.scores(queries), queries @ made.decode().T, rtol=1e-3, atol=1e-3)
-    if isinstance(scorer, Ranker):
+    if isinstance(scorer, TopKScorer):
         scorer.top(queries, nobody_has(rows), np.zeros(3, np.int64), K)
     with TemporaryDirectory() as folder:
         Artefact(encode(table.clone()), made).save(Path(folder) / "a")

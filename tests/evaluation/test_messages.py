@@ -21,8 +21,8 @@ NAMES = ("gat", "ngcf", "sage")
 
 
 def trained(name: str, graph: Graph, **changes: object) -> Backbone:
-    settings = {"dim": 16, "batch_size": 256, "dropout": 0.0} | changes
-    return registered(name).fit(graph, read_training_config("default", name).config.model_copy(update=settings), 0)
+    variants = {"dim": 16, "batch_size": 256, "dropout": 0.0} | changes
+    return registered(name).fit(graph, read_training_config("default", name).config.model_copy(update=variants), 0)
 
 
 @pytest.fixture(scope="module")

@@ -116,8 +116,8 @@ def test_a_model_against_itself_is_lossless_and_equivalent():
     assert (got.retention, got.low, got.high, got.p_value, got.detectable) == (1, 1, 1, 1, 0)
     assert got.lossless
     assert got.equivalent == 0.01
-    assert "lossless" in got.verdict()
-    assert "no difference found" in got.verdict()
+    assert "lossless" in got.summary()
+    assert "no difference found" in got.summary()
 
 
 def test_a_clear_loss():
@@ -127,7 +127,7 @@ def test_a_clear_loss():
     assert got.different
     assert not got.lossless
     assert got.margin == 0.05
-    assert got.verdict() == (
+    assert got.summary() == (
         "recall@20: keeps 96.0% (95 % CI 96.0% to 96.0%); worse than the baseline (p = 0.002); any loss is below 5%"
     )
 
@@ -137,8 +137,8 @@ def test_a_small_sure_loss_is_both_worse_and_lossless():
     got = evaluate.compare(before, before * 0.995, "recall@20", resamples=999)
     assert got.different
     assert got.lossless
-    assert "worse" in got.verdict()
-    assert "lossless" in got.verdict()
+    assert "worse" in got.summary()
+    assert "lossless" in got.summary()
 
 
 def test_where_nothing_can_be_told_the_detectable_effect_is_said():
@@ -147,7 +147,7 @@ def test_where_nothing_can_be_told_the_detectable_effect_is_said():
     got = evaluate.compare(before, after, "mrr@10", resamples=999)
     assert not got.different
     assert got.margin is None
-    assert f"{got.detectable:.1%} would not have been found" in got.verdict()
+    assert f"{got.detectable:.1%} would not have been found" in got.summary()
 
 
 def test_detectable_effect_is_found_with_the_stated_power():

@@ -276,7 +276,7 @@ def attacked(checkout: Checkout, brief: Sequence[Attack], attacks: Sequence[Atta
 def _told_by(checkout: Checkout, made: Record) -> list[str]:
     """Return how each of several attacks went; a record's reason would be too short for it, so it is in the log."""
     assert (made.reason or "").startswith("RuntimeError: ["), made.reason
-    log = (checkout.cache / "logs" / f"{made.identity.cell}.txt").read_text()
+    log = (checkout.cache / "logs" / f"{made.identity.key}.txt").read_text()
     found: list[str] = json.loads(log.rpartition("RuntimeError: ")[2])
     return found
 

@@ -39,7 +39,7 @@ from recpress.records.record import (
 from recpress.records.samples import pack
 from recpress.records.timing import Timing, Timings, run_id
 from recpress.records.timing import place as place_of_timing
-from recpress.reproduce.report import Attestation, Ratio, place
+from recpress.reproduce.report import Ratio, ReproductionReport, place
 
 DATASETS = {"synthetic-small": (943, 1682), "synthetic-mid": (6040, 3706), "synthetic-large": (29858, 40981)}
 BACKBONES = {"lightgcn": 1.0, "mf": 0.93}
@@ -87,14 +87,14 @@ def _latency(scenario: str, batch: int, base_ms: float, ratio: float, rng: np.ra
     )
 
 
-def make(dataset: str, backbone: str, family: str, method: str, setting: str, seed: int) -> Record:
+def make(dataset: str, backbone: str, family: str, method: str, variant: str, seed: int) -> Record:
     """Return one made-up record; the same arguments give the same record."""
-    digest = _sha(dataset, backbone, method, setting, seed)
+    digest = _sha(dataset, backbone, method, variant, seed)
     rng = np.random.default_rng(int(digest[:8], 16))
     taste = np.random.default_rng(int(_sha(method)[:8], 16))
     users, items = DATASETS[dataset]
     dense = (users + items) * 64 * 4
-    fraction = {"none": 1.0, "fp16": 0.5}.get(method, SETTINGS.get(setting, 1.0))
+    fraction = {"none": 1.0, "fp16": 0.5}.get(method, SETTINGS.get(variant, 1.0))
     loss = 0.0 if family == "reference" else 0.025 * taste.uniform(0.2, 1.0) * (-np.log2(fraction)) ** 1.3
     kept = float(np.clip(1 - loss + rng.normal(0, 0.004), 0.05, 1.02)) if method != "none" else 1.0
     ceiling = {"synthetic-small": 0.34, "synthetic-mid": 0.27, "synthetic-large": 0.16}[dataset]
@@ -102,7 +102,7 @@ def make(dataset: str, backbone: str, family: str, method: str, setting: str, se
     file = int(dense * fraction * rng.uniform(0.97, 1.0)) + 900
     failed = family != "reference" and rng.random() < 0.02
     who = Identity(
-        cell=digest,
+        key=digest,
         dataset=dataset,
         split=_sha(dataset),
         protocol="standard",
@@ -112,10 +112,10 @@ def make(dataset: str, backbone: str, family: str, method: str, setting: str, se
         method=method,
         division={"reference": "reference", "distillation": "open"}.get(family, "closed"),
         serve_form="table",
-        setting=setting,
-        budget=SETTINGS.get(setting),
+        variant=variant,
+        budget=SETTINGS.get(variant),
         params={"bits": 8} if family == "quantization" else {},
-        made=_sha(digest, "made"),
+        artefact_key=_sha(digest, "made"),
         seed=seed,
     )
     day = 1 + int(digest[8:10], 16) % 28
@@ -126,7 +126,7 @@ def make(dataset: str, backbone: str, family: str, method: str, setting: str, se
         commit=digest[:40],
         dirty=False,
         command=f"recpress run --dataset {dataset} --backbone {backbone} --method {method} "
-        f"--budget {setting} --seed {seed}",
+        f"--budget {variant} --seed {seed}",
         python="3.11.9",
         packages={"numpy": "2.4.6", "torch": "2.13.0"},
         machine=MACHINE,
@@ -162,7 +162,7 @@ def make(dataset: str, backbone: str, family: str, method: str, setting: str, se
         bytes=Bytes(
             file=file,
             reference=dense,
-            ledger={"values": file - 900, "scales": 600, "metadata": 300},
+            breakdown={"values": file - 900, "scales": 600, "metadata": 300},
             nominal_parameters=(users + items) * 64,
             nonzero_parameters=int((users + items) * 64 * (fraction if family == "pruning" else 1)),
             per_entity=file / (users + items),
@@ -170,11 +170,11 @@ def make(dataset: str, backbone: str, family: str, method: str, setting: str, se
         ),
         serving=Serving(
             users={
-                "spec": {"kind": method, "setting": setting},
+                "spec": {"kind": method, "variant": variant},
                 "tensors": {"values": f"int8[{users}, {int(256 * fraction)}]"},
             },
             items={
-                "spec": {"kind": method, "setting": setting},
+                "spec": {"kind": method, "variant": variant},
                 "tensors": {"values": f"int8[{items}, {int(256 * fraction)}]"},
             },
             n_users=users,
@@ -206,7 +206,7 @@ def records(count: int = 0, seeds: int = 3, methods: int = 0) -> list[Record]:
     count : int
         Stop after so many; 0 is all of them.
     seeds : int
-        Seeds of each setting.
+        Seeds of each variant.
     methods : int
         Pad the known methods with numbered ones up to so many; 0 adds none.
     """
@@ -214,14 +214,14 @@ def records(count: int = 0, seeds: int = 3, methods: int = 0) -> list[Record]:
     families = [family for family in FAMILIES if family != "reference"]
     known += [(families[n % len(families)], f"method-{n:03d}") for n in range(len(known), methods)]
     cells = (
-        (dataset, backbone, family, method, setting, seed)
-        for setting, dataset, backbone, (family, method), seed in product(
+        (dataset, backbone, family, method, variant, seed)
+        for variant, dataset, backbone, (family, method), seed in product(
             SETTINGS, DATASETS, BACKBONES, known, range(seeds)
         )
-        if family != "reference" or setting == "1/2"
+        if family != "reference" or variant == "1/2"
     )
     chosen = islice(cells, count or None)
-    return [make(d, b, f, m, "default" if f == "reference" else setting, s) for d, b, f, m, setting, s in chosen]
+    return [make(d, b, f, m, "default" if f == "reference" else variant, s) for d, b, f, m, variant, s in chosen]
 
 
 def time(record: Record, machine: str = MACHINE) -> Timing | None:
@@ -229,7 +229,7 @@ def time(record: Record, machine: str = MACHINE) -> Timing | None:
     if record.serving is None:
         return None
     who = record.identity
-    rng = np.random.default_rng(int(_sha(who.cell, machine)[:8], 16))
+    rng = np.random.default_rng(int(_sha(who.key, machine)[:8], 16))
     base = (2e-6 * record.serving.n_items + 0.02) * (SLOWER if machine == ELSEWHERE else 1)
     speed = {"quantization": 0.55, "pruning": 1.4, "low_rank": 0.8}.get(who.family, 1.0) * rng.uniform(0.9, 1.1)
     return Timing(
@@ -274,7 +274,7 @@ def with_hits(made: Record) -> tuple[Record, PerUser]:
     who = made.identity
     kept = np.clip(made.quality.retention["ndcg@20"], 0, 1)
     # Runs of one seed hit much the same, as those of one checkpoint do.
-    taste, rng = (np.random.default_rng(int(_sha(*part)[:8], 16)) for part in ((who.seed,), (made.identity.cell,)))
+    taste, rng = (np.random.default_rng(int(_sha(*part)[:8], 16)) for part in ((who.seed,), (made.identity.key,)))
     hits = taste.random((N_EVALUATED, 20)) < taste.beta(1, 3, (N_EVALUATED, 1))
     hits &= rng.random(hits.shape) < kept
     hits ^= rng.random(hits.shape) < 0.02
@@ -354,11 +354,11 @@ def write_asv(folder: Path, values: Sequence[Sequence[float | None]], versions: 
     return folder
 
 
-def repeated(of: Record, sha256: str, **update: object) -> Attestation:
-    """Return an attestation that agrees with a record, but for what is given."""
+def repeated(of: Record, sha256: str, **update: object) -> ReproductionReport:
+    """Return a reproduction report that agrees with a record, but for what is given."""
     assert of.quality
     assert of.bytes
-    made = Attestation(
+    made = ReproductionReport(
         event="rerun",
         record=relative_path(of.identity).as_posix(),
         sha256=sha256,
@@ -376,7 +376,7 @@ def repeated(of: Record, sha256: str, **update: object) -> Attestation:
 
 
 def ratios(timing: Timing | None, factor: float = 1.0, *, noisy: bool = False) -> dict[str, Ratio]:
-    """Return the ratios of a timing, as an attestation holds them, times a factor."""
+    """Return the ratios of a timing, as a reproduction report holds them, times a factor."""
     return {
         each.scenario: Ratio(
             ratio=factor * each.ratio, low=factor * each.ratio_low, high=factor * each.ratio_high, noisy=noisy
@@ -385,8 +385,8 @@ def ratios(timing: Timing | None, factor: float = 1.0, *, noisy: bool = False) -
     }
 
 
-def put(results: Path, made: Attestation) -> Path:
-    """Write an attestation where it belongs."""
+def put(results: Path, made: ReproductionReport) -> Path:
+    """Write a reproduction report where it belongs."""
     path = results / place(made.record, made.event, made.machine)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(made.model_dump_json(), encoding="utf-8")

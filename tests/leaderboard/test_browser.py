@@ -68,7 +68,7 @@ def records() -> list[Record]:
 
 
 def timings(made: list[Record]) -> list[Timing]:
-    """All of one machine, and of another one seed of each setting of the smallest data set."""
+    """All of one machine, and of another one seed of each variant of the smallest data set."""
     some = (each for each in made if each.identity.dataset == "synthetic-small" and each.identity.seed == 0)
     return [*synthetic.timings(made), *synthetic.timings(some, ELSEWHERE)]
 
@@ -76,7 +76,7 @@ def timings(made: list[Record]) -> list[Timing]:
 def is_paired(record: Record) -> bool:
     """Whether it is one of the runs that `PAIR` compares, and has a quality."""
     who = record.identity
-    name = f"{who.dataset}/{who.backbone}/{who.method}/{who.setting.replace('/', '-')}"
+    name = f"{who.dataset}/{who.backbone}/{who.method}/{who.variant.replace('/', '-')}"
     return record.quality is not None and name in PAIR
 
 
@@ -241,7 +241,7 @@ def test_sort_filter_and_front_agree_with_pandas(page: Any, site: Path, made: pd
     want = made[(made["dataset"] == "synthetic-small") & (made["mb"] <= 0.3)]
     want = want.sort_values("ndcg20", ascending=False, na_position="last", kind="stable")
     assert [row[1] for row in rows] == pytest.approx(want["ndcg20"].tolist(), rel=1e-5)
-    ids = want["dataset"] + "/" + want["backbone"] + "/" + want["method"] + "/" + want["setting"].str.replace("/", "-")
+    ids = want["dataset"] + "/" + want["backbone"] + "/" + want["method"] + "/" + want["variant"].str.replace("/", "-")
     assert sorted(row[0] for row in rows) == sorted(ids)
     ok = want[want["status"] == "ok"]
     assert {row[0] for row in rows if row[2]} == set(ids[ok.index[front(ok["mb"], ok["ndcg20"])]])
@@ -330,9 +330,9 @@ def test_the_answer_says_what_fits_and_how_to_run_it(page: Any, site: Path, made
     best = alike.sort_values(["mb", "ndcg20"], ascending=[True, False]).iloc[0]
     text = page.inner_text("#answer")
     assert text.startswith(("●", "■", "▲", "◆", "▼"))
-    said = f"{best['method']} {best['setting']} with {best['backbone']} is as accurate as any that fits 0.2 MB"
+    said = f"{best['method']} {best['variant']} with {best['backbone']} is as accurate as any that fits 0.2 MB"
     assert f"{said}, and the smallest such" in text
-    assert f"--method {best['method']} --budget {best['setting']}" in text
+    assert f"--method {best['method']} --budget {best['variant']}" in text
     assert "the rarer half of the catalogue keeps" in text
     same = ok[(ok["backbone"] == best["backbone"]) & (ok.index != best.name)]
     tied = same[(same["kept_low"] <= best["kept_high"]) & (same["kept_high"] >= best["kept_low"])]
@@ -354,14 +354,14 @@ def test_examples_measure_against_the_best_uncompressed_model(page: Any, site: P
     assert 0 < len(fits) < (ok["kept_low"] >= 97).sum()  # Some keep as much of a weaker backbone alone.
     said = page.inner_text("#answer .openings li")
     row = fits.iloc[0]
-    assert f"{row['method']} {row['setting']} with {row['backbone']}, NDCG@20 {row['ndcg20']:.4f}" in said
+    assert f"{row['method']} {row['variant']} with {row['backbone']}, NDCG@20 {row['ndcg20']:.4f}" in said
     assert "of the best uncompressed model" in said
     visit(page, site, "index.html#dataset=synthetic-small&kept=97&status=ok")
     assert page.evaluate("RecPress.shown().rows.length") == len(fits)
     # Of a backbone that is chosen, its own fp32 counts.
     visit(page, site, "index.html#dataset=synthetic-small&backbone=mf&kept=97&goal=smallest")
     mine = ok[(ok["backbone"] == "mf") & (ok["kept_low"] >= 97)].sort_values("mb").iloc[0]
-    assert f"{mine['method']} {mine['setting']} with mf is the smallest" in page.inner_text("#answer")
+    assert f"{mine['method']} {mine['variant']} with mf is the smallest" in page.inner_text("#answer")
 
 
 def column(page: Any, key: str) -> list[float]:
@@ -397,7 +397,7 @@ def test_another_machine_has_other_times_and_the_same_ranking(
         want = want[want["status"] == "ok"].sort_values("single_ms")
         low, high = (want["single_ms"] / want["single_ratio"] * want[f"single_{end}"] for end in ("low", "high"))
         best = want[low <= high.iloc[0]].sort_values(["mb", "ndcg20"], ascending=[True, False]).iloc[0]
-        assert f"{best['method']} {best['setting']} with {best['backbone']}" in page.inner_text("#answer")
+        assert f"{best['method']} {best['variant']} with {best['backbone']}" in page.inner_text("#answer")
         page.wait_for_selector(f"#answer dd:has-text('{machine}')")
         assert (f"machine={ELSEWHERE}" in page.url) == (machine == ELSEWHERE)
     assert len(shown(page)) == quick
@@ -469,7 +469,7 @@ def test_rows_and_runs_show_how_far_they_were_repeated(page: Any, site: Path) ->
     page.click(".more summary")
     change(page, lambda: page.select_option("[name=tier]", "checked"))
     assert page.evaluate("RecPress.shown().rows.length") > 1
-    # The setting's other seeds were not repeated, and a row has the tier of the least.
+    # The variant's other seeds were not repeated, and a row has the tier of the least.
     change(page, lambda: page.select_option("[name=tier]", "re-run"))
     assert page.evaluate("RecPress.shown().rows.length") == 0
     page.wait_for_url(re.compile("tier=re-run"))
@@ -526,7 +526,7 @@ def test_a_run_shows_every_metric_and_its_record(page: Any, site: Path) -> None:
 def test_compare_calls_best_only_what_can_be_told(page: Any, site: Path, made: pd.DataFrame) -> None:
     visit(page, site, PAIR)
     pair = made[
-        (made["dataset"] == "synthetic-small") & (made["backbone"] == "lightgcn") & (made["setting"] == "1/4")
+        (made["dataset"] == "synthetic-small") & (made["backbone"] == "lightgcn") & (made["variant"] == "1/4")
     ].set_index("method")
     uniform, svd = pair.loc["uniform"], pair.loc["svd"]
     for label, key in (("Kept", "kept"), ("Single vs fp32", "single")):
@@ -555,7 +555,7 @@ def test_compare_pairs_users_of_any_backbones_as_recpress_compare_does(
     synthetic.write_hits(results, made)
     site = build(results, tmp_path / "site").index.parent
     names = [
-        f"synthetic-small/{backbone}/{method}/{setting.replace('/', '-')}" for backbone, _, method, setting in runs
+        f"synthetic-small/{backbone}/{method}/{variant.replace('/', '-')}" for backbone, _, method, variant in runs
     ]
     visit(page, site, f"compare.html#runs={','.join(names)}")
     page.wait_for_selector("table.paired")
@@ -565,8 +565,8 @@ def test_compare_pairs_users_of_any_backbones_as_recpress_compare_does(
     resampled = len(seeds) == 1
     for row, run in zip(rows, json.loads(said)["runs"], strict=True):
         (one,) = run["metrics"]
-        _, backbone, method, setting = run["run"].split("/")
-        assert row[0] == f"{backbone} {method} {setting.replace('-', '/')}"
+        _, backbone, method, variant = run["run"].split("/")
+        assert row[0] == f"{backbone} {method} {variant.replace('-', '/')}"
         percents = [100 * one[name] for name in ("retention", "low", "high")]
         assert figures(row[1]) == pytest.approx(percents, abs=0.3 if resampled else 0.06)
         difference, low, high = figures(row[2])
@@ -598,7 +598,7 @@ def test_without_javascript_the_tables_are_there(browser: Any, site: Path, made:
 
 def test_rows_and_runs_say_what_a_person_is_to_look_at(page: Any, tmp_path: Path) -> None:
     calm, leaked, loose = (
-        synthetic.make("synthetic-small", "mf", "low_rank", "svd", setting, 0) for setting in ("1/8", "1/4", "1/2")
+        synthetic.make("synthetic-small", "mf", "low_rank", "svd", variant, 0) for variant in ("1/8", "1/4", "1/2")
     )
     assert leaked.quality
     keeps = leaked.quality.model_copy(update={"retention": leaked.quality.retention | {"recall@20": 2.06}})
@@ -613,8 +613,8 @@ def test_rows_and_runs_say_what_a_person_is_to_look_at(page: Any, tmp_path: Path
     page.hover("#table th .badge")
     assert "nothing kept the method from reading test" in page.inner_text("#tip")
     warnings = {"1-4": "‡ Flagged for review: it retains 206.0%", "1-2": "Not isolated.", "1-8": ""}
-    for setting, said in warnings.items():
-        visit(page, site, f"run.html#run=synthetic-small/mf/svd/{setting}")
+    for variant, said in warnings.items():
+        visit(page, site, f"run.html#run=synthetic-small/mf/svd/{variant}")
         assert page.locator("#run .warning").count() == bool(said)
         assert not said or page.inner_text("#run .warning").startswith(said)
     assert page.said == []
@@ -626,7 +626,7 @@ def test_hostile_text_reaches_no_page_as_markup(page: Any, tmp_path: Path) -> No
     raw = record.model_dump(mode="json")
     raw["provenance"]["command"] = raw["reason"] = evil
     raw["identity"]["params"] = {evil: evil}
-    raw["identity"]["setting"] = evil
+    raw["identity"]["variant"] = evil
     path = tmp_path / "results" / "records" / "synthetic-small" / "mf" / "svd" / f"{evil}.seed0.json"
     path.parent.mkdir(parents=True)
     path.write_text(json.dumps(raw), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""What another machine found when it repeated runs is told from attestations alone."""
+"""What another machine found when it repeated runs is told from reproductions alone."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def made(tmp_path: Path) -> Record:
     return record
 
 
-def test_the_page_shows_the_committed_attestations() -> None:
+def test_the_page_shows_the_committed_reproductions() -> None:
     text = (ROOT / DOCUMENT).read_text(encoding="utf-8")
     assert text == written(text, ROOT / "results"), "run: python tools/table_elsewhere.py"
 

@@ -67,10 +67,10 @@ def test_what_is_not_known(board: pd.DataFrame) -> None:
     for run in runs():
         who = run.record.identity
         if run.record.quality:
-            seeds.setdefault((who.dataset, who.backbone, who.method, who.setting), []).append(run.record.quality)
+            seeds.setdefault((who.dataset, who.backbone, who.method, who.variant), []).append(run.record.quality)
     closer = 0
     for row in three.itertuples():
-        mine = seeds[row.dataset, row.backbone, row.method, row.setting]
+        mine = seeds[row.dataset, row.backbone, row.method, row.variant]
         kept = [each.retention["ndcg@20"] for each in mine]
         widths = [each.paired.high - each.paired.low for each in mine if each.paired]
         closer += max(kept) - min(kept) < sum(widths) / len(widths)

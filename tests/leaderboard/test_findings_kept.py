@@ -18,7 +18,7 @@ SIZES = ["1/2", "1/4", "1/8", "1/16", "1/32", "1/64"]
 
 def closed(board: pd.DataFrame, dataset: str, size: str, backbones: Sequence[str] = BACKBONES) -> pd.DataFrame:
     """The closed division's rows of one size."""
-    rows = board[(board["dataset"] == dataset) & (board["setting"] == size) & (board["division"] == "closed")]
+    rows = board[(board["dataset"] == dataset) & (board["variant"] == size) & (board["division"] == "closed")]
     return rows[rows["backbone"].isin(backbones)]
 
 
@@ -54,7 +54,7 @@ def test_pruning(board: pd.DataFrame) -> None:
     for row in under(board, "[a-z]+/magnitude/1-(4|8|16|32|64)").itertuples():
         plain = row.run.replace("magnitude", "uniform")
         if (row.dataset, plain) in board.index and row.kept >= board.loc[(row.dataset, plain), "kept"]:
-            above.append((row.dataset, row.backbone, row.setting, apart(board, row.dataset, row.run, plain)))
+            above.append((row.dataset, row.backbone, row.variant, apart(board, row.dataset, row.run, plain)))
     assert sorted(above) == [
         ("ml-100k", "gat", "1/16", False),
         ("ml-1m", "xsimgcl", "1/16", True),
@@ -182,10 +182,10 @@ def test_training(board: pd.DataFrame) -> None:
         "amazon-cds": "better",
     }
     trained = board[(board["dataset"] == "ml-100k") & (board["backbone"] == "lightgcn") & (board["division"] == "open")]
-    least = trained[trained["setting"] == "1/32"].nlargest(2, "kept")
+    least = trained[trained["variant"] == "1/32"].nlargest(2, "kept")
     assert least["method"].iloc[0] == "qat"
     assert least["kept"].iloc[1] <= 83
-    most = trained[trained["setting"] == "1/16"].nlargest(1, "kept").iloc[0]
+    most = trained[trained["variant"] == "1/16"].nlargest(1, "kept").iloc[0]
     closed = board.loc[("ml-100k", "lightgcn/water_filling/1-16"), "kept"]
     assert most["method"] == "qat"
     assert most["kept"] < closed

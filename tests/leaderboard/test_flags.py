@@ -40,9 +40,9 @@ def keeping(
     return made.model_copy(update={"quality": quality, "provenance": provenance})
 
 
-def ranking(ndcg: float, family: str, name: str, setting: str = "1/4", backbone: str = "mf") -> Record:
+def ranking(ndcg: float, family: str, name: str, variant: str = "1/4", backbone: str = "mf") -> Record:
     """Return a made-up record of such an NDCG@20."""
-    made = synthetic.make("synthetic-small", backbone, family, name, setting, 0)
+    made = synthetic.make("synthetic-small", backbone, family, name, variant, 0)
     assert made.quality
     return made.model_copy(
         update={"quality": made.quality.model_copy(update={"metrics": made.quality.metrics | {"ndcg@20": ndcg}})}
@@ -167,7 +167,7 @@ def test_rows_are_marked_and_say_why(tmp_path: Path) -> None:
         calm,
     ]
     rows = aggregate(frame(synthetic.runs(made)))
-    _, cells = texts(rows, ("method", "setting"), ())
+    _, cells = texts(rows, ("method", "variant"), ())
     assert [cell[:2] for cell in cells] == [["svd (not isolated)", "1/2"], ["svd ‡", "1/4"], ["svd", "1/8"]]
     assert rows["isolated"].tolist() == ["no", "", ""]
     assert "| svd ‡ " in render(rows, "markdown")

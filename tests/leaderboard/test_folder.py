@@ -21,8 +21,8 @@ SETTINGS = ("1/4", "1/8")
 def folder(tmp_path: Path) -> Path:
     split = dataset_card("ml-100k").split.sha256
     made = []
-    for setting in SETTINGS:
-        record = synthetic.make("synthetic-small", "mf", "quantization", "uniform", setting, 0)
+    for variant in SETTINGS:
+        record = synthetic.make("synthetic-small", "mf", "quantization", "uniform", variant, 0)
         identity = record.identity.model_copy(update={"dataset": "ml-100k", "split": split})
         made.append(synthetic.with_hits(record.model_copy(update={"identity": identity}))[0])
     synthetic.write_folder(tmp_path, made)
@@ -33,8 +33,8 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def record(folder: Path, setting: str = "1-4") -> Path:
-    return folder / "records" / "ml-100k" / "mf" / "uniform" / f"{setting}.seed0.json"
+def record(folder: Path, variant: str = "1-4") -> Path:
+    return folder / "records" / "ml-100k" / "mf" / "uniform" / f"{variant}.seed0.json"
 
 
 def edit(path: Path, part: str, **fields: object) -> None:
@@ -209,7 +209,7 @@ def test_an_energy_of_next_to_nothing_is_found(folder: Path) -> None:
 def test_a_file_too_small_for_its_tensors_is_found(folder: Path) -> None:
     raw = json.loads(record(folder).read_text(encoding="utf-8"))
     size = raw["bytes"]
-    raw["bytes"] |= {"file": 1, "ledger": {"values": 1}, "per_entity": size["per_entity"] / size["file"]}
+    raw["bytes"] |= {"file": 1, "breakdown": {"values": 1}, "per_entity": size["per_entity"] / size["file"]}
     record(folder).write_text(json.dumps(raw), encoding="utf-8")
     assert "don't fit" in next(each.fix for each in check(folder) if each.check == "adds-up")
 

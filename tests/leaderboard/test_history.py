@@ -57,13 +57,13 @@ def test_what_asv_did_not_write_is_named(tmp_path: Path, text: str) -> None:
 
 @pytest.fixture
 def worse(tmp_path: Path) -> tuple[Path, Earlier]:
-    """Results in which one method lost 1 %, one setting is new and one is gone, and their earlier state."""
+    """Results in which one method lost 1 %, one variant is new and one is gone, and their earlier state."""
     before = [synthetic.make(*CELL, seed) for seed in range(3)]
     now = [synthetic.make(*CELL, seed) for seed in range(3)]
     for record in now:
         assert record.quality
         record.quality.metrics["ndcg@20"] *= 0.99
-    gone, new = (synthetic.make(*CELL[:4], setting, 0) for setting in ("1/8", "1/16"))
+    gone, new = (synthetic.make(*CELL[:4], variant, 0) for variant in ("1/8", "1/16"))
     results = synthetic.write_folder(tmp_path / "results", [*now, new])
     return results, Earlier("v0 <b>", collect(synthetic.write_folder(tmp_path / "before", [*before, gone])))
 
@@ -73,7 +73,7 @@ def test_the_page_says_what_became_worse(worse: tuple[Path, Earlier], tmp_path: 
     text = build(results, tmp_path / "site", earlier=earlier).index.with_name("history.html").read_text("utf-8")
     assert "Since <code>v0 &lt;b&gt;</code>, 6 figures" in text
     assert "1 worse, 0 better, 5 same" in text
-    assert "1 settings are new" in text
+    assert "1 variants are new" in text
     assert "1 are gone" in text
     assert "-1.00 %" in text
     assert f"latency on a made-up CPU with avx512_vnni, 2 threads, {synthetic.MACHINE}," in text

@@ -19,7 +19,7 @@ NOWHERE = "/sys/recpress"  # Where nobody may make anything, root neither.
 @pytest.fixture(scope="module")
 def results(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("plain") / "results"
-    made = [synthetic.make("synthetic-small", "mf", "low_rank", "svd", setting, 0) for setting in synthetic.SETTINGS]
+    made = [synthetic.make("synthetic-small", "mf", "low_rank", "svd", variant, 0) for variant in synthetic.SETTINGS]
     return synthetic.write_folder(folder, made)
 
 

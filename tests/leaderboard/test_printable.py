@@ -22,7 +22,7 @@ EVIL = "<img src=x>|\x1b[31m\u202e[a](b)`c`\r\u2028"
 @pytest.fixture
 def results(tmp_path: Path) -> Path:
     made = synthetic.make("synthetic-small", "mf", "low_rank", "svd", "1/4", 0)
-    who = made.identity.model_copy(update={"setting": EVIL})
+    who = made.identity.model_copy(update={"variant": EVIL})
     reason = {"identity": who, "status": "failed", "reason": EVIL}
     synthetic.write_folder(tmp_path, [made.model_copy(update=reason)], [])
     return tmp_path
@@ -35,7 +35,7 @@ def test_nothing_that_a_terminal_obeys_is_shown(results: Path, form: str) -> Non
     for sign in "\x1b\u202e\r\u2028":
         assert sign not in told.stdout
     if form == "json":
-        assert json.loads(told.stdout)[0]["setting"] == EVIL
+        assert json.loads(told.stdout)[0]["variant"] == EVIL
     if form == "markdown":
         assert "<" not in told.stdout
         assert "[a]" not in told.stdout
@@ -46,8 +46,8 @@ def test_nothing_that_a_terminal_obeys_is_shown(results: Path, form: str) -> Non
 def test_findings_of_regress_are_safe_in_a_comment(results: Path) -> None:
     (run,) = collect(results).runs
     who = run.record.identity
-    setting = (who.dataset, who.backbone, who.method, who.setting)
-    text = regress.render([regress.Finding(setting, "bytes", 1.0, 2.0, "worse", EVIL)], "github")
+    variant = (who.dataset, who.backbone, who.method, who.variant)
+    text = regress.render([regress.Finding(variant, "bytes", 1.0, 2.0, "worse", EVIL)], "github")
     assert not {"<", "\x1b", "`", "\u202e"} & set(text)
 
 

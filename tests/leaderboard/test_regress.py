@@ -24,11 +24,11 @@ def made(seeds: int = 3) -> list[Record]:
 
 def worse(head: list[Run], base: list[Run] | None = None) -> dict[str, Finding]:
     before = base or synthetic.runs(made(len(head)))
-    return {each.figure: each for each in compare(before, head) if each.verdict == "worse"}
+    return {each.figure: each for each in compare(before, head) if each.direction == "worse"}
 
 
 def test_an_unchanged_tree_reports_nothing() -> None:
-    assert {each.verdict for each in compare(synthetic.runs(made()), synthetic.runs(made()))} == {"same"}
+    assert {each.direction for each in compare(synthetic.runs(made()), synthetic.runs(made()))} == {"same"}
 
 
 @pytest.mark.parametrize("seeds", [1, 3])
@@ -81,7 +81,7 @@ def test_latency_is_worse_where_the_intervals_are_apart() -> None:
     assert set(worse([slower(base[0], 1.3)], base)) == {"single / fp32", "batch / fp32"}
     assert not worse([slower(base[0], 1.05)], base)
     noisy = compare(base, [slower(base[0], 1.3, noisy=True)])
-    assert [each.verdict for each in noisy if "fp32" in each.figure] == ["can't tell"] * 2
+    assert [each.direction for each in noisy if "fp32" in each.figure] == ["can't tell"] * 2
 
 
 @pytest.mark.parametrize(("apart", "found"), [(1.25, {"single / fp32", "batch / fp32"}), (1.08, set())])
@@ -147,9 +147,9 @@ def test_from_nothing_to_something_is_better_and_of_energy_worse() -> None:
     base = [
         record.model_copy(update={"energy": (record.energy[0].model_copy(update={"joules": 0.0}),)}) for record in base
     ]
-    found = {each.figure: each.verdict for each in compare(synthetic.runs(base), synthetic.runs(head))}
+    found = {each.figure: each.direction for each in compare(synthetic.runs(base), synthetic.runs(head))}
     assert found["ndcg@20"] == found["recall@20"] == "better"
     assert found["analytic energy"] == "worse"
     assert found["bytes"] == "same"
-    assert {each.verdict for each in compare(synthetic.runs(base), synthetic.runs(base))} == {"same"}
+    assert {each.direction for each in compare(synthetic.runs(base), synthetic.runs(base))} == {"same"}
     assert "nan" not in render(compare(synthetic.runs(base), synthetic.runs(head)), "simple")

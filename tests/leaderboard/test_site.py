@@ -51,13 +51,13 @@ HOSTILE = {
     "huge": (changed(reason="x" * 5_000_000), "at most"),
     "name with a tag": (changed(identity__method="<script>alert(1)</script>"), "is not a name"),
     "name that climbs": (changed(identity__dataset="../../etc"), "is not a name"),
-    "endless setting": (changed(identity__setting="b" * 4000), "its setting has 4000"),
+    "endless variant": (changed(identity__variant="b" * 4000), "its variant has 4000"),
     "somebody else's place": (changed(identity__seed=7), "belongs at"),
     "a count of 400 digits": (
         json.dumps(changed()).replace('"nominal_parameters": ', '"nominal_parameters": 1' + 400 * "0"),
         "too large a number",
     ),
-    "a setting of 400 digits": (json.dumps(changed(identity__params={"x": 10**400})), "too large a number"),
+    "a variant of 400 digits": (json.dumps(changed(identity__params={"x": 10**400})), "too large a number"),
     "more than a float holds": (
         json.dumps(changed(identity__params={"x": 1.5})).replace("1.5", "1e999"),
         "too large a number",
@@ -78,7 +78,7 @@ def test_a_bad_record_is_refused_by_name_and_the_others_stay(tmp_path: Path, raw
     other = synthetic.make("synthetic-small", "mf", "low_rank", "svd", "1/8", 0)
     place(tmp_path, other.model_dump(mode="json"), relative_path(other.identity))
     found = collect(tmp_path)
-    assert [run.record.identity.setting for run in found.runs] == ["1/8"]
+    assert [run.record.identity.variant for run in found.runs] == ["1/8"]
     assert [refusal.path for refusal in found.refused] == [PLACE.as_posix()]
     assert said in found.refused[0].reason
     assert len(found.refused[0].reason) <= 500
@@ -103,7 +103,7 @@ def read(script: Path) -> list[Any]:
 
 @pytest.fixture
 def two_machines(tmp_path: Path) -> Path:
-    """A site of two machines: the first timed all, the other one seed of one setting."""
+    """A site of two machines: the first timed all, the other one seed of one variant."""
     made = [synthetic.make("synthetic-small", "mf", "quantization", "uniform", "1/4", seed) for seed in (0, 1)]
     made.append(GOOD)
     elsewhere = synthetic.timings(made[:1], synthetic.ELSEWHERE)
@@ -194,12 +194,12 @@ def test_text_of_records_is_escaped_everywhere(tmp_path: Path) -> None:
         status="failed",
         reason=evil,
         quality=None,
-        identity__setting=evil.replace("/", "-"),
+        identity__variant=evil.replace("/", "-"),
         identity__params={evil: evil},
         provenance__command=evil,
         provenance__started=evil,
     )
-    name = raw["identity"]["setting"]
+    name = raw["identity"]["variant"]
     place(tmp_path / "results", raw, PLACE.with_name(f"{name}.seed0.json"))
     (timing,) = synthetic.timings([GOOD])
     place(

@@ -18,7 +18,7 @@ from recpress.cli.show import command as show
 from recpress.leaderboard.site import build
 from recpress.leaderboard.site.build import MARKER, _Site
 
-RECORDS = [synthetic.make("synthetic-small", "mf", "low_rank", "svd", setting, 0) for setting in ("1/4", "1/8")]
+RECORDS = [synthetic.make("synthetic-small", "mf", "low_rank", "svd", variant, 0) for variant in ("1/4", "1/8")]
 
 
 @pytest.fixture

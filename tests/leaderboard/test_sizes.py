@@ -51,7 +51,7 @@ def test_what_is_unknown_is_refused(results: Path) -> None:
         markdown(results, ["synthetic-small/mf", "1/8", "kepd", "product"])
     with pytest.raises(UserError, match="did you mean 'uniform'"):
         markdown(results, ["synthetic-small/mf", "1/8", "kept", "unifrom"])
-    with pytest.raises(UserError, match="no setting '1/3'"):
+    with pytest.raises(UserError, match="no variant '1/3'"):
         markdown(results, ["synthetic-small/mf", "1/3", "kept", "product"])
     with pytest.raises(UserError, match="no run of synthetic-mid/mf"):
         markdown(results, ["synthetic-mid/mf", "1/8", "kept", "product"])

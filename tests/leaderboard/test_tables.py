@@ -65,8 +65,8 @@ def test_a_disturbed_timing_is_marked() -> None:
 
 @pytest.fixture
 def two_machines(tmp_path: Path) -> Path:
-    """Three settings: both machines timed the first two, one of them the third."""
-    made = [synthetic.make(*CELL, setting, 0) for setting in ("1/2", "1/4", "1/8")]
+    """Three variants: both machines timed the first two, one of them the third."""
+    made = [synthetic.make(*CELL, variant, 0) for variant in ("1/2", "1/4", "1/8")]
     elsewhere = synthetic.timings(made[:2], synthetic.ELSEWHERE)
     return synthetic.write_folder(tmp_path, made, [*synthetic.timings(made), *elsewhere])
 

@@ -1,4 +1,4 @@
-"""A tier rests on what attestations hold, weighed against the record as it is now."""
+"""A tier rests on what reproductions hold, weighed against the record as it is now."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from recpress.leaderboard.collect import Run, collect
 from recpress.leaderboard.folder import check
 from recpress.leaderboard.tables import aggregate, frame
 from recpress.leaderboard.tiers import standings
-from recpress.reproduce.report import Attestation, Ratio
+from recpress.reproduce.report import Ratio, ReproductionReport
 
 CELL = ("synthetic-small", "mf", "quantization", "uniform", "1/4")
 ELSEWHERE = synthetic.ELSEWHERE
@@ -36,7 +36,7 @@ def first(folder: Path) -> Run:
     return collect(folder).runs[0]
 
 
-def repeated(run: Run, **update: object) -> Attestation:
+def repeated(run: Run, **update: object) -> ReproductionReport:
     return synthetic.repeated(run.record, run.sha256, **update)
 
 
@@ -64,7 +64,7 @@ def test_each_repetition_lifts_as_far_as_it_goes(folder: Path) -> None:
     assert tier(folder) == "re-run"
     synthetic.put(folder, repeated(run, machine=ELSEWHERE, latency=slower(run)))
     assert tier(folder) == "re-run elsewhere"
-    assert [each for each in check(folder) if each.check == "attested"] == []
+    assert [each for each in check(folder) if each.check == "reproduced"] == []
 
 
 def test_a_repetition_that_differs_lifts_nothing_and_says_in_what(folder: Path) -> None:
@@ -103,7 +103,7 @@ def test_broken_attestations_are_refused_by_name(folder: Path) -> None:
     good = path.read_text(encoding="utf-8")
 
     def findings() -> set[tuple[str, str]]:
-        return {(each.file, each.check) for each in check(folder) if each.check in ("readable", "attested")}
+        return {(each.file, each.check) for each in check(folder) if each.check in ("readable", "reproduced")}
 
     file = path.relative_to(folder).as_posix()
     assert findings() == set()
@@ -113,10 +113,10 @@ def test_broken_attestations_are_refused_by_name(folder: Path) -> None:
         assert tier(folder) == "checked"
     path.unlink()
     stranger = synthetic.put(folder, repeated(run, machine="unknown"))
-    assert findings() == {(stranger.relative_to(folder).as_posix(), "attested")}
+    assert findings() == {(stranger.relative_to(folder).as_posix(), "reproduced")}
     stranger.unlink()
     orphan = synthetic.put(folder, repeated(run, record="records/ml-100k/mf/uniform/1-2.seed0.json"))
-    assert findings() == {(orphan.relative_to(folder).as_posix(), "attested")}
+    assert findings() == {(orphan.relative_to(folder).as_posix(), "reproduced")}
 
 
 def test_a_row_has_the_tier_of_its_least_repeated_seed(folder: Path) -> None:

@@ -84,7 +84,9 @@ def test_every_codec_passes_the_checks_of_bytes(tmp_path: Path, encode: Callable
     users, items = torch.randn(N_USERS, D), torch.randn(N_ITEMS, D)
     Artefact(encode(users), encode(items)).save(tmp_path / "a")
     audited = subject(tmp_path / "a")
-    assert [CHECKS[name](audited) for name in ("nothing-unclaimed", "ledger-adds-up", "bits-as-claimed")] == [None] * 3
+    assert [CHECKS[name](audited) for name in ("nothing-unclaimed", "breakdown-adds-up", "bits-as-claimed")] == [
+        None
+    ] * 3
 
 
 def test_what_can_not_be_checked_is_skipped_and_says_why(folder: Path) -> None:
@@ -113,7 +115,7 @@ def test_fp32_shipped_beside_int8_as_a_file_is_caught(folder: Path) -> None:
     np.save(folder / "exact.npy", np.zeros((N_ITEMS, D), np.float32))
     audited = subject(folder)
     assert "exact.npy" in (CHECKS["nothing-unclaimed"](audited) or "")
-    assert "the files are" in (CHECKS["ledger-adds-up"](audited) or "")
+    assert "the files are" in (CHECKS["breakdown-adds-up"](audited) or "")
     assert "exact.npy" in (CHECKS["same-bytes"](audited) or "")
 
 
@@ -121,7 +123,7 @@ def test_fp32_shipped_beside_int8_as_a_tensor_is_caught(folder: Path) -> None:
     tensors = load_file(folder / TENSORS)
     save_file(tensors | {"items.exact": torch.zeros(N_ITEMS, D)}, folder / TENSORS)
     found = failed(subject(folder))
-    assert found.keys() >= {"nothing-unclaimed", "ledger-adds-up"}
+    assert found.keys() >= {"nothing-unclaimed", "breakdown-adds-up"}
     assert "items.exact (F32, (1000, 32))" in found["nothing-unclaimed"]
 
 

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from recpress.codecs import Dense, Uniform
-from recpress.codecs.artefact import Artefact, folder_ledger
+from recpress.codecs.artefact import Artefact, folder_breakdown
 from recpress.core.errors import UserError
 from recpress.data.interactions import UserItems
 from recpress.measure.cold import first_answer
@@ -38,7 +38,7 @@ def test_sizes_are_those_of_the_files_to_the_byte(folder: Path) -> None:
     assert stored["items.codes"] == 400 * 16 // 2
     on_disk = (folder / "artefact.safetensors").stat().st_size
     assert header + sum(stored.values()) == on_disk
-    assert file_bytes(folder) == on_disk + (folder / "manifest.json").stat().st_size == folder_ledger(folder).total()
+    assert file_bytes(folder) == on_disk + (folder / "manifest.json").stat().st_size == folder_breakdown(folder).total()
 
 
 def test_zstd_finds_what_is_redundant_and_no_more(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from recpress import registry
 from recpress.api import BudgetUnreachable
 from recpress.checks.audit import CHECKS, Subject
 from recpress.codecs import Dense, LowRank, Uniform
-from recpress.codecs.artefact import folder_ledger
+from recpress.codecs.artefact import folder_breakdown
 from recpress.measure.sizes import file_bytes
 from table_bytes import BUDGETS, SHAPE, compressed, rows, written
 
@@ -31,9 +31,9 @@ def test_the_ledger_of_every_method_is_its_files_to_the_byte(name: str, budget: 
     artefact.save(tmp_path)
     # These checks look at files alone: nobody is asked.
     subject = Subject(tmp_path, lambda path: lambda users: users, np.arange(0), np.empty((0, 1), np.int32))
-    for check in ("nothing-unclaimed", "ledger-adds-up", "bits-as-claimed"):
+    for check in ("nothing-unclaimed", "breakdown-adds-up", "bits-as-claimed"):
         assert CHECKS[check](subject) is None
-    assert folder_ledger(tmp_path).total() == file_bytes(tmp_path)
+    assert folder_breakdown(tmp_path).total() == file_bytes(tmp_path)
     assert file_bytes(tmp_path) <= 1.02 * BUDGETS[budget] * SHAPE.dense_bytes
 
 

@@ -45,8 +45,8 @@ def compress(params: ChannelParams, graph: Graph, backbone: Backbone) -> Artefac
     return ChannelPruning().compress(Task(graph, backbone, params, 0, make_generator(0), lambda share: None))
 
 
-def narrow(graph: Graph, backbone: Backbone, kept: int, **settings: Any) -> Backbone:
-    return pruned(backbone, graph, kept, make_generator(0), **settings)
+def narrow(graph: Graph, backbone: Backbone, kept: int, **variants: Any) -> Backbone:
+    return pruned(backbone, graph, kept, make_generator(0), **variants)
 
 
 def tables(made: Artefact) -> torch.Tensor:
@@ -249,7 +249,7 @@ def test_budgets_are_met_with_bits_before_channels(
     for params in (ChannelParams(keep=0.5, values=values) for values in ("fp32", "fp16", "int8", "int2")):
         made = compress(params, graph, backbone)
         made.save(tmp_path / params.values)
-        assert made.ledger().total() <= tensor_bytes(params, shape)
+        assert made.breakdown().total() <= tensor_bytes(params, shape)
         assert file_bytes(tmp_path / params.values) <= tensor_bytes(params, shape) + 768
     large = Shape(100_000, 50_000, 64, 1_000_000, 64, 4 * 64**2)
     chosen = [method.params_for(large.dense_bytes // part, large) for part in (3, 5, 9, 11)]

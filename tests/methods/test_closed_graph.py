@@ -124,7 +124,7 @@ def test_resistance_draws_rare_ends_more_often_and_the_seed_decides() -> None:
 def test_fewer_edges_and_layers_take_fewer_bytes_and_less_time(graph: Graph, backbone: Backbone) -> None:
     few = compress(EdgeSparsify(), EdgeSparsifyParams(keep=0.1), graph, backbone)
     many = compress(EdgeSparsify(), EdgeSparsifyParams(keep=1.0), graph, backbone)
-    assert few.ledger()["graph"] < 0.3 * many.ledger()["graph"]
+    assert few.breakdown()["graph"] < 0.3 * many.breakdown()["graph"]
     timing = refresh.rebuilding(backbone, graph, few, seconds=0.01)
     assert timing.scenario == "refresh"
     assert timing.queries >= 2
@@ -159,7 +159,7 @@ def test_quantized_networks_keep_their_lists_and_meet_budgets(name: str, graph: 
     for share in (1.0, 0.75):
         params = method.params_for(int(share * shape.dense_bytes), shape)
         made = compress(method, params, graph, backbone)
-        assert made.ledger().total() < share * shape.dense_bytes
+        assert made.breakdown().total() < share * shape.dense_bytes
 
 
 def test_byte_products_need_byte_weights() -> None:

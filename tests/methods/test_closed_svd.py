@@ -1,4 +1,4 @@
-"""Settings of truncated SVD: stored factors, weights, sides."""
+"""Variants of truncated SVD: stored factors, weights, sides."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ def test_errs_far_less_than_a_grid_of_the_same_bytes() -> None:
     users, items = spread(900, 32, 0), spread(600, 32, 1)
     made = compress(users, items, TransformParams(bits=2.5))
     grids = Artefact(Uniform.encode(users, 2), Uniform.encode(items, 2))
-    assert file_bytes(made) < grids.ledger().total()
+    assert file_bytes(made) < grids.breakdown().total()
     assert score_error(made, users, items) < score_error(grids, users, items) / 4
 
 

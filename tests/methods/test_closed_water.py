@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import product
 
 import torch
-from hypothesis import given, settings
+from hypothesis import given, variants
 from hypothesis import strategies as st
 from recpress.methods.hybrid.water_filling.method import (
     LENGTHS,
@@ -30,7 +30,7 @@ def spread(rows: int, columns: int, seed: int) -> Tensor:
 
 
 @given(st.integers(0, 2**31 - 1), st.integers(1, 3), st.integers(1, 3))
-@settings(max_examples=20, deadline=None)
+@variants(max_examples=20, deadline=None)
 def test_the_greedy_allocation_is_the_best_that_whole_bytes_allow(seed: int, users: int, items: int) -> None:
     generator = torch.Generator().manual_seed(seed)
     # Errors of two columns a side that fall by less and less.
@@ -64,7 +64,7 @@ def test_columns_of_more_variance_and_tables_of_fewer_rows_get_more_bits_and_sco
     for codec in (made.users, made.items):
         assert codec.options()["bits"][0] > codec.options()["bits"][-1]
     assert sum(made.items.options()["bits"]) > sum(made.users.options()["bits"])
-    assert made.ledger()["values"] <= 2.0 / 8 * 2500 * 16
+    assert made.breakdown()["values"] <= 2.0 / 8 * 2500 * 16
     scores = users @ (items - items.mean(0)).T
     centred = made.items.decode() - made.items.decode().mean(0)
     error = (made.users.decode() @ centred.T - scores).square().mean()
@@ -100,7 +100,7 @@ def test_where_lengths_say_who_is_popular_they_are_stored() -> None:
     def compress(params: WaterParams) -> tuple[float, Artefact]:
         task = Task(graph, backbone, params, 0, make_generator(0), lambda share: None)
         made = WaterFilling().compress(task)
-        assert made.ledger().total() - made.ledger()["metadata"] <= 2.0 / 8 * 32 * 800 + 4 * 2 * 32
+        assert made.breakdown().total() - made.breakdown()["metadata"] <= 2.0 / 8 * 32 * 800 + 4 * 2 * 32
         return agreement(task, made), made
 
     (coded, _), (own, made) = (compress(WaterParams(bits=2.0, temper=1.0, lengths=each)) for each in ("coded", "own"))

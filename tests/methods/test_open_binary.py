@@ -36,7 +36,7 @@ def test_signs_and_scales_store_what_was_trained(layers: int) -> None:
     table = binarise([torch.randn(20, 16, generator=generator) for _ in range(layers)], 1.0)
     stored = Grouped.encode(table, 16, Binary.encode)
     torch.testing.assert_close(stored.decode(), table, rtol=2**-10, atol=0)
-    assert stored.ledger().total() == 20 * layers * (2 + 2)
+    assert stored.breakdown().total() == 20 * layers * (2 + 2)
 
 
 def test_later_layers_weigh_more() -> None:

@@ -248,7 +248,7 @@ from recpress.experiments.suite import expand, read_suite
 made = record.read(Path({str(made)!r}))
 for planned in make(expand(read_suite("finished.toml"))):
     cell = planned.spec
-    identity = made.identity.model_copy(update={{"cell": planned.id, "method": cell.method, "setting": cell.setting}})
+    identity = made.identity.model_copy(update={{"cell": planned.id, "method": cell.method, "variant": cell.variant}})
     record.write(Path("results"), made.model_copy(update={{"identity": identity}}))
 """)
         for words in ((), ("--dry-run",)):

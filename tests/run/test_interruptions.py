@@ -50,10 +50,10 @@ def whole(checkout, suite) -> dict[str, object]:
 def figures(results: Path) -> dict[str, object]:
     """Every quality figure and the artefact's hash, by cell; reading fails on a record that isn't whole."""
     return {
-        f"{each.identity.backbone} {each.identity.method} {each.identity.setting}": (
+        f"{each.identity.backbone} {each.identity.method} {each.identity.variant}": (
             each.status,
             each.quality and each.quality.model_dump(),
-            each.bytes and (each.bytes.file, each.bytes.sha256, each.bytes.ledger),
+            each.bytes and (each.bytes.file, each.bytes.sha256, each.bytes.breakdown),
         )
         for each in record.read_all(results)
     }

@@ -28,7 +28,7 @@ def held_out() -> UserItems:
     return UserItems.from_pairs(rng.integers(0, N_USERS - 2, 200), rng.integers(0, N_ITEMS, 200), N_USERS, N_ITEMS)
 
 
-def served(test: UserItems, seed: int, setting: str = "1/4") -> tuple[Record, PerUser]:
+def served(test: UserItems, seed: int, variant: str = "1/4") -> tuple[Record, PerUser]:
     """What a run of this seed leaves."""
     rng = np.random.default_rng(seed)
     users = evaluable(test)
@@ -37,12 +37,12 @@ def served(test: UserItems, seed: int, setting: str = "1/4") -> tuple[Record, Pe
     quality = Quality(
         metrics=means(scored.metrics), retention={}, users=len(users), users_left_out=2, topk_sha256=f"{seed:064x}"
     )
-    return record(seed, setting, quality), scored
+    return record(seed, variant, quality), scored
 
 
-def record(seed: int, setting: str = "1/4", quality: Quality | None = None) -> Record:
+def record(seed: int, variant: str = "1/4", quality: Quality | None = None) -> Record:
     who = Identity(
-        cell=SHA,
+        key=SHA,
         dataset="made-up",
         split=SHA,
         protocol="standard",
@@ -52,7 +52,7 @@ def record(seed: int, setting: str = "1/4", quality: Quality | None = None) -> R
         method="hashing",
         division="closed",
         serve_form="table",
-        setting=setting,
+        variant=variant,
         budget=None,
         params={},
         seed=seed,
@@ -75,7 +75,7 @@ def record(seed: int, setting: str = "1/4", quality: Quality | None = None) -> R
 def test_jobs_that_end_together_lose_nothing_and_what_is_read_is_what_was_scored(
     tmp_path: Path, held_out: UserItems
 ) -> None:
-    runs = [served(held_out, seed, setting) for setting in ("1/4", "1/8") for seed in range(8)]
+    runs = [served(held_out, seed, variant) for variant in ("1/4", "1/8") for seed in range(8)]
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda run: per_user_hits.keep(tmp_path, *run, held_out), runs))
     store = per_user_hits.Store(tmp_path)

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 from recpress.cli.results.migrate import command
 from recpress.codecs import Uniform
-from recpress.codecs.artefact import Artefact, folder_ledger
+from recpress.codecs.artefact import Artefact, folder_breakdown
 from recpress.codecs.signature import serving
 from recpress.core.hashing import sha256_file, sha256_folder
 from recpress.experiments.plan import make, unfinished
@@ -42,7 +42,7 @@ def lay(results: Path, name: str = "ok", **update: Any) -> Path:
         part, _, field = key.partition("__")
         raw[part][field] = value
     who = raw["identity"]
-    path = results / record.path_of(who["dataset"], who["backbone"], who["method"], who["setting"], who["seed"])
+    path = results / record.path_of(who["dataset"], who["backbone"], who["method"], who["variant"], who["seed"])
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(raw))
     return path
@@ -87,7 +87,7 @@ def test_a_record_of_other_code_stays_and_is_old(tmp_path: Path) -> None:
     before = json.loads(path.read_text())
     told = migrate(tmp_path)
     assert told.old == ["ml-100k/lightgcn/uniform/1-8.seed0"]
-    assert record.read(path).identity.cell == before["identity"]["cell"]
+    assert record.read(path).identity.key == before["identity"]["cell"]
     assert told.timings == 1
 
 
@@ -97,14 +97,14 @@ def test_an_artefact_at_hand_joins_the_run_with_what_is_stored_alike(tmp_path: P
     made = json.loads((HISTORIC / "ok.json").read_text())["identity"]["made"]
     artefact.save(tmp_path / "artefacts" / made)
     folder = tmp_path / "artefacts" / made
-    ledger = dict(folder_ledger(folder))
-    path = lay(tmp_path, bytes__ledger=ledger, bytes__sha256=sha256_folder(folder))
+    breakdown = dict(folder_breakdown(folder))
+    path = lay(tmp_path, bytes__ledger=breakdown, bytes__sha256=sha256_folder(folder))
     assert not migrate(tmp_path, tmp_path / "artefacts").unsigned
     assert record.read(path).signature == serving(artefact, "0" * 64, 64).signature
     # As well where it is found later, by today's name of the run; its timing follows.
-    path = lay(tmp_path, bytes__ledger=ledger, bytes__sha256=sha256_folder(folder))
+    path = lay(tmp_path, bytes__ledger=breakdown, bytes__sha256=sha256_folder(folder))
     assert migrate(tmp_path).unsigned
-    folder.rename(tmp_path / "artefacts" / str(record.read(path).identity.made))
+    folder.rename(tmp_path / "artefacts" / str(record.read(path).identity.artefact_key))
     assert not migrate(tmp_path, tmp_path / "artefacts").unsigned
     signature = serving(artefact, "0" * 64, 64).signature
     assert record.read(path).signature == signature
@@ -118,7 +118,7 @@ def test_an_artefact_at_hand_joins_the_run_with_what_is_stored_alike(tmp_path: P
 def test_attestations_still_speak_of_their_record(tmp_path: Path) -> None:
     path = lay(tmp_path)
     of = record.read(path)
-    made = report.attest(tmp_path, "rerun", of, of, "recpress rerun")
+    made = report.write_report(tmp_path, "rerun", of, of, "recpress rerun")
     assert made.sha256 == sha256_file(path)
     migrate(tmp_path)
     place = tmp_path / report.place(made.record, made.event, made.machine)
@@ -129,7 +129,7 @@ def test_a_record_of_version_1_is_migrated_too(tmp_path: Path) -> None:
     first = HISTORIC.parent / "v1-first" / "ok.json"
     raw = json.loads(first.read_text())
     who = raw["identity"]
-    path = tmp_path / record.path_of(who["dataset"], who["backbone"], who["method"], who["setting"], who["seed"])
+    path = tmp_path / record.path_of(who["dataset"], who["backbone"], who["method"], who["variant"], who["seed"])
     path.parent.mkdir(parents=True)
     shutil.copy(first, path)
     told = migrate(tmp_path)

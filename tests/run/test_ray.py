@@ -39,7 +39,7 @@ def test_without_the_extra_one_sentence_says_how_to_install_it(checkout, tmp_pat
 
 def figures(results: Path) -> dict[str, object]:
     return {
-        f"{each.identity.method} {each.identity.setting}": (each.status, each.quality, each.bytes and each.bytes.sha256)
+        f"{each.identity.method} {each.identity.variant}": (each.status, each.quality, each.bytes and each.bytes.sha256)
         for each in record.read_all(results)
     }
 

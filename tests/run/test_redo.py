@@ -86,8 +86,8 @@ def test_drawn_cells_run_again_and_what_differs_is_said(checkout, results) -> No
     assert "1 of 1 agree" in said
     assert path.read_text() == right
     assert sorted((checkout.cache / "backbones").iterdir()) == backbones
-    (repeated,) = (each for each in standing_of(results, path).repetitions if each.attestation.event == "rerun")
-    assert repeated.attestation.trained
+    (repeated,) = (each for each in standing_of(results, path).repetitions if each.reproduction.event == "rerun")
+    assert repeated.reproduction.trained
     assert standing_of(results, path).tier == "re-run"
     for again, todo in (((), 0), (("--reuse-backbones",), 0), (("--reuse-backbones", "--force"), 1), ((), 1)):
         said = checkout.recpress(*words, *again)
@@ -143,7 +143,7 @@ def test_a_parameter_typed_as_the_board_shows_it_is_the_same_cell(value) -> None
     command = "recpress run --dataset ml-100k --backbone mf --method uniform --seed 0 --param"
     written, shown = (spec_of_command(f"{command} x={text}") for text in (json.dumps(value), value))
     assert shown == written
-    assert shown.setting == f"x={value}"
+    assert shown.variant == f"x={value}"
 
 
 def test_commands_of_no_cell_are_refused() -> None:
@@ -156,10 +156,10 @@ def test_historic_records_name_their_cells() -> None:
     for path in (Path(__file__).parent / "historic").glob("*/*.json"):
         made = record.read(path)
         cell = spec_of_command(made.provenance.command)
-        assert (cell.dataset, cell.method, cell.setting) == (
+        assert (cell.dataset, cell.method, cell.variant) == (
             made.identity.dataset,
             made.identity.method,
-            made.identity.setting,
+            made.identity.variant,
         )
 
 

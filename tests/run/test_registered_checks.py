@@ -19,10 +19,10 @@ def test_registered_methods_pass_every_check(checkout, family: str) -> None:
     words = ("check", "--no-smoke", *names, "--backbone", "lightgcn", "--format", "json")
     process = checkout.start(*words)
     said, _ = process.communicate(timeout=A_METHOD * len(names))
-    verdicts = json.loads(said[said.index("[\n") :])
-    assert not [each for each in verdicts if each["state"] == "failed"]
+    outcomes = json.loads(said[said.index("[\n") :])
+    assert not [each for each in outcomes if each["state"] == "failed"]
     assert process.returncode == 0
-    assert {each["name"] for each in verdicts} == set(names)
+    assert {each["name"] for each in outcomes} == set(names)
 
 
 @pytest.mark.parametrize("name", ["synthetic-tiny", "synthetic-1m"])

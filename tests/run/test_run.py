@@ -38,7 +38,7 @@ def environment(place: Path) -> dict[str, str]:
 
 def quality(results: Path) -> dict[str, object]:
     return {
-        f"{each.identity.method} {each.identity.setting}": (each.quality.metrics, each.bytes.file)
+        f"{each.identity.method} {each.identity.variant}": (each.quality.metrics, each.bytes.file)
         for each in record.read_all(results)
         if each.quality and each.bytes
     }
@@ -57,8 +57,10 @@ def test_records_resume_and_survive_a_kill(place: Path) -> None:
     for each in records:
         if each.status == "ok":
             assert each.bytes is not None
-            assert each.bytes.file == sum(each.bytes.ledger.values())
-            assert (each.bytes.users or 0) + (each.bytes.items or 0) == each.bytes.file - each.bytes.ledger["metadata"]
+            assert each.bytes.file == sum(each.bytes.breakdown.values())
+            assert (each.bytes.users or 0) + (each.bytes.items or 0) == each.bytes.file - each.bytes.breakdown[
+                "metadata"
+            ]
             assert each.energy[0].grade == "analytic"
     timings = [timing.read(path) for path in (place / "whole" / "timings").rglob("*.json")]
     assert len(timings) == sum(each.status == "ok" for each in records)

@@ -72,7 +72,7 @@ budgets = []
 
 [[exclude]]
 backbone = "light*"
-setting = "1/4"
+variant = "1/4"
 
 [[exclude]]
 dataset = "ml-100k"
@@ -85,7 +85,7 @@ backbone = "mf"
 """,
         )
     )
-    said = {(c.dataset, c.backbone, c.method, c.setting, c.seed, c.timing_seconds) for c in cells}
+    said = {(c.dataset, c.backbone, c.method, c.variant, c.seed, c.timing_seconds) for c in cells}
     assert said == {
         ("ml-100k", "mf", "uniform", "bits=4", 0, 1),
         ("ml-100k", "mf", "svd", "1/4", 0, 1),
@@ -133,7 +133,7 @@ def test_an_exclude_may_name_a_division(tmp_path) -> None:
 def test_what_has_no_effect_is_a_mistake(tmp_path) -> None:
     with pytest.raises(UserError, match=r"line 15, exclude\.0 leaves out no run with method 'sdv'"):
         read(tmp_path, GOOD + '\n[[exclude]]\nmethod = "sdv"\n')
-    with pytest.raises(UserError, match=r"leaves out no run with setting '1/2'"):
+    with pytest.raises(UserError, match=r"leaves out no run with variant '1/2'"):
         read(tmp_path, GOOD + '\n[[exclude]]\nmethod = ["svd", "s*"]\nsetting = ["1/4", "1/2"]\n')
     with pytest.raises(UserError, match=r"leaves out no run with method 'uni\*'"):
         read(tmp_path, GOOD + '\n[[exclude]]\nmethod = ["svd", "uni*"]\nsetting = ["1/4", "1/2"]\n')
@@ -161,7 +161,7 @@ def test_lines() -> None:
 
 
 @given(st.text(), st.integers())
-def test_a_record_never_lies_outside_its_folder(setting, seed) -> None:
-    place = record.path_of("d", "b", "m", setting, seed)
+def test_a_record_never_lies_outside_its_folder(variant, seed) -> None:
+    place = record.path_of("d", "b", "m", variant, seed)
     assert len(place.parts) == 5
     assert ".." not in place.parts

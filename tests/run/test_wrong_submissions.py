@@ -42,8 +42,8 @@ def found(checkout, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[
     (plugins / "secret.txt").write_text("test items")
     words = ("--plugin-dir", str(plugins), "check", "--no-smoke", *submissions, "--backbone", "mf", "--format", "json")
     said = checkout.recpress(*words, code=1, timeout=ALL_OF_THEM)
-    verdicts = json.loads(said[said.index("[\n") :])
-    return {name: [each for each in verdicts if each["name"] == name] for name in submissions}
+    outcomes = json.loads(said[said.index("[\n") :])
+    return {name: [each for each in outcomes if each["name"] == name] for name in submissions}
 
 
 def test_the_right_one_passes(found) -> None:

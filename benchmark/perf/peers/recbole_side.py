@@ -16,7 +16,7 @@ from recbole.trainer import Trainer
 
 def ranking(folder: Path, rounds: int, rows: int) -> dict:
     users, items = np.load(folder / "users.npy"), np.load(folder / "items.npy")
-    settings = {
+    variants = {
         "data_path": str(folder), "benchmark_filename": ["train", "valid", "test"],
         "load_col": {"inter": ["user_id", "item_id"]}, "embedding_size": users.shape[1],
         "metrics": ["Recall", "NDCG", "Precision", "Hit", "MRR", "MAP"], "topk": [5, 10, 20, 50, 100],
@@ -25,7 +25,7 @@ def ranking(folder: Path, rounds: int, rows: int) -> dict:
         "valid_metric": "Recall@20",
         "eval_args": {"split": {"RS": [8, 1, 1]}, "group_by": "user", "order": "RO", "mode": "full"},
     }  # fmt: skip
-    config = Config(model="BPR", dataset="race", config_dict=settings)
+    config = Config(model="BPR", dataset="race", config_dict=variants)
     data = create_dataset(config)
     train, _, test = data_preparation(config, data)
     model = BPR(config, train.dataset)

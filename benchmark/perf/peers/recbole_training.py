@@ -10,15 +10,15 @@ from recbole.model.general_recommender import LightGCN
 from recbole.trainer import Trainer
 
 folder, epochs = sys.argv[1:3]
-# What RecBole ships as LightGCN's settings and as general defaults, but for the split, the metric and the processor.
-settings = {
+# What RecBole ships as LightGCN's variants and as general defaults, but for the split, the metric and the processor.
+variants = {
     "data_path": folder, "benchmark_filename": ["train", "valid", "test"],
     "load_col": {"inter": ["user_id", "item_id"]}, "metrics": ["NDCG"], "topk": [10], "valid_metric": "NDCG@10",
     "metric_decimal_place": 12, "use_gpu": False, "show_progress": False, "state": "ERROR",
     "checkpoint_dir": f"{folder}/saved", "epochs": int(epochs),
     "eval_args": {"split": {"RS": [8, 1, 1]}, "group_by": "user", "order": "RO", "mode": "full"},
 }  # fmt: skip
-config = Config(model="LightGCN", dataset="race", config_dict=settings)
+config = Config(model="LightGCN", dataset="race", config_dict=variants)
 data = create_dataset(config)
 train, valid, _ = data_preparation(config, data)
 trainer = Trainer(config, LightGCN(config, train.dataset).to(config["device"]))

@@ -28,12 +28,12 @@ def nothing_unclaimed(subject: Subject) -> str | None:
     return None
 
 
-def ledger_adds_up(subject: Subject) -> str | None:
-    """The codecs' ledger is what their tensors take, and with headers and manifest it is every byte of the folder."""
+def breakdown_adds_up(subject: Subject) -> str | None:
+    """The codecs' breakdown is what their tensors take; with headers and manifest it is every byte."""
     header, tensors = stored_tensors(subject.folder / TENSORS)
-    stored, claimed = sum(tensor.bytes for tensor in tensors), Artefact.load(subject.folder).ledger().total()
+    stored, claimed = sum(tensor.bytes for tensor in tensors), Artefact.load(subject.folder).breakdown().total()
     if stored != claimed:
-        return f"the ledger claims {claimed:,} bytes of tensors; {TENSORS} stores {stored:,}"
+        return f"the breakdown claims {claimed:,} bytes of tensors; {TENSORS} stores {stored:,}"
     total = header + stored + (subject.folder / MANIFEST).stat().st_size
     if total != file_bytes(subject.folder):
         return f"headers, tensors and manifest are {total:,} bytes; the files are {file_bytes(subject.folder):,}"
@@ -43,7 +43,7 @@ def ledger_adds_up(subject: Subject) -> str | None:
 def bits_as_claimed(subject: Subject) -> str | None:
     """A codec that says ``bits`` stores that many per value, with less than a byte a row of padding.
 
-    Blind to a codec that claims no number of bits; the ledger alone holds those.
+    Blind to a codec that claims no number of bits; the breakdown alone holds those.
     """
     manifest = Artefact.load(subject.folder).manifest()
     stored = {tensor.name: tensor for tensor in stored_tensors(subject.folder / TENSORS)[1]}

@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 from recpress.checks._audit_answers import keeps_no_answers, moves, reads_only_itself, stays_alone, times_as_scored
-from recpress.checks._audit_bytes import bits_as_claimed, ledger_adds_up, nothing_unclaimed, same_bytes
+from recpress.checks._audit_bytes import bits_as_claimed, breakdown_adds_up, nothing_unclaimed, same_bytes
 from recpress.checks._subject import Ask, Items, Skipped, Subject
 
 __all__ = ["CHECKS", "Ask", "Items", "Outcome", "Subject", "audit"]
 
 CHECKS: Mapping[str, Callable[[Subject], str | None]] = {
     "nothing-unclaimed": nothing_unclaimed,
-    "ledger-adds-up": ledger_adds_up,
+    "breakdown-adds-up": breakdown_adds_up,
     "bits-as-claimed": bits_as_claimed,
     "same-bytes": same_bytes,
     "moves": moves,

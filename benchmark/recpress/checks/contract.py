@@ -22,7 +22,7 @@ from recpress import registry
 from recpress.api import BudgetUnreachable, Method, Params, Shape, Task, make_generator, method_class
 from recpress.backbones import checkpoint
 from recpress.backbones.base import Backbone
-from recpress.checks.summary import Verdict, verdict
+from recpress.checks.summary import CheckResult, check_result
 from recpress.codecs import KINDS, NETWORKS
 from recpress.codecs.artefact import Artefact
 from recpress.core.budget import Budget
@@ -243,7 +243,7 @@ CONTRACT: Mapping[str, Callable[[Contracted], str | None]] = {
     "writes-nothing": _writes_nothing,
     "works-alone": _works_alone,
     "prints-nothing": _prints_nothing,
-    "leaves-settings": _leaves_settings,
+    "leaves-variants": _leaves_settings,
     "refuses-one-byte": _refuses_one_byte,
     "meets-budgets": _meets_budgets,
     "leaves-the-backbone": _leaves_the_backbone,
@@ -266,41 +266,41 @@ OF_THE_ARTEFACT = (
 )
 
 
-def contract(name: str, graph: Graph, checkpoint_folder: Path, seed: int, report: Report) -> list[Verdict]:
+def contract(name: str, graph: Graph, checkpoint_folder: Path, seed: int, report: Report) -> list[CheckResult]:
     """Import a method and run every check of `CONTRACT`; what raises has failed, with what it raised as the message."""
     entry = registry.method(name)
     known = frozenset(KINDS) | frozenset(NETWORKS)
     report.note("imports")
-    module, verdicts = _imported(entry)
+    module, outcomes = _imported(entry)
     try:
         if module is None:
-            return verdicts
+            return outcomes
         method = method_class(module)()
     except Exception as error:  # Whatever a method raises is a finding.
-        return [*verdicts, _raising("imports", entry, error)]
-    verdicts.append(verdict("imports", entry.folder, None))
+        return [*outcomes, _raising("imports", entry, error)]
+    outcomes.append(check_result("imports", entry.folder, None))
     subject = Contracted(entry, method, graph, checkpoint.read(checkpoint_folder), seed, known)
     compressed = True
     causes: dict[str, str] = {}
     for title, checked in CONTRACT.items():
         if title in OF_THE_ARTEFACT and not compressed:
-            verdicts.append(verdict(title, entry.folder, "compress failed", skipped=True))
+            outcomes.append(check_result(title, entry.folder, "compress failed", skipped=True))
             continue
         report.note(title)
         try:
-            found = verdict(title, entry.folder, checked(subject))
+            found = check_result(title, entry.folder, checked(subject))
         except Exception as error:  # As above.
             found = _raising(title, entry, error)
             first = causes.setdefault(f"{found.line} {found.message}", title)
             if first != title:  # One cause is one finding.
-                found = verdict(title, entry.folder, f"it raises what {first} tells", skipped=True)
-        verdicts.append(found)
+                found = check_result(title, entry.folder, f"it raises what {first} tells", skipped=True)
+        outcomes.append(found)
         if title == "compresses":
             compressed = found.state == "passed"
-    return verdicts
+    return outcomes
 
 
-def _imported(entry: MethodEntry) -> tuple[ModuleType | None, list[Verdict]]:
+def _imported(entry: MethodEntry) -> tuple[ModuleType | None, list[CheckResult]]:
     """Import a method twice and judge the second time: what its libraries do when they are loaded isn't its doing."""
     try:
         with observed():
@@ -320,15 +320,20 @@ def _imported(entry: MethodEntry) -> tuple[ModuleType | None, list[Verdict]]:
     done += [f"prints {seen.printed[:60]!r}"] if seen.printed else []
     done += [f"changes {some(seen.settings)}"] if seen.settings else []
     said = company(seen) or (f"it {some(done)}" if done else None)
-    return module, [verdict("imports-quickly", entry.folder, slow), verdict("imports-alone", entry.folder, said)]
+    return module, [
+        check_result("imports-quickly", entry.folder, slow),
+        check_result("imports-alone", entry.folder, said),
+    ]
 
 
-def _raising(check: str, entry: MethodEntry, error: Exception) -> Verdict:
-    """Return the verdict of a check in which the method raised, with the last line of its own code that did."""
+def _raising(check: str, entry: MethodEntry, error: Exception) -> CheckResult:
+    """Return the result of a check in which the method raised, with the last line of its own code that did."""
     lines = [each.lineno for each in traceback.extract_tb(error.__traceback__) if Path(each.filename) == entry.code]
     if isinstance(error, SyntaxError) and error.filename == str(entry.code):
         lines.append(error.lineno)
-    return verdict(check, entry.folder, _raised(error), line=lines[-1] if lines else None, fix="fix what is raised")
+    return check_result(
+        check, entry.folder, _raised(error), line=lines[-1] if lines else None, fix="fix what is raised"
+    )
 
 
 def _raised(error: Exception) -> str:

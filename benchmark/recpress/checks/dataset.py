@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recpress import registry
-from recpress.checks.files import card_verdicts
-from recpress.checks.summary import Verdict, verdict
+from recpress.checks.files import card_results
+from recpress.checks.summary import CheckResult, check_result
 from recpress.core.errors import UserError
 from recpress.data.card import DatasetCard, dataset_card
 from recpress.data.dataset import Dataset, load, parse
@@ -131,7 +131,7 @@ CONTENT: Mapping[str, Callable[[Read], str | None]] = {
 }
 
 
-def check_dataset(name: str) -> list[Verdict]:
+def check_dataset(name: str) -> list[CheckResult]:
     """Run every check of a registered data set; what needs its files is skipped where its card is no card.
 
     Raises
@@ -140,20 +140,20 @@ def check_dataset(name: str) -> list[Verdict]:
         When there is no such data set.
     """
     folder = registry.dataset_folder(name)
-    verdicts = list(card_verdicts(folder, DatasetCard, "data-card-complete"))
-    if any(each.state == "failed" for each in verdicts):
-        return verdicts
+    outcomes = list(card_results(folder, DatasetCard, "data-card-complete"))
+    if any(each.state == "failed" for each in outcomes):
+        return outcomes
     card = dataset_card(name)
-    verdicts += [verdict(title, folder, checked(card)) for title, checked in CARD.items()]
-    if any(each.check == "filled-in" and each.state == "failed" for each in verdicts):
-        return [*verdicts, verdict("loads", folder, "the card isn't filled in", skipped=True)]
-    return verdicts + _content(name, card, folder)
+    outcomes += [check_result(title, folder, checked(card)) for title, checked in CARD.items()]
+    if any(each.check == "filled-in" and each.state == "failed" for each in outcomes):
+        return [*outcomes, check_result("loads", folder, "the card isn't filled in", skipped=True)]
+    return outcomes + _content(name, card, folder)
 
 
-def _content(name: str, card: DatasetCard, folder: Path) -> list[Verdict]:
+def _content(name: str, card: DatasetCard, folder: Path) -> list[CheckResult]:
     try:
         read = Read(name, card, load(name), parse(name))
     except UserError as error:
-        return [verdict("loads", folder, str(error).rstrip("."))]
-    done = [verdict("loads", folder, None)]
-    return done + [verdict(title, folder, checked(read)) for title, checked in CONTENT.items()]
+        return [check_result("loads", folder, str(error).rstrip("."))]
+    done = [check_result("loads", folder, None)]
+    return done + [check_result(title, folder, checked(read)) for title, checked in CONTENT.items()]

@@ -10,7 +10,7 @@ from pathlib import Path
 from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
 from pydantic import ValidationError
 
-from recpress.checks.summary import Verdict, verdict
+from recpress.checks.summary import CheckResult, check_result
 from recpress.core.cards import Card, MethodCard
 from recpress.core.lines import line_of
 from recpress.registry import MethodEntry
@@ -22,25 +22,25 @@ LARGEST_CODE = 100_000
 TEXTS = ("title", "summary", "formula")
 
 
-def check_files(entry: MethodEntry) -> list[Verdict]:
+def check_files(entry: MethodEntry) -> list[CheckResult]:
     """Run every check of a method's files; all that is wrong is told at once."""
     folder = entry.folder
-    found = list(card_verdicts(folder, MethodCard, "card-complete"))
+    found = list(card_results(folder, MethodCard, "card-complete"))
     card = _card(folder)
     if card is not None:
         blank = [name for name in TEXTS if not str(card.get(name, "x")).strip()]
         if blank:
-            found.append(verdict("card-complete", folder, f"{', '.join(blank)} must not be empty"))
-        found.append(verdict("licence-named", folder, _licence(card), line=line_of(_text(folder), ["license"])))
+            found.append(check_result("card-complete", folder, f"{', '.join(blank)} must not be empty"))
+        found.append(check_result("licence-named", folder, _licence(card), line=line_of(_text(folder), ["license"])))
     tree, problem = _parsed(entry.code)
-    found.append(verdict("code-there", folder, problem))
+    found.append(check_result("code-there", folder, problem))
     found += _only_code(folder)
     found += _imports(entry, tree)
     return found
 
 
-def card_verdicts(folder: Path, model: type[Card], complete: str) -> Iterator[Verdict]:
-    """Check a card: one verdict for each field that is wrong, with its line.
+def card_results(folder: Path, model: type[Card], complete: str) -> Iterator[CheckResult]:
+    """Check a card: one result for each field that is wrong, with its line.
 
     Parameters
     ----------
@@ -55,9 +55,9 @@ def card_verdicts(folder: Path, model: type[Card], complete: str) -> Iterator[Ve
     try:
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        yield verdict("card-is-toml", folder, str(error))
+        yield check_result("card-is-toml", folder, str(error))
         return
-    yield verdict("card-is-toml", folder, None)
+    yield check_result("card-is-toml", folder, None)
     try:
         model.model_validate(raw)
     except ValidationError as error:
@@ -66,9 +66,9 @@ def card_verdicts(folder: Path, model: type[Card], complete: str) -> Iterator[Ve
             if where == "license" and complete == "card-complete":
                 continue  # It has a check of its own.
             said = f"{where}: {item['msg'][:1].lower()}{item['msg'][1:]}"
-            yield verdict(complete, folder, said, line=line_of(text, item["loc"]))
+            yield check_result(complete, folder, said, line=line_of(text, item["loc"]))
         return
-    yield verdict(complete, folder, None)
+    yield check_result(complete, folder, None)
 
 
 def _text(folder: Path) -> str:
@@ -102,19 +102,19 @@ def _parsed(code: Path) -> tuple[ast.Module | None, str | None]:
         return None, f"{error}"
 
 
-def _only_code(folder: Path) -> Iterator[Verdict]:
+def _only_code(folder: Path) -> Iterator[CheckResult]:
     files = [each for each in sorted(folder.rglob("*")) if each.is_file() and "__pycache__" not in each.parts]
     wrong = False
     for file in files:
         name, size = file.relative_to(folder).as_posix(), file.stat().st_size
         if file.suffix not in CODE or size > LARGEST_CODE:
             wrong = True
-            yield verdict("only-code", folder, f"{name} is there, with {size:,} bytes", file=name)
+            yield check_result("only-code", folder, f"{name} is there, with {size:,} bytes", file=name)
     if not wrong:
-        yield verdict("only-code", folder, None)
+        yield check_result("only-code", folder, None)
 
 
-def _imports(entry: MethodEntry, tree: ast.Module | None) -> Iterator[Verdict]:
+def _imports(entry: MethodEntry, tree: ast.Module | None) -> Iterator[CheckResult]:
     """Check the imports of every file of the method."""
     wrong = False
     for file in sorted(entry.folder.rglob("*.py")):
@@ -125,9 +125,9 @@ def _imports(entry: MethodEntry, tree: ast.Module | None) -> Iterator[Verdict]:
                     wrong = True
                     name = file.relative_to(entry.folder).as_posix()
                     line = getattr(node, "lineno", None)
-                    yield verdict("public-imports", entry.folder, f"it imports {module}", file=name, line=line)
+                    yield check_result("public-imports", entry.folder, f"it imports {module}", file=name, line=line)
     if not wrong:
-        yield verdict("public-imports", entry.folder, None)
+        yield check_result("public-imports", entry.folder, None)
 
 
 def _imported(node: ast.AST) -> list[str]:

@@ -19,7 +19,7 @@ from recpress.checks.audit import Ask, Outcome, Subject, audit
 from recpress.checks.contract import K, contract
 from recpress.checks.files import check_files
 from recpress.checks.smoke import smoke
-from recpress.checks.summary import Verdict, verdict
+from recpress.checks.summary import CheckResult, check_result
 from recpress.codecs.artefact import Artefact
 from recpress.core.errors import UserError
 from recpress.data import load
@@ -46,7 +46,7 @@ def check(
     smoked: bool,
     progress: Progress,
     results: Path = Path("results"),
-) -> list[Verdict]:
+) -> list[CheckResult]:
     """Run the checks of a method's files and of the contract and, if asked for, the audits and a short run.
 
     Parameters
@@ -69,41 +69,41 @@ def check(
         When there is no such method, or the backbone can't be trained.
     """
     entry = registry.method(name)
-    verdicts = check_files(entry)
-    if any(each.check == "code-there" and each.state == "failed" for each in verdicts):
-        return verdicts
+    outcomes = check_files(entry)
+    if any(each.check == "code-there" and each.state == "failed" for each in outcomes):
+        return outcomes
     planned = plan()
     try:
         with Cores().shared():
-            verdicts += _held_to(entry, planned, audits, progress)
-        if smoked and not _failed(verdicts):
-            verdicts += smoke(planned, results, progress)
+            outcomes += _held_to(entry, planned, audits, progress)
+        if smoked and not _failed(outcomes):
+            outcomes += smoke(planned, results, progress)
     except WorkFailed as failure:
         raise UserError(f"{planned.spec.backbone} can't be trained: {failure}.\n{failure.details}") from failure
-    return verdicts
+    return outcomes
 
 
-def _held_to(entry: MethodEntry, planned: PlannedRun, audits: bool, progress: Progress) -> list[Verdict]:
+def _held_to(entry: MethodEntry, planned: PlannedRun, audits: bool, progress: Progress) -> list[CheckResult]:
     dataset = load(planned.spec.dataset)
     model = backbone_cache.obtain(planned, dataset, lambda share: progress("train", share))
     progress("contract", 0.0)
-    verdicts = _contract(entry, dataset, model, planned.spec.seed)
+    outcomes = _contract(entry, dataset, model, planned.spec.seed)
     if not audits:
-        return verdicts
-    if any(each.check in ("imports", "compresses", "finishes") for each in _failed(verdicts)):
+        return outcomes
+    if any(each.check in ("imports", "compresses", "finishes") for each in _failed(outcomes)):
         return [
-            *verdicts,
-            verdict("served-without-it", entry.folder, "there is no artefact to serve", skipped=True),
+            *outcomes,
+            check_result("served-without-it", entry.folder, "there is no artefact to serve", skipped=True),
         ]
     progress("audit", 0.0)
-    return verdicts + _audited(entry, planned, dataset, model)
+    return outcomes + _audited(entry, planned, dataset, model)
 
 
-def _failed(verdicts: list[Verdict]) -> list[Verdict]:
-    return [each for each in verdicts if each.state == "failed"]
+def _failed(outcomes: list[CheckResult]) -> list[CheckResult]:
+    return [each for each in outcomes if each.state == "failed"]
 
 
-def _contract(entry: MethodEntry, dataset: Dataset, model: Trained, seed: int) -> list[Verdict]:
+def _contract(entry: MethodEntry, dataset: Dataset, model: Trained, seed: int) -> list[CheckResult]:
     at = [""]
 
     def note(title: str) -> None:
@@ -112,33 +112,34 @@ def _contract(entry: MethodEntry, dataset: Dataset, model: Trained, seed: int) -
     try:
         return call(contract, entry.name, dataset.graph(), model.folder, seed, timeout=TIMEOUT, notes=note)
     except WorkFailed as failure:
-        return [verdict("finishes", entry.folder, f"in the check {at[0]}, {failure}")]
+        return [check_result("finishes", entry.folder, f"in the check {at[0]}, {failure}")]
 
 
-def _audited(entry: MethodEntry, planned: PlannedRun, dataset: Dataset, model: Trained) -> list[Verdict]:
+def _audited(entry: MethodEntry, planned: PlannedRun, dataset: Dataset, model: Trained) -> list[CheckResult]:
     spec, seen = planned.spec, dataset.split.fit
     with tempfile.TemporaryDirectory(prefix="recpress-check-") as scratch:
         folder = Path(scratch) / "artefact"
         try:
             compressed = stages.compress(RunContext(planned, dataset, model), folder)
         except WorkFailed as failure:
-            return [verdict("finishes", entry.folder, f"compressing, {failure}")]
+            return [check_result("finishes", entry.folder, f"compressing, {failure}")]
         if isinstance(compressed, worker.OverBudget):
             raise UserError(f"{spec.method} can't reach {spec.budget}: {compressed.reason}.")
         try:
             scored = call(worker.rank_all, folder, seen, timeout=TIMEOUT)[:, :K]
         except WorkFailed as failure:
-            return [verdict("served-without-it", entry.folder, str(failure))]
+            return [check_result("served-without-it", entry.folder, str(failure))]
         build = partial(
             worker.compress, dataset.graph(), model.folder, spec.method, spec.budget, spec.params, spec.seed
         )
         try:
             outcomes = call(audited, folder, seen, scored, build, timeout=TIMEOUT)
         except WorkFailed as failure:
-            return [verdict("finishes", entry.folder, f"in the audit, {failure}")]
-    passed = [verdict(name, entry.folder, None) for name in ("finishes", "served-without-it")]
+            return [check_result("finishes", entry.folder, f"in the audit, {failure}")]
+    passed = [check_result(name, entry.folder, None) for name in ("finishes", "served-without-it")]
     return passed + [
-        verdict(each.check, entry.folder, each.message or None, skipped=each.state == "skipped") for each in outcomes
+        check_result(each.check, entry.folder, each.message or None, skipped=each.state == "skipped")
+        for each in outcomes
     ]
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from recpress import registry
-from recpress.checks.summary import Verdict, verdict
+from recpress.checks.summary import CheckResult, check_result
 from recpress.core.errors import UserError
 from recpress.data import load
 from recpress.experiments import backbone_cache, execution
@@ -26,7 +26,7 @@ REAL = "ml-100k"
 SECONDS = 0.2
 
 
-def smoke(planned: PlannedRun, results: Path, progress: Progress) -> Iterator[Verdict]:
+def smoke(planned: PlannedRun, results: Path, progress: Progress) -> Iterator[CheckResult]:
     """Make a run, and the same one on a small set of real data where that can be had.
 
     Parameters
@@ -38,7 +38,7 @@ def smoke(planned: PlannedRun, results: Path, progress: Progress) -> Iterator[Ve
 
     Yields
     ------
-    Verdict
+    CheckResult
         For each data set, whether it runs, which tells the figures, and whether these are plausible.
     """
     entry = registry.method(planned.spec.method)
@@ -47,7 +47,7 @@ def smoke(planned: PlannedRun, results: Path, progress: Progress) -> Iterator[Ve
         try:
             dataset = load(name)
         except UserError as error:
-            yield verdict("runs", entry.folder, str(error), skipped=True)
+            yield check_result("runs", entry.folder, str(error), skipped=True)
             continue
         (short,) = make([planned.spec.model_copy(update={"dataset": name, "timing_seconds": SECONDS})])
         cores = Cores()
@@ -56,12 +56,14 @@ def smoke(planned: PlannedRun, results: Path, progress: Progress) -> Iterator[Ve
         output = execution.run(RunContext(short, dataset, model, cores=cores))
         result = output.result
         went_well = result.status in ("ok", "over-budget")
-        summary = verdict("runs", entry.folder, None if went_well else f"on {name}, {result.status}: {result.reason}")
+        summary = check_result(
+            "runs", entry.folder, None if went_well else f"on {name}, {result.status}: {result.reason}"
+        )
         yield replace(summary, message=_figures(name, output)) if went_well else summary
         if result.quality:
             found = doubts(result.identity.division, result.quality, best(result, results))
             said = f"on {name}, {'; '.join(map(str, found))}" if found else None
-            yield verdict("plausible", entry.folder, said, flagged=True)
+            yield check_result("plausible", entry.folder, said, flagged=True)
 
 
 def best(result: Record, results: Path) -> float | None:

@@ -88,7 +88,7 @@ PROMISES: Mapping[str, Promise] = {
     "prints-nothing": Promise(
         METHOD, "nothing is printed on the standard output", "report with task.progress; it is where results are piped"
     ),
-    "leaves-settings": Promise(
+    "leaves-variants": Promise(
         METHOD,
         "threads, global seeds, environment and working folder are left as they were",
         "draw from task.generator, and set nothing that outlives compress",
@@ -122,7 +122,7 @@ PROMISES: Mapping[str, Promise] = {
     "nothing-unclaimed": Promise(
         METHOD, "every byte of the artefact is one that its codecs name", "leave Artefact.save as it is"
     ),
-    "ledger-adds-up": Promise(METHOD, "the ledger is every byte of the folder", "leave Artefact.save as it is"),
+    "breakdown-adds-up": Promise(METHOD, "the breakdown is every byte of the folder", "leave Artefact.save as it is"),
     "bits-as-claimed": Promise(
         METHOD, "a codec stores as many bits as it claims", "let encode set bits, and change no field afterwards"
     ),
@@ -178,7 +178,7 @@ PROMISES: Mapping[str, Promise] = {
 
 
 @dataclass(frozen=True)
-class Verdict:
+class CheckResult:
     """Outcome of one check.
 
     Attributes
@@ -204,7 +204,7 @@ class Verdict:
     message: str = ""
 
 
-def verdict(
+def check_result(
     check: str,
     folder: Path,
     found: str | None,
@@ -214,8 +214,8 @@ def verdict(
     skipped: bool = False,
     flagged: bool = False,
     fix: str | None = None,
-) -> Verdict:
-    """Make the verdict of a check of something's folder.
+) -> CheckResult:
+    """Make the result of a check of something's folder.
 
     Parameters
     ----------
@@ -232,9 +232,9 @@ def verdict(
     promise = PROMISES[check]
     shown = _shown(folder / (file or promise.file))
     if found is None or skipped:
-        return Verdict(check, "skipped" if skipped else "passed", shown, None, promise.expects, found or "")
+        return CheckResult(check, "skipped" if skipped else "passed", shown, None, promise.expects, found or "")
     state: State = "flagged" if flagged else "failed"
-    return Verdict(check, state, shown, line, promise.expects, f"{found}; {fix or promise.fix}")
+    return CheckResult(check, state, shown, line, promise.expects, f"{found}; {fix or promise.fix}")
 
 
 def _shown(path: Path) -> str:

@@ -10,11 +10,11 @@ from rich.console import Console
 
 from recpress import registry
 from recpress.cli.shared.findings import RESULTS, as_github, as_json_list, as_markdown, as_text, having, of_records
-from recpress.cli.shared.one_run import Asked, cell_options, stage_printer
+from recpress.cli.shared.one_run import Asked, run_options, stage_printer
 from recpress.core.errors import UserError, unknown
 
 if TYPE_CHECKING:
-    from recpress.checks.summary import Verdict
+    from recpress.checks.summary import CheckResult
 
 
 @click.command("check")
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 )
 @click.option("--summary", type=click.Path(path_type=Path), help="File that gets the findings as Markdown, too.")
 @click.option("--results", type=click.Path(path_type=Path), default="results", show_default=True, help="Folder.")
-@cell_options(without=("method",), dataset="synthetic-tiny")
+@run_options(without=("method",), dataset="synthetic-tiny")
 def command(
     names: tuple[str, ...],
     audits: bool,
@@ -65,7 +65,7 @@ def command(
       recpress check ml-100k
       recpress check --changed origin/main --format github
     """
-    records: list[Verdict] = []
+    records: list[CheckResult] = []
     if changed:
         from recpress.cli.shared.revision import changed_since
 
@@ -84,7 +84,9 @@ def command(
         raise SystemExit(1)
 
 
-def _check(name: str, asked: dict[str, Any], audits: bool, smoked: bool, results: Path, progress: Any) -> list[Verdict]:
+def _check(
+    name: str, asked: dict[str, Any], audits: bool, smoked: bool, results: Path, progress: Any
+) -> list[CheckResult]:
     methods, datasets = registry.methods(), registry.dataset_folders()
     if name in methods:
         from recpress.checks.method import check
@@ -100,7 +102,7 @@ def _check(name: str, asked: dict[str, Any], audits: bool, smoked: bool, results
     raise unknown("method or data set", name, [*methods, *datasets], "`recpress list` names them")
 
 
-def _flagged_since(revision: str, results: Path) -> list[Verdict]:
+def _flagged_since(revision: str, results: Path) -> list[CheckResult]:
     """Return what a person is to look at in the records that differ from a git revision."""
     from recpress.cli.shared.revision import records_since
     from recpress.leaderboard.collect import collect

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from recpress.evaluation import Comparison
-    from recpress.experiments.pairing import Setting, Slice
+    from recpress.experiments.pairing import Slice, Variant
 
 # Names of methods in one line of the list of what can be compared.
 SHOWN = 6
@@ -26,7 +26,7 @@ HEADINGS = {
     "metric": "Metric",
     "baseline": "Baseline",
     "candidate": "Run",
-    "kept": "Kept %",
+    "kept": "Retained %",
     "ci": "95 % CI",
     "p": "p",
     "holm": "p (Holm)",
@@ -48,7 +48,7 @@ def command(
 ) -> None:
     """Compare runs with a baseline: what they keep of it, how surely, and what would have been found.
 
-    A run is named as `recpress show` has it, by as much of dataset/backbone/method/setting as is needed; all seeds that
+    A run is named as `recpress show` has it, by as much of dataset/backbone/method/variant as is needed; all seeds that
     both have are joined, or one alone with .seed0 at the end. The path of a record will do too. Any two runs of one
     data set can be compared, also of different backbones; without arguments, what there is to compare is listed.
 
@@ -60,9 +60,9 @@ def command(
       recpress compare ml-100k/lightgcn/uniform/1-4 ml-100k/lightgcn/svd/1-4
       recpress compare ml-100k/mf/none ml-100k/mf/uniform/1/8 ml-100k/lightgcn/svd/1/8 --metric recall@10
     """
-    from recpress.experiments.pairing import compare_all, compare_slices, find, pair, read_settings, short_names
+    from recpress.experiments.pairing import compare_all, compare_slices, find, pair, read_variants, short_names
 
-    known = read_settings(results)
+    known = read_variants(results)
     if not (baseline and runs):
         if baseline:
             raise UserError(f"Name one run or more to compare with {baseline}; `recpress compare` alone lists them.")
@@ -92,13 +92,13 @@ def command(
     align = ["left", "left", *["right"] * (len(HEADINGS) - 2)]
     click.echo(tabulate(rows, headers=[*HEADINGS.values()], tablefmt=style, disable_numparse=True, colalign=align))
     for name, row in zip(shown, told, strict=True):
-        click.echo(f"\n{name}: {row[0].verdict()}.")
+        click.echo(f"\n{name}: {row[0].summary()}.")
     for name, part in zip(shown, parts, strict=True):
         if part:
             click.echo(f"\nWho pays, {name}:\n\n{_slice_table(part, style)}")
 
 
-def _listed(known: Mapping[str, Setting]) -> str:
+def _listed(known: Mapping[str, Variant]) -> str:
     from recpress.evaluation import hit_masks
     from recpress.experiments.pairing import comparable
 
@@ -106,16 +106,16 @@ def _listed(known: Mapping[str, Setting]) -> str:
     if not found:
         return "There is nothing to compare yet: `recpress run` keeps what is needed of each run in per-user/."
     rows = []
-    for dataset, settings in found.items():
-        of_backbone: dict[str, list[Setting]] = defaultdict(list)
-        for each in settings:
+    for dataset, variants in found.items():
+        of_backbone: dict[str, list[Variant]] = defaultdict(list)
+        for each in variants:
             of_backbone[each.name.split("/")[1]].append(each)
         for backbone, its in sorted(of_backbone.items()):
             methods = sorted({each.name.split("/")[2] for each in its})
             runs = sum(len(each.records) for each in its)
             rows.append([dataset, backbone, len(its), runs, _some(methods)])
-    names = next((settings for settings in found.values() if len(settings) > 1), [*known.values()])
-    table = tabulate(rows, headers=["Data set", "Backbone", "Settings", "Runs", "Methods"], tablefmt="simple")
+    names = next((variants for variants in found.values() if len(variants) > 1), [*known.values()])
+    table = tabulate(rows, headers=["Data set", "Backbone", "Variants", "Runs", "Methods"], tablefmt="simple")
     return (
         "Any two runs of one data set can be compared, each named DATASET/BACKBONE/METHOD/SETTING. "
         f"`recpress show --dataset NAME` lists them.\n\n{table}\n\n"
@@ -149,7 +149,7 @@ def _json(one: Comparison) -> dict[str, Any]:
     from dataclasses import asdict
 
     derived = {name: getattr(one, name) for name in ("different", "lossless", "margin", "equivalent")}
-    return asdict(one) | derived | {"verdict": one.verdict()}
+    return asdict(one) | derived | {"summary": one.summary()}
 
 
 def _slice_json(part: Slice) -> dict[str, Any]:
@@ -164,9 +164,9 @@ def _slice_table(parts: list[Slice], style: str) -> str:
         if one is None:
             rows.append([name, "", "–", "", "", "nothing to keep"])
             continue
-        verdict = ("better" if one.retention > 1 else "worse") if one.different else "no difference found"
+        said = ("better" if one.retention > 1 else "worse") if one.different else "no difference found"
         interval = f"{one.low:.1%}"[:-1] + " – " + f"{one.high:.1%}"[:-1]
-        rows.append([name, one.metric, f"{one.retention:.1%}"[:-1], interval, f"{one.p_adjusted:.2g}", verdict])
-    headings = ["Slice", "Metric", "Kept %", "95 % CI", "p (Holm)", "Verdict"]
+        rows.append([name, one.metric, f"{one.retention:.1%}"[:-1], interval, f"{one.p_adjusted:.2g}", said])
+    headings = ["Slice", "Metric", "Retained %", "95 % CI", "p (Holm)", "At the 5 % level"]
     align = ["left", "left", "right", "right", "right", "left"]
     return tabulate(rows, headers=headings, tablefmt=style, disable_numparse=True, colalign=align)

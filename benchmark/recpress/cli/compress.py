@@ -8,12 +8,12 @@ from typing import Any
 import click
 from rich.console import Console
 
-from recpress.cli.shared.one_run import Asked, cell_options, stage_printer
+from recpress.cli.shared.one_run import Asked, run_options, stage_printer
 from recpress.cli.shared.output import command_line
 
 
 @click.command("compress")
-@cell_options()
+@run_options()
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to make.")
 def command(out: Path, **asked: Any) -> None:
     """Train, compress, and write the artefact with the ids of its users and items beside it.
@@ -33,7 +33,7 @@ def command(out: Path, **asked: Any) -> None:
     made = Fitted.load(out)
     users, items = made.history.n_users, made.history.n_items
     click.echo(
-        f"{out}: {planned.spec.method} {planned.spec.setting}, {users:,} users, {items:,} items; the artefact has "
+        f"{out}: {planned.spec.method} {planned.spec.variant}, {users:,} users, {items:,} items; the artefact has "
         f"{file_bytes(out / ARTEFACT):,} bytes, fp32 tables {4 * planned.config.config.dim * (users + items):,}.\n"
         f"Next: {command_line('recommend', out, '--user', made.users.values[0])}"
     )

@@ -9,7 +9,7 @@ import numpy as np
 from rich.console import Console
 from tabulate import tabulate
 
-from recpress.cli.shared.one_run import Asked, cell_options, stage_printer
+from recpress.cli.shared.one_run import Asked, run_options, stage_printer
 from recpress.cli.shared.output import as_json
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ HOW = {
     "the backbone's score loses without each item alone.",
 )
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
-@cell_options(method="none")
+@run_options(method="none")
 def command(user: str, item: str | None, top: int, explainer: How, form: str, **asked: Any) -> None:
     """Take a score apart: what each item of the user's history gives to it, and what compressing changed.
 
@@ -65,7 +65,7 @@ def command(user: str, item: str | None, top: int, explainer: How, form: str, **
         click.echo(as_json(_summary(found) | {"history": rows}, default=np.generic.item))
         return
     place = f"rank {found.rank}" if found.rank else "in the history"
-    name = f"{planned.spec.method} {planned.spec.setting}"
+    name = f"{planned.spec.method} {planned.spec.variant}"
     click.echo(f"User {user}, item {found.fitted.items.values[found.item]}: {place} in {name}.")
     click.echo(f"{HOW[found.after.by]} {found.seconds:.1f} s.\n")
     sides = {"Backbone": found.before, name: found.after} if found.before else {name: found.after}

@@ -14,7 +14,7 @@ import numpy as np
 from rich.console import Console
 from tabulate import tabulate
 
-from recpress.cli.shared.one_run import Asked, cell_options, stage_printer
+from recpress.cli.shared.one_run import Asked, run_options, stage_printer
 from recpress.cli.shared.output import as_json
 from recpress.core.errors import UserError
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 @click.option("--top", type=click.IntRange(min=1), default=10, show_default=True, help="Length of a list.")
 @click.option("--as-scored", is_flag=True, help="Leave out train and valid alone: the lists that were scored.")
 @click.option("--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True)
-@cell_options()
+@run_options()
 def command(
     folder: Path | None,
     users: tuple[str, ...],
@@ -81,5 +81,5 @@ def written(found: Sequence[Suggestion], form: str) -> str:
         table.writeheader()
         table.writerows(rows)
         return text.getvalue()
-    cells = [[each.user, each.rank, each.item, f"{each.score:.4f}"] for each in found]
-    return tabulate(cells, headers=fields, disable_numparse=True, colalign=("left", "right", "left", "right")) + "\n"
+    lines = [[each.user, each.rank, each.item, f"{each.score:.4f}"] for each in found]
+    return tabulate(lines, headers=fields, disable_numparse=True, colalign=("left", "right", "left", "right")) + "\n"

@@ -112,8 +112,8 @@ def _retry(results: Path, statuses: Sequence[Status], running: Running, *, dry_r
     again = specs_of(each for each in read_all(results) if each.status in statuses)
     if dry_run:
         click.echo(f"{len(again)} to run.")
-        for cell in again:
-            click.echo(cell.label)
+        for spec in again:
+            click.echo(spec.label)
         return
     launch(make(again), results, running, force=True)
 

@@ -12,7 +12,7 @@ import click
 from rich.console import Console
 
 from recpress import registry
-from recpress.cli.shared.one_run import Asked, cell_options, stage_printer
+from recpress.cli.shared.one_run import Asked, run_options, stage_printer
 from recpress.core.errors import UserError
 from recpress.headline import HEADLINE
 from recpress.metrics import LABEL
@@ -24,7 +24,7 @@ from recpress.metrics import LABEL
 @click.option("--division", type=click.Choice(["closed", "open"]), default="closed", show_default=True)
 @click.option("--timing-seconds", type=click.FloatRange(min=0), default=2.0, show_default=True, help="0: no timing.")
 @click.option("--results", type=click.Path(path_type=Path), default="results", show_default=True, help="Folder.")
-@cell_options(without=("method", "budget", "param", "data", "user-col", "item-col", "time-col"))
+@run_options(without=("method", "budget", "param", "data", "user-col", "item-col", "time-col"))
 def command(
     folder: Path,
     name: str,
@@ -65,8 +65,8 @@ def command(
     brought = Brought(folder, name, division, shlex.join(words))
     ended = measure(brought, planned, stage_printer(Console(stderr=True)))
     made = ended.result
-    if made.identity.made and ended.scored:
-        store.save(per_user_path(made.identity.made), ended.scored)
+    if made.identity.artefact_key and ended.scored:
+        store.save(per_user_path(made.identity.artefact_key), ended.scored)
     write_machine(results)
     if ended.timing:
         timing.write(results, ended.timing)

@@ -51,7 +51,7 @@ def command(
 ) -> None:
     """Print the results: a summary, or with a filter, --sort, --paired or --all their rows.
 
-    Several seeds of one setting are shown as mean ± sd. A long table goes through the pager of a terminal. The formats
+    Several seeds of one variant are shown as mean ± sd. A long table goes through the pager of a terminal. The formats
     other than table always have all rows that fit the filter.
 
     \b

@@ -76,13 +76,13 @@ def _check(method: str) -> None:
     from recpress.checks.method import check
 
     asked = Asked(dataset="synthetic-tiny", backbone="lightgcn", method=method)
-    verdicts = check(method, asked.planned, audits=True, smoked=False, progress=stage_printer(Console(stderr=True)))
-    failed = [each for each in verdicts if each.state == "failed"]
+    outcomes = check(method, asked.planned, audits=True, smoked=False, progress=stage_printer(Console(stderr=True)))
+    failed = [each for each in outcomes if each.state == "failed"]
     for each in failed:
         click.echo(f"{each.check}: {each.file}: {each.expects}: {each.message}")
     if failed:
         raise UserError(f"{len(failed)} checks fail; `recpress check {method}` runs them again.")
-    click.echo(f"{sum(each.state == 'passed' for each in verdicts)} checks pass.")
+    click.echo(f"{sum(each.state == 'passed' for each in outcomes)} checks pass.")
 
 
 def _run(method: str, suite: str, results: Path, force: bool, running: Running) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.console import Console
 
-from recpress.cli.shared.one_run import Asked, cell_options
+from recpress.cli.shared.one_run import Asked, run_options
 from recpress.cli.shared.output import as_json
 from recpress.headline import HEADLINE, SECOND
 
@@ -18,7 +18,7 @@ SHOWN = (SECOND, HEADLINE, "recall@10", "ndcg@10", "hits@20", "hits@50", "hits@1
 
 
 @click.command("train")
-@cell_options(without=("method", "budget", "param"))
+@run_options(without=("method", "budget", "param"))
 @click.option(
     "--protocol",
     type=click.Choice(["standard", "paper"]),

@@ -14,7 +14,7 @@ from recpress.cli.shared.output import command_line
 @click.command("tune")
 @click.option("--dataset", required=True, help="Name of a data set.")
 @click.option("--backbone", required=True, help="Name of a backbone.")
-@click.option("--trials", type=click.IntRange(min=1), default=20, show_default=True, help="Settings tried in all.")
+@click.option("--trials", type=click.IntRange(min=1), default=20, show_default=True, help="Variants tried in all.")
 @click.option("--timeout", type=click.FloatRange(min=0, min_open=True), help="Seconds; no trial is started later.")
 @click.option(
     "--trial-seconds",

@@ -135,10 +135,10 @@ class Artefact:
             told = " ".join(str(error).split())[:300]
             raise UserError(f"{folder} is not an artefact of format {FORMAT}: {told}.") from error
 
-    def ledger(self) -> Counter[str]:
-        """Return the tensors' bytes by kind; the folder's other bytes are metadata (see `folder_ledger`)."""
-        tables = self.users.ledger() + self.items.ledger()
-        return tables + self.network.ledger() if self.network else tables
+    def breakdown(self) -> Counter[str]:
+        """Return the tensors' bytes by kind; the folder's other bytes are metadata (see `folder_breakdown`)."""
+        tables = self.users.breakdown() + self.items.breakdown()
+        return tables + self.network.breakdown() if self.network else tables
 
     def nominal(self) -> int:
         """Return the stored parameters, counted as if bytes didn't matter."""
@@ -166,11 +166,11 @@ def kinds_of(spec: Any) -> Iterator[str]:
             yield from kinds_of(each)
 
 
-def folder_ledger(folder: Path) -> Counter[str]:
+def folder_breakdown(folder: Path) -> Counter[str]:
     """Return the bytes of a saved artefact by kind; they add up to its file sizes to the byte.
 
     Whatever isn't a tensor that the codecs name (header, alignment, manifest, stray files) is metadata.
     """
-    ledger = Artefact.load(folder).ledger()
+    breakdown = Artefact.load(folder).breakdown()
     total = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
-    return ledger + Counter(metadata=total - ledger.total())
+    return breakdown + Counter(metadata=total - breakdown.total())

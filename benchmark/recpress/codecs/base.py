@@ -42,7 +42,7 @@ class Scorer(ABC):
         """
 
 
-class Ranker(Scorer):
+class TopKScorer(Scorer):
     """A scorer that ranks while it scans, so that scores which don't matter are never stored."""
 
     @abstractmethod
@@ -103,7 +103,7 @@ class Codec(ABC):
         """Return what `restore` needs besides the tensors, as JSON; a nested codec's is its `spec`."""
 
     @abstractmethod
-    def ledger(self) -> Counter[str]:
+    def breakdown(self) -> Counter[str]:
         """Return the stored bytes by kind (values, indices, scales, …). They add up to the tensors' bytes."""
 
     @classmethod
@@ -124,7 +124,7 @@ class Codec(ABC):
     def work(self, queries: int) -> Work:
         """Return what one scoring call of the kernel costs, for this many queries: here, decoding and a GEMM."""
         n, columns = self.shape
-        return Work({"fp32": (queries + 1) * n * columns}, self.ledger().total())
+        return Work({"fp32": (queries + 1) * n * columns}, self.breakdown().total())
 
     def spec(self) -> dict[str, Any]:
         """Return kind and options: how a manifest describes the codec."""

@@ -8,7 +8,7 @@ from typing import Final
 
 # Control characters and colours, marks of writing direction and other invisible ones, lone surrogates, line ends.
 OBEYED: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
-# Tags, entities, cells, links and code of Markdown. Within words * and _ stand in our own names.
+# Tags, entities, runs, links and code of Markdown. Within words * and _ stand in our own names.
 MARKS: Final = re.compile(r"[&<>|\[\]`\\]")
 
 
@@ -25,7 +25,7 @@ def _shown(sign: str) -> str:
 
 
 def markdown(text: str) -> str:
-    """Return a printable text as a cell of a Markdown table shows it: it holds no tag, link or other cell."""
+    """Return a printable text as a run of a Markdown table shows it: it holds no tag, link or other run."""
     return MARKS.sub(lambda found: f"&#{ord(found[0])};", printable(text))
 
 

@@ -98,7 +98,7 @@ class Published(Card):
 
     backbone: str | None = Field(default=None, description="Whose fp32 tables these are; None: of a reference method.")
     method: str = Field(default="none", description="The method whose run it is.")
-    setting: str = Field(default="default", description="That run's setting, as records name it.")
+    variant: str = Field(default="default", description="That run's variant, as records name it.")
     recall: float = Field(gt=0, lt=1, description="Recall@20 on test.")
     ndcg: float = Field(gt=0, lt=1, description="NDCG@20 on test.")
     by: str = Field(description="Who prints it, and where.")

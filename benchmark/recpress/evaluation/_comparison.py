@@ -1,4 +1,4 @@
-"""One model against its baseline on one metric: interval, tests, and a verdict in words."""
+"""One model against its baseline on one metric: interval, tests, and a summary in words."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class Comparison:
         both = {margin: max(self.p_inferior[margin], self.p_superior[margin]) for margin in MARGINS}
         return next((margin for margin in MARGINS if both[margin] < ALPHA), None)
 
-    def verdict(self) -> str:
+    def summary(self) -> str:
         """Summarise the comparison in one sentence."""
         side = "better" if self.retention > 1 else "worse"
         kept = f"{self.metric}: keeps {self.retention:.1%} (95 % CI {self.low:.1%} to {self.high:.1%})"
@@ -121,7 +121,7 @@ def compare(
     baseline, candidate : float64 arrays of shape (n_users,) or (n_seeds, n_users)
         Paired: the same users in the same order, seed by seed the same backbone checkpoint.
     metric : str
-        Its name, for the verdict.
+        Its name, for the summary.
 
     Raises
     ------

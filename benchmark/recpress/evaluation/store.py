@@ -72,7 +72,7 @@ def load(path: Path, sha256: str | None = None) -> PerUser:
         topk=lists.flatten().to_numpy().reshape(len(lists), lists.type.list_size),
     )
     if sha256 is not None and scored.sha256() != sha256:
-        raise UserError(f"{path} is not what its record was made from (hash differs): run the cell again.")
+        raise UserError(f"{path} is not what its record was made from (hash differs): repeat the run.")
     return scored
 
 
@@ -80,6 +80,6 @@ def _read(path: Path) -> pa.Table:
     try:
         return pq.read_table(path)
     except FileNotFoundError as error:
-        raise UserError(f"The per-user results {path} are not here: `recpress run` the cell again.") from error
+        raise UserError(f"The per-user results {path} are not here: `recpress run` the run again.") from error
     except pa.ArrowInvalid as error:
-        raise UserError(f"{path} is not a readable parquet file: remove it and run the cell again.") from error
+        raise UserError(f"{path} is not a readable parquet file: remove it and repeat the run.") from error

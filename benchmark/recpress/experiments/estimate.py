@@ -43,7 +43,7 @@ class _Taken:
 
 
 def estimate(specs: Sequence[RunSpec], results: Path) -> Estimate:
-    """Judge by the nearest precedent: the same run, its method at other settings, then its data set."""
+    """Judge by the nearest precedent: the same run, its method at other variants, then its data set."""
     taken: dict[Hashable, list[_Taken]] = defaultdict(list)
     for path in sorted((results / "records").rglob("*.json")):
         try:
@@ -66,7 +66,7 @@ def _nearest(spec: RunSpec, taken: dict[Hashable, list[_Taken]]) -> list[_Taken]
 
 
 def _keys(what: RunSpec | record.Identity) -> Iterator[Hashable]:
-    yield (what.dataset, what.backbone, what.method, what.setting)
+    yield (what.dataset, what.backbone, what.method, what.variant)
     yield (what.dataset, what.backbone, what.method)
     yield (what.dataset, what.method, None)
     yield what.dataset

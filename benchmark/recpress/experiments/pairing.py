@@ -39,13 +39,13 @@ DEEPER = {f"{name}@{k}" for name in METRICS for k in KS if k > hit_masks.DEPTH}
 
 
 @dataclass(frozen=True)
-class Setting:
-    """All seeds of one setting.
+class Variant:
+    """All seeds of one variant.
 
     Attributes
     ----------
     name : str
-        ``dataset/backbone/method/setting``, with - for the / of a budget.
+        ``dataset/backbone/method/variant``, with - for the / of a budget.
     records : mapping of int to Record
         By seed. All have a quality.
     results : Path
@@ -57,25 +57,25 @@ class Setting:
     results: Path
 
 
-def setting_name(identity: Identity) -> str:
-    """Return the name of the setting that a run belongs to: the path of its record without the seed."""
+def variant_name(identity: Identity) -> str:
+    """Return the name of the variant that a run belongs to: the path of its record without the seed."""
     path = record.relative_path(identity).relative_to("records")
     return path.as_posix().rpartition(".seed")[0]
 
 
-def read_settings(results: Path) -> dict[str, Setting]:
-    """Return every setting of a results folder that was scored, by name."""
+def read_variants(results: Path) -> dict[str, Variant]:
+    """Return every variant of a results folder that was scored, by name."""
     seeds: dict[str, dict[int, Record]] = {}
     for each in record.read_all(results):
         if each.quality is not None:
-            seeds.setdefault(setting_name(each.identity), {})[each.identity.seed] = each
-    return {name: Setting(name, found, results) for name, found in seeds.items()}
+            seeds.setdefault(variant_name(each.identity), {})[each.identity.seed] = each
+    return {name: Variant(name, found, results) for name, found in seeds.items()}
 
 
-def comparable(known: Iterable[Setting]) -> dict[str, list[Setting]]:
-    """Return the settings whose hits are there, by data set."""
+def comparable(known: Iterable[Variant]) -> dict[str, list[Variant]]:
+    """Return the variants whose hits are there, by data set."""
     stores: dict[Path, Store] = {}
-    found: dict[str, list[Setting]] = {}
+    found: dict[str, list[Variant]] = {}
     for each in known:
         kept = stores.setdefault(each.results, Store(each.results))
         if all(kept.has(made) for made in each.records.values()):
@@ -83,16 +83,16 @@ def comparable(known: Iterable[Setting]) -> dict[str, list[Setting]]:
     return found
 
 
-def short_names(baseline: Setting, others: Sequence[Setting]) -> list[str]:
-    """Return method and setting of each, after the data set and the backbone where these are not the baseline's too."""
+def short_names(baseline: Variant, others: Sequence[Variant]) -> list[str]:
+    """Return method and variant of each, after the data set and the backbone where these are not the baseline's too."""
     names = [each.name.split("/", 2) for each in (baseline, *others)]
     same = [len({parts[place] for parts in names}) == 1 for place in (0, 1)]
     told = 2 if all(same) else 1 if same[0] else 0
     return ["/".join(parts[told:]) for parts in names[1:]]
 
 
-def find(asked: str, known: Mapping[str, Setting]) -> Setting:
-    """Return the setting that is meant.
+def find(asked: str, known: Mapping[str, Variant]) -> Variant:
+    """Return the variant that is meant.
 
     Parameters
     ----------
@@ -107,7 +107,7 @@ def find(asked: str, known: Mapping[str, Setting]) -> Setting:
     """
     if asked.endswith(".json"):
         one = _read(Path(asked))
-        return Setting(setting_name(one.identity), {one.identity.seed: one}, Path(asked).resolve().parents[:5][-1])
+        return Variant(variant_name(one.identity), {one.identity.seed: one}, Path(asked).resolve().parents[:5][-1])
     name, _, seed = asked.strip("/").partition(".seed")
     # A budget's / is a - in names; both are understood.
     part = f"-{name.replace('/', '-')}-"
@@ -167,10 +167,10 @@ class Scored:
             When it isn't here, or isn't what the record was made from.
         """
         assert self.record.quality is not None
-        path = per_user_path(self.record.identity.made or "none")
+        path = per_user_path(self.record.identity.artefact_key or "none")
         again = f"`{self.record.provenance.command} --force` makes them"
         if not path.is_file():
-            name, without = setting_name(self.record.identity), f"Without them there are {hit_masks.can_give()}"
+            name, without = variant_name(self.record.identity), f"Without them there are {hit_masks.can_give()}"
             raise UserError(f"{purpose} needs the lists of {name}, which are not on this machine: {again}. {without}.")
         scored = store.load(path)
         if hashlib.sha256(scored.topk.astype("<i4").tobytes()).hexdigest() != self.record.quality.topk_sha256:
@@ -209,8 +209,8 @@ def _joined(values: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
     return np.stack(values) if len(values) > 1 else values[0]
 
 
-def pair(baseline: Setting, candidate: Setting) -> Pair:
-    """Join two settings seed by seed.
+def pair(baseline: Variant, candidate: Variant) -> Pair:
+    """Join two variants seed by seed.
 
     Raises
     ------
@@ -231,14 +231,14 @@ def refuse_nothing(pairing: Pair, metric: str) -> None:
     """Raise UserError where the baseline finds nothing, so that no share of it can be kept."""
     if not pairing.values(metric)[0].any():
         raise UserError(
-            f"{setting_name(pairing.before[0].record.identity)} finds nothing by {metric}, so there is nothing that "
+            f"{variant_name(pairing.before[0].record.identity)} finds nothing by {metric}, so there is nothing that "
             "others could keep of it: compare with another run."
         )
 
 
-def _scored(setting: Setting, seed: int) -> Scored:
-    made = setting.records[seed]
-    return Scored(made, Store(setting.results).hits(made))
+def _scored(variant: Variant, seed: int) -> Scored:
+    made = variant.records[seed]
+    return Scored(made, Store(variant.results).hits(made))
 
 
 def compare_all(pairs: Sequence[Pair], metrics: Sequence[str]) -> list[list[Comparison]]:

@@ -110,10 +110,10 @@ def users_place(who: Identity) -> Path:
 
 
 def keep(results: Path, result: Record, scored: PerUser | None, test: UserItems) -> None:
-    """Write the hits of a run in place of earlier ones of its setting and seed; a run without a quality has none."""
+    """Write the hits of a run in place of earlier ones of its variant and seed; a run without a quality has none."""
     who, place = result.identity, rows_place(result.identity)
     if result.quality is None or scored is None:
-        remove(results, place, [(who.setting, who.seed)])
+        remove(results, place, [(who.variant, who.seed)])
         return
     from recpress.evaluation import hit_masks
 
@@ -123,7 +123,7 @@ def keep(results: Path, result: Record, scored: PerUser | None, test: UserItems)
     with _alone():
         if not users.is_file():
             _write(users, pa.table([pa.array(scored.users), pa.array(test.counts[scored.users])], USERS))
-        _change(results / place, {(who.setting, who.seed): Row(who.setting, who.seed, split, topk, packed)})
+        _change(results / place, {(who.variant, who.seed): Row(who.variant, who.seed, split, topk, packed)})
 
 
 def remove(results: Path, place: Path, keys: Iterable[Key]) -> None:
@@ -234,17 +234,17 @@ class Store:
         Raises
         ------
         UserError
-            When they aren't there, or are those of another run of the same setting and seed.
+            When they aren't there, or are those of another run of the same variant and seed.
         """
         assert made.quality is not None
         who, path = made.identity, rows_place(made.identity)
-        row = self.rows(path).get((who.setting, who.seed)) if (self._results / path).is_file() else None
+        row = self.rows(path).get((who.variant, who.seed)) if (self._results / path).is_file() else None
         again = f"`{made.provenance.command} --force` writes them"
         if row is None:
-            raise UserError(f"{self._results / path} has no hits of {who.setting}, seed {who.seed}: {again}.")
+            raise UserError(f"{self._results / path} has no hits of {who.variant}, seed {who.seed}: {again}.")
         if (row.split.hex(), row.topk_sha256.hex()) != (who.split, made.quality.topk_sha256):
             raise UserError(
-                f"The hits of {who.setting}, seed {who.seed} in {self._results / path} are of another run: {again}."
+                f"The hits of {who.variant}, seed {who.seed} in {self._results / path} are of another run: {again}."
             )
         return row.hits
 
@@ -268,7 +268,7 @@ class Store:
             same = False
         if not same:
             raise UserError(
-                f"The hits of {who.setting}, seed {who.seed} in {self._results / rows_place(who)} don't have the means "
+                f"The hits of {who.variant}, seed {who.seed} in {self._results / rows_place(who)} don't have the means "
                 f"of its record: `{made.provenance.command} --force` writes them."
             )
         return found

@@ -67,7 +67,7 @@ def is_done(planned: PlannedRun, results: Path, retry_failed: bool = False, timi
         Of this machine, for who asks of many runs; by default they are read if they are needed.
     """
     result = record_of(planned, results)
-    if result is None or result.identity.cell != planned.id:
+    if result is None or result.identity.key != planned.id:
         return False
     if result.status == "ok" and planned.spec.timing.times_serving:
         timings = timed_here(results) if timings is None else timings
@@ -85,7 +85,7 @@ def timed_here(results: Path) -> Timings:
 
 def place_of(spec: RunSpec) -> Path:
     """Return where the record of a run lies in a results folder."""
-    return record.path_of(spec.dataset, spec.backbone, spec.method, spec.setting, spec.seed)
+    return record.path_of(spec.dataset, spec.backbone, spec.method, spec.variant, spec.seed)
 
 
 def record_of(planned: PlannedRun, results: Path) -> Record | None:

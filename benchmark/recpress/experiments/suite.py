@@ -29,10 +29,10 @@ WrittenBudget = Annotated[
     PlainSerializer(str),
 ]
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
-# What a setting shows otherwise than JSON writes it: typed as the board has it, it is the same run.
+# What a variant shows otherwise than JSON writes it: typed as the board has it, it is the same run.
 SHOWN = {"True": True, "False": False, "None": None}
 # Of a record's file name there is room for this much.
-LONGEST_SETTING = 160
+LONGEST_VARIANT = 160
 
 
 class MethodRuns(Card):
@@ -63,7 +63,7 @@ class Match(Card):
     backbone: Patterns = ("*",)
     method: Patterns = ("*",)
     division: Patterns = Field(("*",), description="Of the method: closed, open or reference.")
-    setting: Patterns = Field(("*",), description="A budget ('1/8'), or parameters ('bits=4').")
+    variant: Patterns = Field(("*",), description="A budget ('1/8'), or parameters ('bits=4').")
     seed: Patterns = ("*",)
 
     def fits(self, spec: RunSpec) -> bool:
@@ -109,7 +109,7 @@ class RunSpec(Card):
     timing_seconds: float
 
     @property
-    def setting(self) -> str:
+    def variant(self) -> str:
         """The budget, or the explicit parameters, or "default"."""
         explicit = ",".join(f"{name}={value}" for name, value in sorted(self.params.items()))
         return ",".join(part for part in (str(self.budget or ""), explicit) if part) or "default"
@@ -127,7 +127,7 @@ class RunSpec(Card):
     @property
     def label(self) -> str:
         """How the run is called in progress and logs."""
-        return f"{self.dataset} {self.backbone} {self.method} {self.setting} seed {self.seed}"
+        return f"{self.dataset} {self.backbone} {self.method} {self.variant} seed {self.seed}"
 
     @property
     def command(self) -> str:
@@ -171,7 +171,7 @@ def spec_of_command(command: str) -> RunSpec:
 
 
 def parse_value(text: str) -> Any:
-    """Return a parameter as typed on the command line: JSON, or as `RunSpec.setting` shows it; else it is text."""
+    """Return a parameter as typed on the command line: JSON, or as `RunSpec.variant` shows it; else it is text."""
     if text in SHOWN:
         return SHOWN[text]
     try:
@@ -274,12 +274,12 @@ def _distinct(specs: list[RunSpec]) -> list[RunSpec]:
     """Return each spec once; what can't be the name of a record is refused."""
     found: dict[tuple[str, str, str, str, int], RunSpec] = {}
     for spec in specs:
-        if len(spec.setting) > LONGEST_SETTING or not spec.setting.isprintable():
+        if len(spec.variant) > LONGEST_VARIANT or not spec.variant.isprintable():
             raise UserError(
-                f"The parameters of {spec.method} on {spec.dataset} take {len(spec.setting)} characters "
-                f"({spec.setting[:40]!r}…): at most {LONGEST_SETTING} printable ones can name a record."
+                f"The parameters of {spec.method} on {spec.dataset} take {len(spec.variant)} characters "
+                f"({spec.variant[:40]!r}…): at most {LONGEST_VARIANT} printable ones can name a record."
             )
-        key = (spec.dataset, spec.backbone, spec.method, spec.setting, spec.seed)
+        key = (spec.dataset, spec.backbone, spec.method, spec.variant, spec.seed)
         earlier = found.setdefault(key, spec)
         if earlier != spec:
             raise UserError(f"{spec.label} is in the suite twice, with parameters that are written alike.")

@@ -20,7 +20,7 @@ from recpress.isolation import processes
 from recpress.isolation.locks import Cores
 from recpress.isolation.processes import Allowance, WorkFailed
 from recpress.isolation.scratch import scratch
-from recpress.measure.repeats import Retimed, between_runs, interval
+from recpress.measure.repeats import Repetition, between_runs, interval
 from recpress.records import timing
 from recpress.records.record import Record, Scenario
 from recpress.records.timing import Timing
@@ -69,7 +69,7 @@ def jobs(runs: Sequence[PlannedRun], results: Path, *, everything: bool = False,
     found: dict[str, list[tuple[PlannedRun, Record]]] = {}
     for planned in runs:
         result = record_of(planned, results)
-        if result is not None and result.identity.cell == planned.id and result.status == "ok":
+        if result is not None and result.identity.key == planned.id and result.status == "ok":
             found.setdefault(result.signature, []).append((planned, result))
     timings = timed_here(results)
 
@@ -162,7 +162,7 @@ def _timed(context: RunContext, result: Record, results: Path | None) -> Timing 
     return found
 
 
-def repeated(before: Timing, after: Timing, timings: Iterable[Timing]) -> dict[Scenario, Retimed]:
+def repeated(before: Timing, after: Timing, timings: Iterable[Timing]) -> dict[Scenario, Repetition]:
     """Set the ratios of a signature's timing beside those of its repetition, by scenario.
 
     Parameters
@@ -174,7 +174,7 @@ def repeated(before: Timing, after: Timing, timings: Iterable[Timing]) -> dict[S
     spread = between_runs(timings)
     again = {each.scenario: each for each in after.latency}
     return {
-        one.scenario: Retimed(one.ratio, interval(one, before, spread), other.ratio, interval(other, after, spread))
+        one.scenario: Repetition(one.ratio, interval(one, before, spread), other.ratio, interval(other, after, spread))
         for one in before.latency
         if one.scenario in COMPARED and (other := again.get(one.scenario))
     }

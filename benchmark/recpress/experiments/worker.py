@@ -21,7 +21,7 @@ from recpress.backbones.catalogue import backbone
 from recpress.backbones.config import TrainingConfig
 from recpress.backbones.training.allocator import keep_freed_memory
 from recpress.codecs import Dense, untrusted
-from recpress.codecs.artefact import Artefact, folder_ledger
+from recpress.codecs.artefact import Artefact, folder_breakdown
 from recpress.codecs.signature import serving as serving_of
 from recpress.codecs.work import Work
 from recpress.core.budget import Budget
@@ -277,7 +277,7 @@ def time_serving(
 
 def query_work(artefact: Artefact) -> Work:
     """Return the counted work of one query: fetch one user's row, score every item."""
-    row = artefact.users.ledger().total() // artefact.users.shape[0]
+    row = artefact.users.breakdown().total() // artefact.users.shape[0]
     return artefact.items.work(1) + Work({}, row)
 
 
@@ -289,9 +289,9 @@ def weigh(folder: Path, artefact: Artefact, work: Work, *, reference_columns: in
     return Bytes(
         file=file,
         reference=4 * entities * reference_columns,
-        ledger=dict(folder_ledger(folder)),
-        users=users.ledger().total(),
-        items=items.ledger().total(),
+        breakdown=dict(folder_breakdown(folder)),
+        users=users.breakdown().total(),
+        items=items.breakdown().total(),
         nominal_parameters=artefact.nominal(),
         nonzero_parameters=artefact.nonzero(),
         per_entity=file / entities,

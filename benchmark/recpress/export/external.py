@@ -22,7 +22,7 @@ from recpress.measure.provenance import Stopwatch
 from recpress.records.record import Identity, Record
 
 FAMILY = "external"
-SETTING = "as-is"
+VARIANT = "as-is"
 # Bytes that its processes may hold, beyond what they start with: in all, and for each user and item.
 MEMORY = 4 << 30
 ROW_MEMORY = 1 << 13
@@ -93,7 +93,7 @@ def measure(brought: Brought, planned: PlannedRun, progress: Progress) -> RunOut
     result = Record(
         status="ok",
         identity=Identity(
-            cell=sha256_json([artefact_key, planned.id]),
+            key=sha256_json([artefact_key, planned.id]),
             dataset=spec.dataset,
             split=planned.split,
             protocol="standard",
@@ -103,10 +103,10 @@ def measure(brought: Brought, planned: PlannedRun, progress: Progress) -> RunOut
             method=brought.name,
             division=brought.division,
             serve_form=examined.serve_form,
-            setting=SETTING,
+            variant=VARIANT,
             budget=None,
             params={},
-            made=artefact_key,
+            artefact_key=artefact_key,
             seed=spec.seed,
         ),
         quality=assess(scored, model.scored, dataset, brought.division),

@@ -45,7 +45,7 @@ def fit(planned: PlannedRun, folder: Path, progress: Progress) -> Path:
                 "backbone": planned.spec.backbone,
                 "checkpoint": model.sha256,
                 "method": planned.spec.method,
-                "setting": planned.spec.setting,
+                "setting": planned.spec.variant,
                 "params": compressed.params,
                 "seed": planned.spec.seed,
                 "code": planned.code,

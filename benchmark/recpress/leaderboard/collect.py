@@ -27,12 +27,12 @@ from recpress.records.timing import FOLDER, Timing, Timings, run_id
 from recpress.records.timing import place as place_of_timing
 from recpress.records.upgrade import embedded_timing, upgraded
 from recpress.reproduce import report
-from recpress.reproduce.report import Attestation
+from recpress.reproduce.report import ReproductionReport
 
 MAX_BYTES = 4_000_000
 # Names become file names and links, so nothing else may be in them.
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,79}")
-MAX_SETTING = 160
+MAX_VARIANT = 160
 # A machine that has timed this share of what the most complete one has is as complete.
 COMPLETE: Final = 0.99
 # From the best evidence to the weakest.
@@ -48,7 +48,7 @@ class Run:
     Attributes
     ----------
     id : str
-        ``<dataset>/<backbone>/<method>/<setting>.seed<seed>``.
+        ``<dataset>/<backbone>/<method>/<variant>.seed<seed>``.
     record : Record
     raw : dict
         The record as JSON.
@@ -124,7 +124,7 @@ class Collection:
     refused : tuple of Refusal
     machines : dict
         Descriptions by fingerprint.
-    attestations : tuple of Attestation
+    reproductions : tuple of ReproductionReport
     timings : mapping
         Of each machine.
     machine : str or None
@@ -134,7 +134,7 @@ class Collection:
     runs: tuple[Run, ...]
     refused: tuple[Refusal, ...]
     machines: dict[str, dict[str, Any]]
-    attestations: tuple[Attestation, ...] = ()
+    reproductions: tuple[ReproductionReport, ...] = ()
     timings: Mapping[str, Timings] = field(default_factory=dict)
     machine: str | None = None
 
@@ -199,8 +199,8 @@ def _read_run(results: Path, path: Path, timings: list[Timing]) -> Run:
         value = getattr(who, name)
         if not NAME.fullmatch(value):
             raise ValueError(f"its {name} {value[:40]!r} is not a name (letters, digits and . _ + -, at most 80)")
-    if not 0 < len(who.setting) <= MAX_SETTING:
-        raise ValueError(f"its setting has {len(who.setting)} characters; 1 to {MAX_SETTING} are allowed")
+    if not 0 < len(who.variant) <= MAX_VARIANT:
+        raise ValueError(f"its variant has {len(who.variant)} characters; 1 to {MAX_VARIANT} are allowed")
     place = relative_path(who)
     if results / place != path:
         raise ValueError(f"its identity belongs at {place}")
@@ -218,7 +218,7 @@ def _read_timing(results: Path, path: Path) -> Timing:
 
 
 def collect(results: Path, machine: str | None = None) -> Collection:
-    """Read every record, timing, machine and attestation of a results folder, in the order of their paths.
+    """Read every record, timing, machine and reproduction of a results folder, in the order of their paths.
 
     Parameters
     ----------
@@ -252,7 +252,7 @@ def collect(results: Path, machine: str | None = None) -> Collection:
     runs = read("records", lambda path: _read_run(results, path, timings))
     timings += read(FOLDER, lambda path: _read_timing(results, path)).values()
     machines = {path.stem: machine for path, machine in read("machines", _read_json).items()}
-    attestations = read(report.FOLDER, lambda path: report.read(results, path))
+    reproductions = read(report.FOLDER, lambda path: report.read(results, path))
     by_machine: dict[str, list[Timing]] = defaultdict(list)
     for timing in timings:
         by_machine[timing.machine].append(timing)
@@ -260,7 +260,7 @@ def collect(results: Path, machine: str | None = None) -> Collection:
         tuple(runs.values()),
         tuple(refused),
         machines,
-        tuple(attestations.values()),
+        tuple(reproductions.values()),
         {name: Timings(of) for name, of in sorted(by_machine.items())},
     )
     return found.on(machine)

@@ -95,7 +95,7 @@ TEXT = (
     Column("dataset", "Dataset", "The data set, with one fixed split."),
     Column("backbone", "Backbone", "The uncompressed recommender that was compressed."),
     Column("method", "Method", "How the backbone was compressed."),
-    Column("setting", "Setting", "The byte budget (a fraction of the dense fp32 tables), or the fixed parameters."),
+    Column("variant", "Variant", "The byte budget (a fraction of the dense fp32 tables), or the fixed parameters."),
     Column("family", "Family", "The kind of compression.", headline=False),
     Column(
         "division",

@@ -30,8 +30,8 @@ def of_bytes(record: Record) -> Iterator[str]:
     size, serving = record.bytes, record.serving
     if size is None:
         return
-    if sum(size.ledger.values()) != size.file:
-        yield "the kinds of its byte ledger don't add up to the file's bytes"
+    if sum(size.breakdown.values()) != size.file:
+        yield "the kinds of its byte breakdown don't add up to the file's bytes"
     if (size.users or 0) + (size.items or 0) > size.file:
         yield "its two sides take more bytes than the file has"
     if serving:

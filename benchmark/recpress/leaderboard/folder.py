@@ -202,14 +202,14 @@ def _timed(folder: Folder) -> Iterator[Finding]:
             yield Finding(file, "timed", f"{wrong}: time it again.")
 
 
-def _attested(folder: Folder) -> Iterator[Finding]:
+def _reproduced(folder: Folder) -> Iterator[Finding]:
     runs = {run.file for run in folder.found.runs}
-    for each in folder.found.attestations:
+    for each in folder.found.reproductions:
         file = report.place(each.record, each.event, each.machine).as_posix()
         if each.record not in runs:
-            yield Finding(file, "attested", f"it speaks of {each.record}, which isn't here: remove it.")
+            yield Finding(file, "reproduced", f"it speaks of {each.record}, which isn't here: remove it.")
         elif each.machine not in folder.found.machines:
-            yield Finding(file, "attested", f"add machines/{each.machine}.json, which the verb wrote.")
+            yield Finding(file, "reproduced", f"add machines/{each.machine}.json, which the verb wrote.")
 
 
 def _per_user(folder: Folder) -> Iterator[Finding]:
@@ -231,7 +231,7 @@ def _per_user(folder: Folder) -> Iterator[Finding]:
 
 
 def _nothing_else(path: Path, scored: Sequence[Identity], kept: Store) -> Iterator[Finding]:
-    keys = {(per_user_hits.rows_place(who), (who.setting, who.seed)) for who in scored}
+    keys = {(per_user_hits.rows_place(who), (who.variant, who.seed)) for who in scored}
     places = {place for place, _ in keys}
     users = {per_user_hits.users_place(who) for who in scored}
     for file in sorted(each for each in (path / per_user_hits.FOLDER).rglob("*") if not each.is_dir()):
@@ -244,7 +244,7 @@ def _nothing_else(path: Path, scored: Sequence[Identity], kept: Store) -> Iterat
             except UserError:
                 continue  # Its records have said so.
             if strays:
-                told = ", ".join(f"{setting} seed {seed}" for setting, seed in strays[:4])
+                told = ", ".join(f"{variant} seed {seed}" for variant, seed in strays[:4])
                 yield Finding(
                     place.as_posix(), "per-user", f"no record is there for its rows {told}: {FILL} removes them."
                 )
@@ -305,7 +305,7 @@ OF_THE_FOLDER: Mapping[str, Callable[[Folder], Iterator[Finding]]] = {
     "doubts-stated": _doubts_removed,
     "known-commit": _commits,
     "timed": _timed,
-    "attested": _attested,
+    "reproduced": _reproduced,
     "reference-as-usual": _usual,
     "per-user": _per_user,
     "tables-generated": _tables,

@@ -12,13 +12,13 @@ from tabulate import tabulate
 from recpress.core.errors import UserError
 from recpress.core.printable import markdown, printable, readable_json
 from recpress.evaluation import Comparison, adjust, compare
-from recpress.experiments.pairing import Setting, pair, refuse_nothing, setting_name
+from recpress.experiments.pairing import Variant, pair, refuse_nothing, variant_name
 from recpress.headline import COLUMN, HEADLINE
-from recpress.leaderboard.tables import SETTING, Format, csv, texts
+from recpress.leaderboard.tables import VARIANT, Format, csv, texts
 from recpress.records.plausible import UNCOMPRESSED
 from recpress.records.record import Record
 
-TEXT = ("dataset", "backbone", "method", "setting")
+TEXT = ("dataset", "backbone", "method", "variant")
 FIGURES = (COLUMN, "mb")
 HEADINGS = ("Kept [%] (95 % CI)", "p (Holm)", "Loss below")
 
@@ -45,11 +45,11 @@ def against_fp32(
         Of each row, p-values adjusted (Holm) over all of them; None for the uncompressed model itself, and for what
         can't be compared. Why that can't, each in a sentence.
     """
-    settings = _settings(records, results)
+    variants = _settings(records, results)
     told: list[Comparison | None] = []
     reasons: list[str] = []
-    for row in rows[SETTING].astype(str).itertuples(index=False, name=None):
-        mine, fp32 = settings.get(row), settings.get(_reference(row))
+    for row in rows[VARIANT].astype(str).itertuples(index=False, name=None):
+        mine, fp32 = variants.get(row), variants.get(_reference(row))
         if mine is None or fp32 is None or mine is fp32:
             told.append(None)
             continue
@@ -64,15 +64,15 @@ def against_fp32(
     return [each and next(adjusted) for each in told], reasons
 
 
-def _settings(records: Iterable[Record], results: Path) -> dict[Key, Setting]:
+def _settings(records: Iterable[Record], results: Path) -> dict[Key, Variant]:
     seeds: dict[Key, dict[int, Record]] = {}
     for made in records:
         if made.quality is not None:
             who = made.identity
-            key = tuple(made.status if name == "status" else str(getattr(who, name)) for name in SETTING)
+            key = tuple(made.status if name == "status" else str(getattr(who, name)) for name in VARIANT)
             seeds.setdefault(key, {})[who.seed] = made
     return {
-        key: Setting(setting_name(next(iter(found.values())).identity), found, results) for key, found in seeds.items()
+        key: Variant(variant_name(next(iter(found.values())).identity), found, results) for key, found in seeds.items()
     }
 
 
@@ -83,10 +83,10 @@ def _reference(row: Key) -> Key:
         "method": UNCOMPRESSED,
         "division": "reference",
         "serve_form": "table",
-        "setting": "default",
+        "variant": "default",
         "status": "ok",
     }
-    return tuple(fp32.get(name, value) for name, value in zip(SETTING, row, strict=True))
+    return tuple(fp32.get(name, value) for name, value in zip(VARIANT, row, strict=True))
 
 
 def render(rows: pd.DataFrame, told: Sequence[Comparison | None], form: Format) -> str:

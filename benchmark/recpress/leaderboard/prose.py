@@ -40,7 +40,7 @@ PARTS = ("dataset", "backbone", "method", "variant")
 def named(rows: pd.DataFrame) -> pd.DataFrame:
     """Return the rows that ended well, with their names (``backbone/method/variant``) in the column ``run``."""
     rows = rows[rows["status"] == "ok"]
-    variant = rows["setting"].map(in_a_name)
+    variant = rows["variant"].map(in_a_name)
     return rows.assign(variant=variant, run=rows["backbone"] + "/" + rows["method"] + "/" + variant)
 
 
@@ -186,10 +186,10 @@ def table(rows: pd.DataFrame, arguments: Iterable[str]) -> str:
     """
     key, *names = arguments
     column = figure(key)
-    settings = dict(zip(rows["run"], rows["setting"], strict=True))
+    variants = dict(zip(rows["run"], rows["variant"], strict=True))
     for name in names:
-        if name not in settings:
-            raise unknown("run", name, settings)
+        if name not in variants:
+            raise unknown("run", name, variants)
     fp32 = (rows["mb"] * rows["smaller"]).groupby(rows["dataset"]).median()
     rows = rows[rows["run"].isin(names)]
     counts = rows["dataset"].value_counts()
@@ -201,12 +201,12 @@ def table(rows: pd.DataFrame, arguments: Iterable[str]) -> str:
     }
     apart = len({name.split("/")[0] for name in names}) > 1
     lines = [
-        [_label(name, settings[name], apart), *(written.get((name, each), "–") for each in datasets)] for name in names
+        [_label(name, variants[name], apart), *(written.get((name, each), "–") for each in datasets)] for name in names
     ]
     align = ("left", *["right"] * len(datasets))
     return tabulate(lines, [column.heading, *datasets], tablefmt="pipe", disable_numparse=True, colalign=align)
 
 
-def _label(name: str, setting: str, apart: bool) -> str:
+def _label(name: str, variant: str, apart: bool) -> str:
     backbone, method, _ = name.split("/")
-    return " ".join([*([backbone] if apart else []), method, *([] if setting == "default" else [setting])])
+    return " ".join([*([backbone] if apart else []), method, *([] if variant == "default" else [variant])])

@@ -1,4 +1,4 @@
-"""Compare two sets of runs, setting by setting: what a change made worse, better, or can't be told.
+"""Compare two sets of runs, variant by variant: what a change made worse, better, or can't be told.
 
 Each figure has its own rule, since each has its own noise. Quality: differences of the same seeds, against their
 spread. Bytes and analytic energy: exact, they have no noise. Latency: the ratio to the interleaved fp32 reference,
@@ -23,8 +23,8 @@ from recpress.leaderboard.collect import Collection, Run
 from recpress.measure.repeats import Spread, between_runs, interval
 from recpress.records.record import WENT_WRONG, Latency
 
-Verdict = Literal["worse", "better", "same", "can't tell"]
-Setting = tuple[str, str, str, str]
+Direction = Literal["worse", "better", "same", "can't tell"]
+Variant = tuple[str, str, str, str]
 
 # A change of the same seeds smaller than this is rounding of another machine's kernels, not a change of the method.
 BOTH_FLOOR: Final = 1e-3
@@ -34,25 +34,25 @@ SPREADS: Final = 2.0
 
 @dataclass(frozen=True)
 class Finding:
-    """One figure of one setting, before and after.
+    """One figure of one variant, before and after.
 
     Attributes
     ----------
-    setting : tuple of str
+    variant : tuple of str
         Data set, backbone, method, and budget or params.
     figure : str
     base, head : float
         NaN where a side has none.
-    verdict : {"worse", "better", "same", "can't tell"}
+    direction : {"worse", "better", "same", "can't tell"}
     why : str
         For the reader, where the figures alone don't say it.
     """
 
-    setting: Setting
+    variant: Variant
     figure: str
     base: float
     head: float
-    verdict: Verdict
+    direction: Direction
     why: str = ""
 
     @property
@@ -68,28 +68,28 @@ def _relative(was: float, now: float) -> float:
     return math.copysign(math.inf, now) if now else 0.0
 
 
-def _verdict(change: float, tolerance: float, high_is_good: bool) -> Verdict:
+def _direction(change: float, tolerance: float, high_is_good: bool) -> Direction:
     if abs(change) <= tolerance:
         return "same"
     return "better" if (change > 0) == high_is_good else "worse"
 
 
-def _by_seed(runs: Iterable[Run]) -> dict[Setting, dict[int, Run]]:
-    grouped: dict[Setting, dict[int, Run]] = defaultdict(dict)
+def _by_seed(runs: Iterable[Run]) -> dict[Variant, dict[int, Run]]:
+    grouped: dict[Variant, dict[int, Run]] = defaultdict(dict)
     for run in runs:
         who = run.record.identity
-        grouped[who.dataset, who.backbone, who.method, who.setting][who.seed] = run
+        grouped[who.dataset, who.backbone, who.method, who.variant][who.seed] = run
     return grouped
 
 
-def _status(setting: Setting, base: Sequence[Run], head: Sequence[Run]) -> Iterable[Finding]:
+def _status(variant: Variant, base: Sequence[Run], head: Sequence[Run]) -> Iterable[Finding]:
     was, now = (mean(run.record.status not in WENT_WRONG for run in side) for side in (base, head))
     if was != now:
         reason = next((run.record.reason for run in head if run.record.status in WENT_WRONG), None)
-        yield Finding(setting, "runs that work", was, now, _verdict(now - was, 0, True), reason or "")
+        yield Finding(variant, "runs that work", was, now, _direction(now - was, 0, True), reason or "")
 
 
-def _quality(setting: Setting, base: Sequence[Run], head: Sequence[Run]) -> Iterable[Finding]:
+def _quality(variant: Variant, base: Sequence[Run], head: Sequence[Run]) -> Iterable[Finding]:
     for metric in BOTH:
         pairs = [
             (before.record.quality.metrics[metric], after.record.quality.metrics[metric])
@@ -103,11 +103,11 @@ def _quality(setting: Setting, base: Sequence[Run], head: Sequence[Run]) -> Iter
         spread = SPREADS * stdev(changes) / math.sqrt(len(changes)) if len(changes) > 1 else 0.0
         tolerance = max(BOTH_FLOOR, spread)
         why = "" if len(changes) > 1 else "one seed: a change may be luck"
-        verdict = _verdict(_relative(was, now), tolerance, True)
-        yield Finding(setting, metric, was, now, verdict, why if verdict != "same" else "")
+        direction = _direction(_relative(was, now), tolerance, True)
+        yield Finding(variant, metric, was, now, direction, why if direction != "same" else "")
 
 
-def _exact(setting: Setting, base: Sequence[Run], head: Sequence[Run]) -> Iterable[Finding]:
+def _exact(variant: Variant, base: Sequence[Run], head: Sequence[Run]) -> Iterable[Finding]:
     sizes = [[run.record.bytes.file for run in side if run.record.bytes] for side in (base, head)]
     joules = [
         [
@@ -121,10 +121,10 @@ def _exact(setting: Setting, base: Sequence[Run], head: Sequence[Run]) -> Iterab
     for figure, (before, after) in (("bytes", sizes), ("analytic energy", joules)):
         if before and after:
             was, now = mean(before), mean(after)
-            yield Finding(setting, figure, was, now, _verdict(_relative(was, now), EXACT_FLOOR, False))
+            yield Finding(variant, figure, was, now, _direction(_relative(was, now), EXACT_FLOOR, False))
 
 
-def _latency(setting: Setting, base: Sequence[Run], head: Sequence[Run], spread: Spread) -> Iterable[Finding]:
+def _latency(variant: Variant, base: Sequence[Run], head: Sequence[Run], spread: Spread) -> Iterable[Finding]:
     for scenario in ("single", "batch"):
         timed = [_timed(side, scenario) for side in (base, head)]
         if not (timed[0] and timed[1]):
@@ -132,11 +132,11 @@ def _latency(setting: Setting, base: Sequence[Run], head: Sequence[Run], spread:
         was, now = (mean(each.ratio for each, _ in side) for side in timed)
         figure = f"{scenario} / fp32"
         if any(each.noisy for each, _ in chain(*timed)):
-            yield Finding(setting, figure, was, now, "can't tell", "others used the machine while it was timed")
+            yield Finding(variant, figure, was, now, "can't tell", "others used the machine while it was timed")
             continue
         lows, highs = zip(*(_widest(side, spread) for side in timed), strict=True)
         apart = max(lows) > min(highs)
-        yield Finding(setting, figure, was, now, _verdict(_relative(was, now), 0 if apart else math.inf, False))
+        yield Finding(variant, figure, was, now, _direction(_relative(was, now), 0 if apart else math.inf, False))
 
 
 def _timed(side: Sequence[Run], scenario: str) -> list[tuple[Latency, Run]]:
@@ -165,12 +165,12 @@ def on_one_machine(base: Collection, head: Collection) -> tuple[tuple[Run, ...],
 
 
 def compare(base: Iterable[Run], head: Iterable[Run]) -> list[Finding]:
-    """Compare the settings and seeds that both sides have.
+    """Compare the variants and seeds that both sides have.
 
     Returns
     -------
     list of Finding
-        All figures, also those that are the same, by setting.
+        All figures, also those that are the same, by variant.
     """
     before, after = _by_seed(base), _by_seed(head)
     spread = between_runs(
@@ -180,33 +180,33 @@ def compare(base: Iterable[Run], head: Iterable[Run]) -> list[Finding]:
         )
     )
     found: list[Finding] = []
-    for setting in sorted(before.keys() & after.keys()):
-        seeds = sorted(before[setting].keys() & after[setting].keys())
+    for variant in sorted(before.keys() & after.keys()):
+        seeds = sorted(before[variant].keys() & after[variant].keys())
         if seeds:
-            was, now = ([side[setting][seed] for seed in seeds] for side in (before, after))
+            was, now = ([side[variant][seed] for seed in seeds] for side in (before, after))
             for rule in (_status, _quality, _exact):
-                found += rule(setting, was, now)
-            found += _latency(setting, was, now, spread)
+                found += rule(variant, was, now)
+            found += _latency(variant, was, now, spread)
     return found
 
 
-def missing(base: Iterable[Run], head: Iterable[Run]) -> list[Setting]:
+def missing(base: Iterable[Run], head: Iterable[Run]) -> list[Variant]:
     """Return the variants that the base has and the head doesn't."""
     return sorted(_by_seed(base).keys() - _by_seed(head).keys())
 
 
 def render(found: Sequence[Finding], style: str) -> str:
     """Print findings as a table in one of tabulate's styles."""
-    headings = ("Dataset", "Backbone", "Method", "Setting", "Figure", "Base", "Head", "Change", "Verdict", "")
+    headings = ("Dataset", "Backbone", "Method", "Variant", "Figure", "Base", "Head", "Change", "Direction", "")
     safe = markdown if style == "github" else printable
     lines = [
         (
-            *map(safe, each.setting),
+            *map(safe, each.variant),
             each.figure,
             f"{each.base:.5g}",
             f"{each.head:.5g}",
             "–" if math.isnan(each.change) else f"{100 * each.change:+.2f} %",
-            each.verdict,
+            each.direction,
             safe(each.why),
         )
         for each in found
@@ -214,9 +214,9 @@ def render(found: Sequence[Finding], style: str) -> str:
     return tabulate(lines, headers=headings, tablefmt=style, disable_numparse=True)
 
 
-def summary(found: Sequence[Finding]) -> Mapping[Verdict, int]:
-    """Count the findings by verdict."""
-    counts: dict[Verdict, int] = {"worse": 0, "better": 0, "same": 0, "can't tell": 0}
+def summary(found: Sequence[Finding]) -> Mapping[Direction, int]:
+    """Count the findings by direction."""
+    counts: dict[Direction, int] = {"worse": 0, "better": 0, "same": 0, "can't tell": 0}
     for each in found:
-        counts[each.verdict] += 1
+        counts[each.direction] += 1
     return counts

@@ -32,7 +32,7 @@ from recpress.records.plausible import UNCOMPRESSED, References
 from recpress.records.record import Latency
 
 Format = Literal["table", "csv", "json", "markdown", "latex"]
-SETTING = [
+VARIANT = [
     "dataset",
     "split",
     "backbone",
@@ -41,7 +41,7 @@ SETTING = [
     "method",
     "division",
     "serve_form",
-    "setting",
+    "variant",
     "status",
 ]
 
@@ -59,7 +59,7 @@ def _row(run: Run, tier: str, spread: Spread, references: References) -> dict[st
     record, timing = run.record, run.timing
     who, quality, size = record.identity, record.quality, record.bytes
     row: dict[str, object] = {
-        **{key: getattr(who, key) for key in SETTING if key != "status"},
+        **{key: getattr(who, key) for key in VARIANT if key != "status"},
         "status": record.status,
         "reason": record.reason or "",
         "tier": tier,
@@ -102,7 +102,7 @@ def _developed_on() -> dict[str, tuple[str, ...]]:
 
 
 _ABOUT = ["reason", "tier", "developed", "doubtful", "isolated", "machine", "seed", "started"]
-_FRAME = [*SETTING, *_ABOUT, "budget", *(column.key for column in NUMBERS)]
+_FRAME = [*VARIANT, *_ABOUT, "budget", *(column.key for column in NUMBERS)]
 _FRAME += [end for ends in INTERVALS.values() for end in ends]
 
 
@@ -126,13 +126,13 @@ def frame(runs: Iterable[Run], tiers: Iterable[str] | None = None) -> pd.DataFra
     references = References(run.record for run in runs)
     paired = zip(runs, repeat(SELF_REPORTED) if tiers is None else tiers, strict=False)
     rows = pd.DataFrame([_row(run, tier, spread, references) for run, tier in paired], columns=[*_FRAME, *NOISY])
-    numbers = [key for key in _FRAME if key not in (*SETTING, *_ABOUT)]
+    numbers = [key for key in _FRAME if key not in (*VARIANT, *_ABOUT)]
     types = {**dict.fromkeys(numbers, "float64"), **dict.fromkeys(NOISY, "bool"), "seed": "int64"}
     return rows.astype(types)
 
 
 def aggregate(rows: pd.DataFrame) -> pd.DataFrame:
-    """Join the seeds of each setting: means, sample standard deviations, and how many.
+    """Join the seeds of each variant: means, sample standard deviations, and how many.
 
     Seeds with another status make a row of their own, so that a failure is never averaged away. The intervals
     become the widest over seeds, one noisy seed makes a timing noisy, one doubtful or not isolated seed the row, and
@@ -146,13 +146,13 @@ def aggregate(rows: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row a setting and status: each number's mean, its ``<key>_sd`` (NaN for one seed), and ``seeds``.
+        One row a variant and status: each number's mean, its ``<key>_sd`` (NaN for one seed), and ``seeds``.
         Sorted by data set, backbone and method, then from the largest budget to the smallest.
     """
     # Of several seeds the least is told.
     ladders = {"tier": list(TIERS), "isolated": ["no", "", "yes"]}
     ranked = {key: rows[key].map({word: rank for rank, word in enumerate(ladder)}) for key, ladder in ladders.items()}
-    groups = rows.assign(**ranked).groupby(SETTING, sort=False)
+    groups = rows.assign(**ranked).groupby(VARIANT, sort=False)
     means = groups[[column.key for column in NUMBERS]].mean()
     spread = groups[[column.key for column in NUMBERS]].std().add_suffix("_sd")
     ends = [groups[[low]].min() for low, _ in INTERVALS.values()]
@@ -245,10 +245,10 @@ def marked(row: Mapping[Hashable, Any]) -> str:
 
 def doubts(rows: pd.DataFrame) -> list[str]:
     """Return a sentence for each row that is flagged for review (‡)."""
-    keys = ["dataset", "backbone", "method", "setting", "doubtful"]
+    keys = ["dataset", "backbone", "method", "variant", "doubtful"]
     found = rows.loc[rows["doubtful"] != "", keys].to_dict("records")
     return [
-        f"‡ {row['method']} {row['setting']} of {row['backbone']} on {row['dataset']} is flagged for review: "
+        f"‡ {row['method']} {row['variant']} of {row['backbone']} on {row['dataset']} is flagged for review: "
         f"{row['doubtful']}."
         for row in found
     ]

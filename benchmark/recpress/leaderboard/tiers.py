@@ -10,14 +10,14 @@ from recpress.leaderboard.collect import Collection, Run
 from recpress.leaderboard.columns import SELF_REPORTED, TIERS
 from recpress.leaderboard.folder import of_records
 from recpress.measure.repeats import Spread, between_runs
-from recpress.reproduce.report import Attestation, differences
+from recpress.reproduce.report import ReproductionReport, differences
 
 
 @dataclass(frozen=True)
 class Repetition:
-    """An attestation of the record as it is, and in what it differs."""
+    """A reproduction report of the record as it is, and in what it differs."""
 
-    attestation: Attestation
+    reproduction: ReproductionReport
     differs: tuple[str, ...]
 
 
@@ -32,31 +32,33 @@ class Standing:
 def standings(found: Collection) -> dict[str, Standing]:
     """Return the standing of each record by its run's id.
 
-    An attestation of a record that has changed since counts for nothing, and one that differs lifts no record. A record
-    that fails a check stays self-reported, whoever has repeated it.
+    A reproduction report of a record that has changed since counts for nothing, and one that differs lifts no record.
+    A record that fails a check stays self-reported, whoever has repeated it.
     """
     faulty = {finding.file for finding in of_records(found)}
-    told: dict[str, list[Attestation]] = defaultdict(list)
-    for each in found.attestations:
+    told: dict[str, list[ReproductionReport]] = defaultdict(list)
+    for each in found.reproductions:
         told[each.record].append(each)
-    machines = {each.machine for each in found.attestations if each.latency}
+    machines = {each.machine for each in found.reproductions if each.latency}
     spread = between_runs(*(found.timings[name].all for name in machines if name in found.timings))
     return {run.id: _standing(run, told[run.file], run.file in faulty, found, spread) for run in found.runs}
 
 
-def _standing(run: Run, told: Sequence[Attestation], faulty: bool, found: Collection, spread: Spread) -> Standing:
+def _standing(
+    run: Run, told: Sequence[ReproductionReport], faulty: bool, found: Collection, spread: Spread
+) -> Standing:
     repetitions = []
     for each in told:
         if each.sha256 == run.sha256:
             timings = found.timings.get(each.machine)
             timing = timings.own(run.record) if timings else None
             repetitions.append(Repetition(each, tuple(differences(run.record, timing, each, spread))))
-    earned = [_earned(run, each.attestation) for each in repetitions if not each.differs]
+    earned = [_earned(run, each.reproduction) for each in repetitions if not each.differs]
     tier = SELF_REPORTED if faulty else max(["checked", *earned], key=list(TIERS).index)
     return Standing(tier, tuple(repetitions))
 
 
-def _earned(run: Run, attestation: Attestation) -> str:
-    if attestation.event == "rescored":
+def _earned(run: Run, reproduction: ReproductionReport) -> str:
+    if reproduction.event == "rescored":
         return "re-scored"
-    return "re-run" if attestation.machine == run.record.provenance.machine else "re-run elsewhere"
+    return "re-run" if reproduction.machine == run.record.provenance.machine else "re-run elsewhere"

@@ -21,7 +21,7 @@ PACKAGES = ("numba", "numpy", "pandas", "safetensors", "scipy", "torch", "torch-
 
 
 class Stopwatch:
-    """Notes when a cell began, and makes its provenance when it ends."""
+    """Notes when a run began, and makes its provenance when it ends."""
 
     def __init__(self) -> None:
         self._started = datetime.now(UTC)
@@ -34,7 +34,7 @@ class Stopwatch:
         Parameters
         ----------
         command : str
-            The command line that runs the cell again.
+            The command line that runs the run again.
         code : str, optional
             Hash of the method's own source.
         isolated : bool, optional

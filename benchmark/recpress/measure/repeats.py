@@ -2,7 +2,7 @@
 
 The interval in a record is of one process at one hour. It doesn't hold what memory another process is given, nor what
 the neighbours of a virtual machine do at another hour, and is some six times too narrow for that. Whoever compares two
-timings, or shows one, widens it by what settings with several seeds show; and where a run is shown the timing of
+timings, or shows one, widens it by what variants with several seeds show; and where a run is shown the timing of
 another that is stored alike, by what all runs of one signature show.
 """
 
@@ -33,7 +33,7 @@ class Spread:
     Attributes
     ----------
     found : mapping of Key to float
-        The standard deviation of the ratio's logarithm, of one setting.
+        The standard deviation of the ratio's logarithm, of one variant.
     shared : mapping of Key to float
         The same of all that has one signature: other backbones and methods change the values.
     """
@@ -56,7 +56,7 @@ class Spread:
 
 
 @dataclass(frozen=True)
-class Retimed:
+class Repetition:
     """A ratio to fp32 and its repetition, each with its 95 % interval, which holds what lies between two runs."""
 
     before: float
@@ -77,14 +77,14 @@ def repeats(timings: Iterable[Timing], *, shared: bool = False) -> dict[Key, lis
     ----------
     timings : iterable of Timing
     shared : bool
-        Whether the same is one signature, or one signature of one setting, of which other seeds are.
+        Whether the same is one signature, or one signature of one variant, of which other seeds are.
     """
     alike: dict[tuple[str, ...], list[Latency]] = defaultdict(list)
     for each in timings:
-        setting = "" if shared else each.run.rpartition(".seed")[0]
+        variant = "" if shared else each.run.rpartition(".seed")[0]
         for timed in each.latency:
             if timed.ratio_low > 0 and not timed.noisy:
-                alike[each.machine, timed.scenario, each.dataset, each.signature, setting].append(timed)
+                alike[each.machine, timed.scenario, each.dataset, each.signature, variant].append(timed)
     found: dict[Key, list[list[Latency]]] = defaultdict(list)
     for (machine, scenario, dataset, *_), latencies in alike.items():
         if len(latencies) > 1:
@@ -119,10 +119,10 @@ def _pooled_by_key(folders: Sequence[Sequence[Timing]], *, shared: bool) -> dict
     return {key: pooled(latencies) for key, latencies in found.items()}
 
 
-def pooled(settings: Sequence[Sequence[Latency]]) -> float:
+def pooled(variants: Sequence[Sequence[Latency]]) -> float:
     """Return the standard deviation of the ratios' logarithms within groups of timings of the same."""
-    squares = sum(variance([log(timed.ratio) for timed in each]) * (len(each) - 1) for each in settings)
-    return sqrt(squares / sum(len(each) - 1 for each in settings))
+    squares = sum(variance([log(timed.ratio) for timed in each]) * (len(each) - 1) for each in variants)
+    return sqrt(squares / sum(len(each) - 1 for each in variants))
 
 
 def interval(timed: Latency, of: Timing, spread: Spread, *, shared: bool = False) -> tuple[float, float]:

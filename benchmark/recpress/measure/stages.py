@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from recpress.codecs.artefact import Artefact
-from recpress.codecs.base import Ranker
+from recpress.codecs.base import TopKScorer
 from recpress.data.interactions import UserItems
 from recpress.measure.latency import Users, batches
 from recpress.measure.threads import pinned
@@ -68,13 +68,13 @@ def stage_times(
         for _ in range(LOADS):
             artefact = timed("load", load)
         scorer = artefact.items.scorer()
-        buffer = torch.empty(0 if isinstance(scorer, Ranker) else batch_size, artefact.items.shape[0])
+        buffer = torch.empty(0 if isinstance(scorer, TopKScorer) else batch_size, artefact.items.shape[0])
         order = batches(users, batch_size, seed)
         for _ in range(calls):
             asked = next(order)
             rows = torch.from_numpy(asked)
             queries = timed("fetch", partial(artefact.users.decode, rows))
-            if isinstance(scorer, Ranker):
+            if isinstance(scorer, TopKScorer):
                 timed("rank", partial(scorer.top, queries, seen, asked, k))
                 continue
             scores = timed("score", partial(scorer.scores, queries, buffer))

@@ -258,7 +258,7 @@ def compare(baseline: Comparable, candidate: Comparable, metric: str = "ndcg@20"
     Returns
     -------
     Comparison
-        What the candidate retains, with its 95 % interval and p-value; `Comparison.verdict` says it in a sentence.
+        What the candidate retains, with its 95 % interval and p-value; `Comparison.summary` says it in a sentence.
 
     Raises
     ------

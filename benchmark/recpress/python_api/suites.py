@@ -126,8 +126,8 @@ def results(folder: Path | str | None = None, *, machine: str | None = None) -> 
         Numbers that a run doesn't have are NaN. The columns:
 
         run
-            ``<dataset>/<backbone>/<method>/<setting>.seed<seed>``, unique.
-        dataset, split, backbone, protocol, family, method, division, serve_form, setting, seed
+            ``<dataset>/<backbone>/<method>/<variant>.seed<seed>``, unique.
+        dataset, split, backbone, protocol, family, method, division, serve_form, variant, seed
             What was run; `split` is the SHA-256 of the split.
         budget
             Fraction of the fp32 bytes; NaN for runs without a budget.

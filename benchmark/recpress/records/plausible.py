@@ -1,6 +1,6 @@
 """Figures that are too good to accept without review, as a leak of test items would show.
 
-A doubt is no verdict. Compressing leaves little to gain, and on a set that a backbone ranks unsteadily noise can gain
+A doubt proves nothing. Compressing leaves little to gain, and on a set that a backbone ranks unsteadily noise can gain
 more than the limit; so a person looks, and nothing fails.
 """
 

@@ -1,4 +1,4 @@
-"""The run record: what a cell leaves behind, whatever became of it, and on every machine the same.
+"""The run record: what a run leaves behind, whatever became of it, and on every machine the same.
 
 What belongs to one machine (latency, resident memory, metered serving) is a timing record, `recpress.records.timing`.
 """
@@ -24,8 +24,8 @@ from recpress.headline import HEADLINE, SECOND
 from recpress.records.schema import MOST_QUERIES
 from recpress.records.upgrade import upgraded
 
-SCHEMA_VERSION: Final = 3
-SCHEMA_FILE: Final = PACKAGE / "schema" / f"record.v{SCHEMA_VERSION}.json"
+SCHEMA_VERSION: Final = 4
+SCHEMA_FILE: Final = PACKAGE / "records" / "schema" / f"record.v{SCHEMA_VERSION}.json"
 Status = Literal["ok", "failed", "timeout", "over-budget", "out-of-memory"]
 # What another try may mend. A budget that can't be met stays so.
 WENT_WRONG: Final = ("failed", "timeout", "out-of-memory")
@@ -55,9 +55,9 @@ PartT = TypeVar("PartT", bound=Part)
 
 
 class Identity(Part):
-    """What was run. Two runs with the same `cell` are the same experiment."""
+    """What was run. Two runs with the same `key` are the same experiment."""
 
-    cell: Sha256 = Field(description="Hash of everything below with its declared versions: what changes the result.")
+    key: Sha256 = Field(description="Hash of everything below with its declared versions: what changes the result.")
     dataset: str
     split: Sha256 = Field(description="Hash of the split (train, valid and test).")
     protocol: Literal["standard", "paper"]
@@ -67,11 +67,11 @@ class Identity(Part):
     method: str
     division: Literal["reference", "closed", "open"]
     serve_form: Literal["table", "graph", "function"]
-    setting: str = Field(description="As asked for: a budget ('1/8'), explicit params ('bits=8'), or 'default'.")
+    variant: str = Field(description="As asked for: a budget ('1/8'), explicit params ('bits=8'), or 'default'.")
     budget: Positive | None = Field(description="Asked-for bytes as a fraction of the dense fp32 tables.")
     params: dict[str, Any] = Field(description="The method's parameters, all of them, as used.")
-    made: Sha256 | None = Field(
-        None, description="Hash of all that decides the artefact and its lists: names the per-user results kept of it."
+    artefact_key: Sha256 | None = Field(
+        None, description="Hash of all that decides the artefact and its lists: names its per-user results."
     )
     seed: Seed
 
@@ -108,7 +108,7 @@ class Quality(Part):
     )
     doubtful: tuple[str, ...] | None = Field(
         None,
-        description="Metrics of which a closed method retains more than is plausible: for a person to look at; null: "
+        description="Metrics of which a closed method retains more than is plausible: flagged for review; null: "
         "not judged, as in records made before.",
     )
 
@@ -123,9 +123,9 @@ class Bytes(Part):
 
     file: Count = Field(gt=0, description="All bytes of the artefact folder: tables and manifest.")
     reference: Count = Field(gt=0, description="Bytes of the backbone's dense fp32 final tables, values alone.")
-    ledger: dict[str, Count] = Field(description="Bytes by kind; they add up to `file`.")
-    users: Count | None = Field(None, description="Of the ledger: what the user side takes.")
-    items: Count | None = Field(None, description="Of the ledger: what the item side takes.")
+    breakdown: dict[str, Count] = Field(description="Bytes by kind; they add up to `file`.")
+    users: Count | None = Field(None, description="Of the breakdown: what the user side takes.")
+    items: Count | None = Field(None, description="Of the breakdown: what the item side takes.")
     nominal_parameters: Count
     nonzero_parameters: Count
     per_entity: Positive = Field(description="File bytes per user or item.")
@@ -203,7 +203,7 @@ class Cost(Part):
 
     compress_seconds: Amount
     peak_bytes: Count = Field(description="Peak resident bytes of the compressing process.")
-    backbone_seconds: Amount | None = Field(description="Training time of the backbone, shared by its cells.")
+    backbone_seconds: Amount | None = Field(description="Training time of the backbone, shared by its runs.")
     backbone_peak_bytes: Count | None = Field(None, description="Peak resident bytes of the training process.")
     trials: Count = Field(description="Hyper-parameter trials behind the training config.")
 
@@ -237,7 +237,7 @@ class Provenance(Part):
     recpress: str
     commit: Commit | None
     dirty: bool | None
-    command: str = Field(description="The command that runs this cell again.")
+    command: str = Field(description="The command that repeats this run.")
     python: str
     packages: dict[str, str]
     machine: str = Field(description="Fingerprint; described in machines/<fingerprint>.json.")
@@ -252,9 +252,9 @@ class Provenance(Part):
 
 
 class Record(Part):
-    """One cell of the benchmark. A failed cell has a status and a reason and lacks what it did not reach."""
+    """One run of the benchmark. A failed run has a status and a reason and lacks what it did not reach."""
 
-    schema_version: Literal[3] = SCHEMA_VERSION
+    schema_version: Literal[4] = SCHEMA_VERSION
     status: Status
     reason: str | None = None
     identity: Identity
@@ -268,26 +268,26 @@ class Record(Part):
     @property
     def signature(self) -> str:
         """The serving signature; of a run whose codec tree isn't known, a hash that no other run has."""
-        return self.serving.signature if self.serving else self.identity.made or self.identity.cell
+        return self.serving.signature if self.serving else self.identity.artefact_key or self.identity.key
 
 
 def relative_path(identity: Identity) -> Path:
     """Return where a record lies in a results folder: its path is its identity."""
-    return path_of(identity.dataset, identity.backbone, identity.method, identity.setting, identity.seed)
+    return path_of(identity.dataset, identity.backbone, identity.method, identity.variant, identity.seed)
 
 
-def in_a_name(setting: str) -> str:
-    """Return a setting as the names of files and runs hold it: 1-4 for the budget 1/4."""
-    return setting.replace("/", "-")
+def in_a_name(variant: str) -> str:
+    """Return a variant as the names of files and runs hold it: 1-4 for the budget 1/4."""
+    return variant.replace("/", "-")
 
 
-def path_of(dataset: str, backbone: str, method: str, setting: str, seed: int) -> Path:
+def path_of(dataset: str, backbone: str, method: str, variant: str, seed: int) -> Path:
     """Return where the record of such a run lies in a results folder."""
-    return Path("records") / dataset / backbone / method / f"{in_a_name(setting)}.seed{seed}.json"
+    return Path("records") / dataset / backbone / method / f"{in_a_name(variant)}.seed{seed}.json"
 
 
 def write(results: Path, result: Record) -> Path:
-    """Write a record to its place, atomically, replacing an earlier run of the same setting."""
+    """Write a record to its place, atomically, replacing an earlier run of the same variant."""
     path = results / relative_path(result.identity)
     write_atomic(path, text(result))
     return path

@@ -32,7 +32,7 @@ from recpress.records.record import (
 )
 
 SCHEMA_VERSION: Final = 1
-SCHEMA_FILE: Final = PACKAGE / "schema" / f"timing.v{SCHEMA_VERSION}.json"
+SCHEMA_FILE: Final = PACKAGE / "records" / "schema" / f"timing.v{SCHEMA_VERSION}.json"
 FOLDER: Final = "timings"
 # Names become folders and links, so nothing else may be in them.
 FINGERPRINT: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}")
@@ -43,7 +43,7 @@ class Timing(Part):
 
     schema_version: Literal[1] = SCHEMA_VERSION
     signature: Sha256 = Field(description="Of the run record's `serving`: what has the same one takes as long.")
-    run: str = Field(description="The run whose artefact was timed: dataset/backbone/method/setting.seed.")
+    run: str = Field(description="The run whose artefact was timed: dataset/backbone/method/variant.seed.")
     artefact: Sha256 | None = Field(None, description="Hash of the folder that was timed.")
     kernel: str | None = Field(None, description="What scored the items on this machine.")
     latency: tuple[Latency, ...] = Field(description="By scenario, timed in turn with dense fp32 of the same shape.")

@@ -59,13 +59,27 @@ def _metered_serving(energy: Any) -> bool:
     return isinstance(energy, dict) and energy.get("what") == "per-query" and energy.get("grade") != "analytic"
 
 
+# What version 4 calls otherwise: the field's words.
+RENAMED: Mapping[str, Mapping[str, str]] = {
+    "identity": {"cell": "key", "made": "artefact_key", "setting": "variant"},
+    "bytes": {"ledger": "breakdown"},
+}
+
+
+def _renamed(raw: Json) -> Json:
+    """Version 4 has other names for some fields."""
+    parts = {part: raw[part] for part in RENAMED if isinstance(raw.get(part), dict)}
+    return raw | {
+        part: {RENAMED[part].get(name, name): value for name, value in fields.items()} for part, fields in parts.items()
+    }
+
+
 def embedded_timing(raw: Json) -> Json | None:
     """Return what a record of version 1 or 2 says of one machine, as a timing record holds it; None: nothing.
 
     What names it (signature and run) is the caller's to add.
     """
-    raw = upgraded(raw, 2)
-    if not raw.get("latency"):
+    if raw.get("schema_version") not in (1, 2) or not (raw := upgraded(raw, 2)).get("latency"):
         return None
     size = raw.get("bytes") or {}
     return {
@@ -78,7 +92,7 @@ def embedded_timing(raw: Json) -> Json | None:
 
 
 # Version n: the function that turns a record of version n into one of version n + 1. Version 1 is the first.
-UPGRADERS: Mapping[int, Callable[[Json], Json]] = {1: _ticks, 2: _without_timing}
+UPGRADERS: Mapping[int, Callable[[Json], Json]] = {1: _ticks, 2: _without_timing, 3: _renamed}
 
 
 def upgraded(raw: Json, current: int, upgraders: Mapping[int, Callable[[Json], Json]] = UPGRADERS) -> Json:

@@ -17,7 +17,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from recpress.codecs.artefact import Artefact, folder_ledger
+from recpress.codecs.artefact import Artefact, folder_breakdown
 from recpress.codecs.signature import serving
 from recpress.core.cards import validation_message
 from recpress.core.errors import UserError, unwritable
@@ -81,9 +81,9 @@ def migrate(results: Path, artefacts: Path | None = None) -> Migrated:
         raw = _read(path)
         told.before[str(raw.get("status"))] += 1
         try:
-            today = raw.get("schema_version") == record.SCHEMA_VERSION
-            new, timed = _signed(results, path, artefacts, told) if today else _migrated(raw, artefacts, told)
-            if not today or timed is not None:
+            apart = raw.get("schema_version") not in (1, 2)
+            new, timed = _signed(results, path, artefacts, told) if apart else _migrated(raw, artefacts, told)
+            if not apart or timed is not None:
                 _write(results, path, new, timed)
         except ValidationError as error:
             raise UserError(f"{path} can't be migrated: {validation_message(error)}.") from error
@@ -111,7 +111,7 @@ def _migrated(raw: dict[str, Any], artefacts: Path | None, told: Migrated) -> tu
     if keys is None:
         told.old.append(name)
     else:
-        _rename_per_user(old.identity.made, keys["made"])
+        _rename_per_user(old.identity.artefact_key, keys["artefact_key"])
         new = new.model_copy(update={"identity": old.identity.model_copy(update=keys)})
     embedded = embedded_timing(raw)
     named = {"signature": new.signature, "run": name}
@@ -141,7 +141,7 @@ def _keys(old: Record) -> dict[str, str] | None:
         return None
     if planned.split != old.identity.split:
         return None
-    return {"cell": planned.id, "made": planned.artefact_key}
+    return {"key": planned.id, "artefact_key": planned.artefact_key}
 
 
 @cache
@@ -152,11 +152,11 @@ def _first_versions() -> dict[str, list[str]]:
 
 def _serving(old: Record, artefacts: Path | None) -> Serving | None:
     """Describe how a run is served, by an artefact that has its bytes or at least as many of each kind."""
-    folder = artefacts / str(old.identity.made) if artefacts else None
+    folder = artefacts / str(old.identity.artefact_key) if artefacts else None
     if folder is None or old.bytes is None or not folder.is_dir():
         return None
     same = sha256_folder(folder) == old.bytes.sha256
-    if not same and dict(folder_ledger(folder)) != old.bytes.ledger:
+    if not same and dict(folder_breakdown(folder)) != old.bytes.breakdown:
         return None
     made = Artefact.load(folder)
     entities = made.users.shape[0] + made.items.shape[0]
@@ -172,16 +172,16 @@ def _rename_per_user(before: str | None, after: str) -> None:
 def _write(results: Path, path: Path, new: Record, timed: Timing | None) -> None:
     """Write the parts, the record last: stopped between two, the same is done again."""
     text = record.text(new)
-    for attested in _attestations(results, new):
-        made = report.read(results, attested)
+    for written in _reproductions(results, new):
+        made = report.read(results, written)
         if made.sha256 == sha256_file(path):
             renewed = made.model_copy(update={"sha256": hashlib.sha256(text.encode()).hexdigest()})
-            write_atomic(attested, json.dumps(renewed.model_dump(mode="json"), indent=1, sort_keys=True) + "\n")
+            write_atomic(written, json.dumps(renewed.model_dump(mode="json"), indent=1, sort_keys=True) + "\n")
     if timed is not None:
         timing.write(results, timed)
     write_atomic(path, text)
 
 
-def _attestations(results: Path, new: Record) -> Iterator[Path]:
+def _reproductions(results: Path, new: Record) -> Iterator[Path]:
     place = report.place(relative_path(new.identity).as_posix(), "rerun", "any").parent
     yield from sorted((results / place).glob("*.json"))

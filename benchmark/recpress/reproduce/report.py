@@ -1,7 +1,7 @@
-"""Attestations: what was found when a record was repeated, in small files that name the record by its hash.
+"""Reproduction reports: what was found when a record was repeated, in small files that name the record by its hash.
 
-A record says of itself what its maker likes. An attestation holds the figures that somebody else, or somebody again,
-got; whether they agree is judged by whoever reads both, and never taken from the file.
+A record says of itself what its maker likes. A reproduction report holds the figures that a repetition got. Whether
+they agree is judged by whoever reads both, and never taken from the file.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from recpress.core.errors import UserError
 from recpress.core.hashing import sha256_file
 from recpress.core.io import write_atomic
 from recpress.headline import HEADLINE as METRIC
-from recpress.measure.repeats import Retimed, Spread, interval, widened
+from recpress.measure.repeats import Repetition, Spread, interval, widened
 from recpress.records.record import Count, Kept, Latency, Part, Positive, Record, Scenario, Share, Status, relative_path
 from recpress.records.timing import Timing
 
@@ -39,13 +39,15 @@ class Ratio(Part):
     noisy: bool = Field(description="Others used too much of the machine: not compared.")
 
 
-class Attestation(Part):
+class ReproductionReport(Part):
     """One repetition of one record."""
 
     schema_version: Literal[1] = 1
     event: Event = Field(description="rescored: its lists were scored again; rerun: all of it was run again.")
     record: str = Field(description="The record's file, relative to the results folder.")
-    sha256: Sha256 = Field(description="Of the record's file: an attestation of what it was is none of what it is.")
+    sha256: Sha256 = Field(
+        description="Of the record's file: a reproduction report of what it was is none of what it is."
+    )
     machine: Name = Field(description="Fingerprint of the machine that repeated it.")
     date: str = Field(description="UTC time, ISO 8601.")
     commit: str | None = Field(description="Of the code that repeated it.")
@@ -59,12 +61,12 @@ class Attestation(Part):
 
 
 def place(record: str, event: Event, machine: str) -> Path:
-    """Return where an attestation lies in a results folder: one a cell, event and machine; a later one replaces it."""
-    cell = Path(record).relative_to("records").with_suffix("")
-    return Path(FOLDER) / cell / f"{event}-{machine}.json"
+    """Return the place of a reproduction report: one for each run, event and machine; a later one replaces it."""
+    run = Path(record).relative_to("records").with_suffix("")
+    return Path(FOLDER) / run / f"{event}-{machine}.json"
 
 
-def attest(
+def write_report(
     results: Path,
     event: Event,
     of: Record,
@@ -73,7 +75,7 @@ def attest(
     *,
     latency: Iterable[Latency] = (),
     trained: bool = False,
-) -> Attestation:
+) -> ReproductionReport:
     """Write that a record of a results folder was repeated, and what was found.
 
     Parameters
@@ -101,7 +103,7 @@ def attest(
     from recpress.measure.provenance import git_state
 
     file, again = relative_path(of.identity), event == "rerun"
-    made = Attestation(
+    made = ReproductionReport(
         event=event,
         record=file.as_posix(),
         sha256=sha256_file(results / file),
@@ -128,8 +130,8 @@ def _ratio(timed: Latency) -> Ratio:
     return Ratio(ratio=timed.ratio, low=timed.ratio_low, high=timed.ratio_high, noisy=timed.noisy)
 
 
-def read(results: Path, path: Path) -> Attestation:
-    """Read one attestation.
+def read(results: Path, path: Path) -> ReproductionReport:
+    """Read one reproduction report.
 
     Raises
     ------
@@ -137,7 +139,7 @@ def read(results: Path, path: Path) -> Attestation:
         When it is none, or lies where another belongs.
     """
     try:
-        made = Attestation.model_validate_json(path.read_bytes())
+        made = ReproductionReport.model_validate_json(path.read_bytes())
         belongs = place(made.record, made.event, made.machine)
         if results / belongs != path:
             raise ValueError(f"it belongs at {belongs}")
@@ -148,7 +150,7 @@ def read(results: Path, path: Path) -> Attestation:
     return made
 
 
-def differences(record: Record, timing: Timing | None, attestation: Attestation, spread: Spread) -> list[str]:
+def differences(record: Record, timing: Timing | None, reproduction: ReproductionReport, spread: Spread) -> list[str]:
     """Return in what a repetition differs from its record, each in a few words; none: it agrees.
 
     Quality must be the same to the last digit, and so must the bytes of a rerun. The interval of its ratio to fp32 must
@@ -160,24 +162,24 @@ def differences(record: Record, timing: Timing | None, attestation: Attestation,
     record : Record
     timing : Timing or None
         Of the record's signature, on any machine: one of another machine isn't compared, which has other ratios.
-    attestation : Attestation
+    reproduction : ReproductionReport
     spread : Spread
     """
-    if attestation.status != record.status:
-        return [f"status {record.status} → {attestation.status}"]
+    if reproduction.status != record.status:
+        return [f"status {record.status} → {reproduction.status}"]
     found = []
     if record.quality:
         for kind in ("metrics", "retention"):
-            ours, theirs = getattr(record.quality, kind), getattr(attestation, kind)
+            ours, theirs = getattr(record.quality, kind), getattr(reproduction, kind)
             for name in sorted(ours):
                 if ours[name] != theirs.get(name):
                     what = name if kind == "metrics" else f"{name} kept"
                     found.append(f"{what} {_said(ours[name])} → {_said(theirs.get(name))}")
-    if attestation.event == "rerun":
-        if record.bytes and attestation.bytes != record.bytes.file:
-            found.append(f"bytes {record.bytes.file:,} → {attestation.bytes or 0:,}")
-        if timing and timing.machine == attestation.machine:
-            found += _apart(timing, attestation, spread)
+    if reproduction.event == "rerun":
+        if record.bytes and reproduction.bytes != record.bytes.file:
+            found.append(f"bytes {record.bytes.file:,} → {reproduction.bytes or 0:,}")
+        if timing and timing.machine == reproduction.machine:
+            found += _apart(timing, reproduction, spread)
     return found
 
 
@@ -185,10 +187,10 @@ def _said(figure: float | None) -> str:
     return "none" if figure is None else f"{figure:.6g}"
 
 
-def _apart(timing: Timing, attestation: Attestation, spread: Spread) -> list[str]:
+def _apart(timing: Timing, reproduction: ReproductionReport, spread: Spread) -> list[str]:
     found = []
     for each in timing.latency:
-        pair = retimed(timing, each, attestation, spread)
+        pair = repetition_of(timing, each, reproduction, spread)
         if pair and not pair.meet:
             found.append(f"{each.scenario} / fp32 {_ends(pair.before, pair.within)} → {_ends(pair.after, pair.again)}")
     return found
@@ -205,11 +207,13 @@ def brief(differs: Sequence[str]) -> str:
     return "; ".join([*told, *([f"and {rest} more"] if rest else [])])
 
 
-def retimed(timing: Timing, timed: Latency, attestation: Attestation, spread: Spread) -> Retimed | None:
+def repetition_of(
+    timing: Timing, timed: Latency, reproduction: ReproductionReport, spread: Spread
+) -> Repetition | None:
     """Return a timing's scenario beside its repetition; None where there is none, or one of them was disturbed."""
-    again = attestation.latency.get(timed.scenario)
+    again = reproduction.latency.get(timed.scenario)
     if again is None or timed.noisy or again.noisy:
         return None
-    sd = spread.of(attestation.machine, timed.scenario, timing.dataset)
+    sd = spread.of(reproduction.machine, timed.scenario, timing.dataset)
     ends = widened(again.ratio, again.low, again.high, sd)
-    return Retimed(timed.ratio, interval(timed, timing, spread), again.ratio, ends)
+    return Repetition(timed.ratio, interval(timed, timing, spread), again.ratio, ends)

@@ -20,7 +20,7 @@ from recpress.experiments.quality import assess, score, score_lists
 from recpress.experiments.suite import RunSpec, spec_of_command
 from recpress.records import record
 from recpress.records.record import Record
-from recpress.reproduce.report import attest
+from recpress.reproduce.report import write_report
 
 
 def specs_of(records: Iterable[Record], *, skip_foreign: bool = False) -> list[RunSpec]:
@@ -55,7 +55,7 @@ class CannotRescore(Exception):
 def rescore(results: Path, on_result: Callable[[Record, str | None], None]) -> None:
     """Score again, by the present code, what the runs of a results folder have served; nothing is run.
 
-    What was scored again is attested: the record's tier rests on that.
+    What was scored again is reported: the record's tier rests on that.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ def rescore(results: Path, on_result: Callable[[Record, str | None], None]) -> N
             continue
         per_user_hits.keep(results, result, scored, loaded[name].split.test)
         record.write(results, result)
-        attest(results, "rescored", result, result, "recpress results rescore")
+        write_report(results, "rescored", result, result, "recpress results rescore")
         on_result(result, None)
 
 
@@ -95,5 +95,5 @@ def _rescored(earlier: Record, planned: PlannedRun, dataset: Dataset) -> tuple[R
     if earlier.quality is None or quality.topk_sha256 != earlier.quality.topk_sha256:
         raise CannotRescore("what is in this cache is not what it served: run it again")
     store.save(lists, scored)
-    identity = earlier.identity.model_copy(update={"cell": planned.id})
+    identity = earlier.identity.model_copy(update={"key": planned.id})
     return earlier.model_copy(update={"quality": quality, "identity": identity}), scored

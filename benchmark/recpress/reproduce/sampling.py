@@ -17,7 +17,7 @@ from recpress.experiments.suite import RunSpec, spec_of_command
 from recpress.measure.machine import fingerprint
 from recpress.records import record
 from recpress.records.record import Record
-from recpress.reproduce.report import Attestation, place, read
+from recpress.reproduce.report import ReproductionReport, place, read
 
 # What a cache holds of raw data: reading it again would only ask the network for the same checked bytes.
 RAW = ("raw", "ogb", "own")
@@ -83,7 +83,7 @@ def empty_cache() -> Iterator[None]:
                 os.environ["RECPRESS_CACHE"] = before
 
 
-def repetition(results: Path, result: Record, planned: PlannedRun, *, trained: bool) -> Attestation | None:
+def repetition(results: Path, result: Record, planned: PlannedRun, *, trained: bool) -> ReproductionReport | None:
     """Return what this machine found when it ran a record again before.
 
     Parameters
@@ -98,12 +98,12 @@ def repetition(results: Path, result: Record, planned: PlannedRun, *, trained: b
 
     Returns
     -------
-    Attestation or None
+    ReproductionReport or None
         None where it hasn't, or where the record or the code has changed since.
     """
     file = record.relative_path(result.identity)
     path = results / place(file.as_posix(), "rerun", fingerprint().fingerprint)
-    if planned.id != result.identity.cell or not path.is_file():
+    if planned.id != result.identity.key or not path.is_file():
         return None
     found = read(results, path)
     return found if found.sha256 == sha256_file(results / file) and found.trained >= trained else None

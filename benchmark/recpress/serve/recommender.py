@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from recpress.codecs.artefact import Artefact
-from recpress.codecs.base import Ranker
+from recpress.codecs.base import TopKScorer
 from recpress.codecs.tables.dense import DenseScorer
 from recpress.data.interactions import UserItems
 from recpress.serve import topk
@@ -45,7 +45,7 @@ class Recommender:
 
     def best(self, users: NDArray[np.int64], k: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         """Return the k best unseen items of each user and their scores; see `recpress.serve.topk.select`."""
-        if isinstance(self.scorer, Ranker):
+        if isinstance(self.scorer, TopKScorer):
             return self.scorer.top(self._queries(users), self.seen, users, k)
         if len(self._buffer) < len(users):
             self._buffer = torch.empty(len(users), self.seen.n_items)
@@ -55,7 +55,7 @@ class Recommender:
     def recommend_all(self, k: int) -> NDArray[np.int32]:
         """Return the k best unseen items of every user, int32 of shape (n_users, k), in bounded memory."""
         users = np.arange(self.seen.n_users, dtype=np.int64)
-        if isinstance(self.scorer, Ranker):
+        if isinstance(self.scorer, TopKScorer):
             blocks = [users[start : start + topk.ROWS] for start in range(0, len(users), topk.ROWS)]
             return np.concatenate([np.empty((0, k), np.int32), *(self.recommend(block, k) for block in blocks)])
         if isinstance(self.scorer, DenseScorer):

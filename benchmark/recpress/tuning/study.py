@@ -41,7 +41,7 @@ class SearchLimits:
     Attributes
     ----------
     trials : int
-        Settings tried, those stopped early among them.
+        Variants tried, those stopped early among them.
     seconds : float or None
         After which no further trial is started.
     trial_seconds : float or None
@@ -120,7 +120,7 @@ def objective(
     device: str,
     report: Report,
 ) -> float:
-    """Train one setting, with as many of its epochs as may take the time, and return its score on valid."""
+    """Train one variant, with as many of its epochs as may take the time, and return its score on valid."""
 
     def score_of(recipe: TrainingConfig, allowed: float | None) -> float:
         scored: list[float] = []

@@ -17,7 +17,7 @@ from recpress.compression.rotation import principal
 
 # Rows that error curves are measured on.
 SAMPLE = 8192
-# Users whose lists are compared where settings are chosen by agreement, and the lists' length.
+# Users whose lists are compared where variants are chosen by agreement, and the lists' length.
 ASKED = 512
 DEPTH = 20
 TEMPERS = (1.0, 0.5)
@@ -204,13 +204,13 @@ class WaterFilling(Method[WaterParams]):
         tempers = TEMPERS if task.params.temper is None else (task.params.temper,)
         # A row takes a byte of codes at least.
         ways = [each for each in LENGTHS if each != "own" or whole - len(items) >= sum(rows)]
-        settings = list(product(tempers, ways if task.params.lengths is None else [task.params.lengths]))
-        if len(settings) == 1:
-            return made(*settings[0])
+        variants = list(product(tempers, ways if task.params.lengths is None else [task.params.lengths]))
+        if len(variants) == 1:
+            return made(*variants[0])
         found = []
-        for number, setting in enumerate(settings):
-            candidate = made(*setting)
+        for number, variant in enumerate(variants):
+            candidate = made(*variant)
             found.append((agreement(task, candidate), -number, candidate))
-            task.progress((number + 1) / len(settings))
+            task.progress((number + 1) / len(variants))
         # Of equal ones the first.
         return max(found, key=lambda entry: entry[:2])[2]

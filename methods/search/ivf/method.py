@@ -20,14 +20,14 @@ class IvfParams(Params):
     values: BaseName = Field("int8", description="How both tables are stored; items are fp32 in memory.")
 
 
-def cells_of(params: IvfParams, n_items: int) -> int:
+def runs_of(params: IvfParams, n_items: int) -> int:
     """Return how many lists there are."""
     return min(params.cells or math.isqrt(n_items), n_items)
 
 
 def tensor_bytes(params: IvfParams, shape: Shape) -> int:
     """Return the bytes of both tables, centres, and the list of each item."""
-    cells = cells_of(params, shape.n_items)
+    cells = runs_of(params, shape.n_items)
     number = 1 if cells <= 2**8 else 2 if cells <= 2**16 else 4
     lists = 2 * cells * shape.dim + number * shape.n_items + INVERTED_BYTES
     return base_bytes(shape.entities, shape.dim, params.values) + lists
@@ -49,7 +49,7 @@ class Ivf(Method[IvfParams]):
     def compress(self, task: Task[IvfParams]) -> Artefact:
         """See `Method.compress`."""
         params, items = task.params, task.backbone.items
-        cells = cells_of(params, len(items))
+        cells = runs_of(params, len(items))
         encode = ENCODERS[params.values]
         probes = max(1, round(params.share * cells))
         return Artefact(encode(task.backbone.users), Inverted.encode(items, encode(items), cells, probes, task.seed))

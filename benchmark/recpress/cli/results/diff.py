@@ -19,7 +19,7 @@ from recpress.leaderboard import regress
 @click.option("--all", "everything", is_flag=True, help="List what is the same, too.")
 @click.option("--format", "form", type=click.Choice(["table", "markdown"]), default="table", show_default=True)
 def command(base: str, head: str, results: Path, everything: bool, form: str) -> None:
-    """Compare two sets of records setting by setting, each figure by its own rule.
+    """Compare two sets of records variant by variant, each figure by its own rule.
 
     Ends with 0 if nothing is worse, 1 if something is, 2 if they can't be compared.
 
@@ -31,13 +31,13 @@ def command(base: str, head: str, results: Path, everything: bool, form: str) ->
     before, after = regress.on_one_machine(results_of(base, results), results_of(head, results))
     found = regress.compare(before, after)
     if not found:
-        raise UserError(f"{base} and {head} share no setting and seed: there is nothing to compare.")
-    shown = found if everything else [each for each in found if each.verdict != "same"]
+        raise UserError(f"{base} and {head} share no variant and seed: there is nothing to compare.")
+    shown = found if everything else [each for each in found if each.direction != "same"]
     if shown:
         click.echo(regress.render(shown, "github" if form == "markdown" else "simple") + "\n")
-    for setting in regress.missing(before, after):
-        click.echo(f"only in {base}: {printable(' '.join(setting))}")
+    for variant in regress.missing(before, after):
+        click.echo(f"only in {base}: {printable(' '.join(variant))}")
     counts = regress.summary(found)
-    click.echo(", ".join(f"{count} {verdict}" for verdict, count in counts.items()) + ".")
+    click.echo(", ".join(f"{count} {direction}" for direction, count in counts.items()) + ".")
     if counts["worse"]:
         raise SystemExit(1)

@@ -12,7 +12,7 @@ import click
 @click.option(
     "--artefacts",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Folder of artefacts by their runs' hash (identity.made), to tell which runs share a timing.",
+    help="Folder of artefacts by their runs' hash (identity.artefact_key), to tell which runs share a timing.",
 )
 def command(results: Path, artefacts: Path | None) -> None:
     """Rewrite records of older versions as run records and timing records; nothing is run and nothing is lost.

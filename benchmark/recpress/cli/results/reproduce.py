@@ -17,7 +17,7 @@ from recpress.core.printable import markdown
 if TYPE_CHECKING:
     from recpress.experiments.identity import PlannedRun
     from recpress.records.record import Record
-    from recpress.reproduce.report import Attestation
+    from recpress.reproduce.report import ReproductionReport
 
 
 @click.command("reproduce")
@@ -69,21 +69,21 @@ def command(
             return
     drawn = sampling.draw(results, records, sample, seed)
     click.echo(f"Drawn with seed {seed}:")
-    for _, cell in drawn:
-        click.echo(f"  {cell.label}")
+    for _, spec in drawn:
+        click.echo(f"  {spec.label}")
     if dry_run:
         return
     from recpress.experiments.engine import write_machine
     from recpress.experiments.plan import make, timed_here
     from recpress.measure.repeats import between_runs
     from recpress.records import timing
-    from recpress.reproduce.report import attest, brief, differences
+    from recpress.reproduce.report import brief, differences, write_report
 
     said = f"recpress results reproduce --sample {sample} --seed {seed}"
     said += " --reuse-backbones" if reuse_backbones else ""
-    planned = make([cell for _, cell in drawn])
+    planned = make([spec for _, spec in drawn])
     of = {each.id: made for each, (made, _) in zip(planned, drawn, strict=True)}
-    found: dict[str, Attestation] = {}
+    found: dict[str, ReproductionReport] = {}
     if not force:
         for each in planned:
             if before := sampling.repetition(results, of[each.id], each, trained=not reuse_backbones):
@@ -92,7 +92,9 @@ def command(
     def finished(ran: PlannedRun, again: Record) -> None:
         timed = timing.own(Path(name), again)
         latency = timed.latency if timed else ()
-        found[ran.id] = attest(results, "rerun", of[ran.id], again, said, latency=latency, trained=not reuse_backbones)
+        found[ran.id] = write_report(
+            results, "rerun", of[ran.id], again, said, latency=latency, trained=not reuse_backbones
+        )
 
     todo = [each for each in planned if each.id not in found]
     write_machine(results)
@@ -101,7 +103,7 @@ def command(
         try:
             launch(todo, Path(name), Running(**running), done=len(found), force=True, on_result=finished)
         except SystemExit as ended:
-            if ended.code != 1:  # 1: a cell failed, which is a finding like others.
+            if ended.code != 1:  # 1: a run failed, which is a finding like others.
                 raise
     lines, timings = [], timed_here(results)
     spread = between_runs(timings.all)
@@ -110,7 +112,7 @@ def command(
         differs = differences(made, timings.own(made), found[each.id], spread)
         lines.append((each.spec.label, brief(differs) or "agrees"))
     click.echo(tabulate(lines, headers=("Run", "Reproduced"), disable_numparse=True))
-    agree = sum(verdict == "agrees" for _, verdict in lines)
+    agree = sum(said == "agrees" for _, said in lines)
     click.echo(f"{agree} of {len(lines)} agree; {results / 'attestations'} holds what was found.")
     if summary:
         _add(summary, f"{agree} of {len(lines)} records, drawn with seed {seed}, agree when run again.", lines)

@@ -27,7 +27,7 @@ def command(results: Path) -> None:
         counts["left as they are" if reason else "scored again"] += 1
         if reason:
             who = made.identity
-            click.echo(f"{who.dataset} {who.backbone} {who.method} {who.setting} seed {who.seed}: {reason}.")
+            click.echo(f"{who.dataset} {who.backbone} {who.method} {who.variant} seed {who.seed}: {reason}.")
 
     rescore(results, told)
     click.echo(", ".join(f"{count} {what}" for what, count in sorted(counts.items())) or f"No records in {results}.")

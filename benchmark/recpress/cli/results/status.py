@@ -47,7 +47,7 @@ def _of_suite(suite: str, results: Path, records: Sequence[Record]) -> None:
     from recpress.experiments.plan import make, place_of, timed_here, unfinished
     from recpress.experiments.suite import expand, read_suite
 
-    planned = make([cell.model_copy(update={"timing_seconds": 0.0}) for cell in expand(read_suite(suite))])
+    planned = make([spec.model_copy(update={"timing_seconds": 0.0}) for spec in expand(read_suite(suite))])
     todo = unfinished(planned, results)
     click.echo(f"{suite}: {len(planned)} runs, {len(planned) - len(todo)} done, {len(todo)} to run.")
     places, timings = {place_of(each.spec) for each in planned}, timed_here(results)
@@ -61,7 +61,7 @@ def _failure(made: Record) -> str:
     from recpress.experiments.cache_layout import log_of
 
     who = made.identity
-    log = log_of(who.cell)
+    log = log_of(who.key)
     where = f"\n    log: {log}" if log.is_file() else ""
-    label = f"{who.dataset} {who.backbone} {who.method} {who.setting} seed {who.seed}"
+    label = f"{who.dataset} {who.backbone} {who.method} {who.variant} seed {who.seed}"
     return f"\n{label}: {made.status}: {made.reason}{where}"

@@ -14,24 +14,24 @@ from recpress.cli.shared.output import as_json
 from recpress.core.printable import markdown, printable
 
 if TYPE_CHECKING:
-    from recpress.checks.summary import State, Verdict
+    from recpress.checks.summary import CheckResult, State
     from recpress.leaderboard.folder import Finding
 
 # The name under which what is flagged in records stands among those of methods and data sets.
 RESULTS = "results"
-Named = dict[str, "list[Verdict]"]
+Named = dict[str, "list[CheckResult]"]
 
 
-def of_records(flags: Iterable[Finding], results: Path) -> list[Verdict]:
-    """Return flags of records as verdicts."""
-    from recpress.checks.summary import Verdict
+def of_records(flags: Iterable[Finding], results: Path) -> list[CheckResult]:
+    """Return flags of records as outcomes."""
+    from recpress.checks.summary import CheckResult
 
-    return [Verdict(each.check, "flagged", str(results / each.file), message=each.fix) for each in flags]
+    return [CheckResult(each.check, "flagged", str(results / each.file), message=each.fix) for each in flags]
 
 
-def having(found: Named, state: State) -> list[Verdict]:
-    """Return the verdicts with a state."""
-    return [each for verdicts in found.values() for each in verdicts if each.state == state]
+def having(found: Named, state: State) -> list[CheckResult]:
+    """Return the outcomes with a state."""
+    return [each for outcomes in found.values() for each in outcomes if each.state == state]
 
 
 def counted(flagged: Sequence[object]) -> str:
@@ -41,10 +41,10 @@ def counted(flagged: Sequence[object]) -> str:
 
 def as_text(found: Named) -> None:
     """Print findings for people: a line each, then how many there are."""
-    for name, verdicts in found.items():
+    for name, outcomes in found.items():
         if len(found) > 1:
             click.echo(f"{name}:")
-        for each in verdicts:
+        for each in outcomes:
             told = f"{place(each)}: {each.expects}: {each.message}" if each.state == "failed" else each.message
             click.echo(f"{each.state:<8} {each.check:<20} {told}".rstrip())
     tell(having(found, "flagged"))
@@ -56,12 +56,12 @@ def findings(count: int) -> str:
     return "1 finding" if count == 1 else f"{count} findings"
 
 
-def place(found: Verdict) -> str:
+def place(found: CheckResult) -> str:
     """Return the file of a finding, and its line where that is known."""
     return f"{found.file}:{found.line}" if found.line else found.file
 
 
-def tell(flagged: Sequence[Verdict]) -> None:
+def tell(flagged: Sequence[CheckResult]) -> None:
     """Print what a person is to look at, last."""
     if flagged:
         click.echo("FOR A PERSON TO LOOK AT:")
@@ -69,7 +69,7 @@ def tell(flagged: Sequence[Verdict]) -> None:
         click.echo(printable(f"  {each.file}: {each.check}: {each.message}"))
 
 
-def alert(flagged: Sequence[Verdict]) -> list[str]:
+def alert(flagged: Sequence[CheckResult]) -> list[str]:
     """Return what a person is to look at as the head of a comment; nothing where there is nothing."""
     if not flagged:
         return []
@@ -86,11 +86,11 @@ def alert(flagged: Sequence[Verdict]) -> list[str]:
 def as_markdown(found: Named) -> str:
     """Return the findings as the text of a comment on a pull request."""
     lines = alert(having(found, "flagged"))
-    for name, verdicts in found.items():
+    for name, outcomes in found.items():
         if name == RESULTS:  # All of it is told above.
             continue
-        failed = [each for each in verdicts if each.state == "failed"]
-        passed = sum(each.state == "passed" for each in verdicts)
+        failed = [each for each in outcomes if each.state == "failed"]
+        passed = sum(each.state == "passed" for each in outcomes)
         lines += [f"**{name}**: {passed} checks pass, {len(failed)} fail.", ""]
         for each in failed:
             lines.append(f"- `{place(each)}`: {each.expects}: {each.message} (`{each.check}`)")
@@ -114,7 +114,7 @@ def as_github(found: Named) -> None:
     click.echo(f"{len(found)} checked ({names}): {passed} checks pass, {len(failed)} fail{counted(flagged)}.")
 
 
-def warn(flagged: Sequence[Verdict]) -> None:
+def warn(flagged: Sequence[CheckResult]) -> None:
     """Print what is flagged as warnings of GitHub."""
     for each in flagged:
         click.echo(annotation("warning", each.file, each.line, f"for a person: {each.check}", each.message))

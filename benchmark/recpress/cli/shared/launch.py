@@ -1,4 +1,4 @@
-"""What verbs that run cells share: how they run, how that is shown, how it ends."""
+"""What verbs that start runs share: how they run, how that is shown, how it ends."""
 
 from __future__ import annotations
 

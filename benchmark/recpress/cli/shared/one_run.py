@@ -33,8 +33,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
 }
 
 
-def cell_options(*, without: Container[str] = (), **defaults: str) -> Callable[[F], F]:
-    """Give a command the options that name one cell; it gets their values as the fields of `Asked`.
+def run_options(*, without: Container[str] = (), **defaults: str) -> Callable[[F], F]:
+    """Give a command the options that name one run; it gets their values as the fields of `Asked`.
 
     Parameters
     ----------
@@ -46,8 +46,8 @@ def cell_options(*, without: Container[str] = (), **defaults: str) -> Callable[[
 
     def decorate(function: F) -> F:
         for name in reversed([name for name in OPTIONS if name not in without]):
-            settings = OPTIONS[name] | ({"default": defaults[name]} if name in defaults else {})
-            function = click.option(f"--{name}", show_default="default" in settings, **settings)(function)
+            variants = OPTIONS[name] | ({"default": defaults[name]} if name in defaults else {})
+            function = click.option(f"--{name}", show_default="default" in variants, **variants)(function)
         return function
 
     return decorate
@@ -69,7 +69,7 @@ class Asked:
     time_col: str | None = None
 
     def planned(self) -> PlannedRun:
-        """Return the cell that they name, with its identity.
+        """Return the run that they name, with its identity.
 
         Raises
         ------
@@ -89,7 +89,7 @@ class Asked:
             params=(dict(self.param),) if self.param else (),
         )
         suite = Suite(
-            title="one cell",
+            title="one run",
             datasets=(dataset,),
             backbones=(self.backbone,),
             methods=(runs,),
@@ -112,7 +112,7 @@ class Asked:
 
 
 def stage_printer(console: Console) -> Callable[[str, float], None]:
-    """Return a way to show the stage of one cell: a line whenever another begins."""
+    """Return a way to show the stage of one run: a line whenever another begins."""
     shown: list[str] = []
 
     def stage(name: str, share: float) -> None:

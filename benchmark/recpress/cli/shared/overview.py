@@ -52,5 +52,5 @@ def _line(dataset: str, rows: pd.DataFrame) -> list[str]:
     if not small:
         return [*line, "–", "–", "–"]
     row = small[0]
-    name = printable(f"{row['backbone']} {row['method']} {row['setting']}")
+    name = printable(f"{row['backbone']} {row['method']} {row['variant']}")
     return [*line, name, f"{row['mb']:.3g}", f"{row['smaller']:.1f}×"]

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from recpress.isolation.processes import Usage
 
 
-# Least time between two lines of the JSON log on what one cell's process uses.
+# Least time between two lines of the JSON log on what one run's process uses.
 USAGE_SECONDS = 10.0
 # Seconds after which a log says what is being worked on, where nothing else was said.
 QUIET = 20.0
@@ -48,22 +48,22 @@ DOING = {
 
 @dataclass
 class Shown:
-    """A run that is being shown, and how its cells have ended so far."""
+    """A run that is being shown, and how its runs have ended so far."""
 
     watcher: Watcher
     ended: Counter[str] = field(default_factory=Counter)
 
     @property
     def went_wrong(self) -> bool:
-        """Whether a cell failed."""
+        """Whether a run failed."""
         return any(self.ended[status] for status in WENT_WRONG)
 
 
 def say_done(done: int, *, as_json: bool = False) -> None:
-    """Say that there is nothing to run: what a run says that has only to begin, without importing what runs cells."""
+    """Say that there is nothing to run: what a run says that has only to begin, without importing what runs runs."""
     if as_json:
         log = _JsonLog()
-        log.event("plan", cells=done, done=done, todo=0)
+        log.event("plan", runs=done, done=done, todo=0)
         log.event("end")
     else:
         click.echo(f"{done} runs, {done} done, 0 to run.")
@@ -78,7 +78,7 @@ def watcher(runs: Sequence[PlannedRun], results: Path, done: int, *, as_json: bo
     runs : sequence of PlannedRun
     results : Path
     done : int
-        Cells that are done already.
+        Runs that are done already.
     as_json : bool
         Print one JSON object per line and event.
     """
@@ -99,7 +99,7 @@ def watcher(runs: Sequence[PlannedRun], results: Path, done: int, *, as_json: bo
 
     if as_json:
         log = _JsonLog()
-        log.event("plan", cells=done + len(runs), done=done, todo=len(runs))
+        log.event("plan", runs=done + len(runs), done=done, todo=len(runs))
         yield Shown(Watcher(log.stage, counted(log.finished), log.usage, log.elsewhere, log.waiting, log.note), ended)
         log.event("end", **ended)
         return
@@ -178,7 +178,7 @@ class Lines:
 
 
 class _Live:
-    """The whole run in one bar, and a line for each cell that is being worked on."""
+    """The whole run in one bar, and a line for each run that is being worked on."""
 
     def __init__(self, total: int, console: Console) -> None:
         self._bars = bars(console)
@@ -195,7 +195,7 @@ class _Live:
         self._bars.stop()
 
     def stage(self, planned: PlannedRun, name: str, share: float) -> None:
-        """Show the stage of a cell and its finished share."""
+        """Show the stage of a run and its finished share."""
         epoch = f", {self._notes[planned.id]}" if name == "train" and planned.id in self._notes else ""
         self._stages[planned.id] = f"{planned.spec.label}: {doing(name)}{epoch}"
         self._bars.update(self._task(planned), description=self._stages[planned.id], completed=round(100 * share))
@@ -207,13 +207,13 @@ class _Live:
         self._bars.update(self._task(planned), description=self._stages[planned.id])
 
     def usage(self, planned: PlannedRun, used: Usage) -> None:
-        """Show what a cell's process uses."""
+        """Show what a run's process uses."""
         said = self._stages.get(planned.id, planned.spec.label)
         said += f" ({used.resident / 1e9:.1f} GB, {used.cores:.1f} cores)"
         self._bars.update(self._task(planned), description=said)
 
     def finished(self, planned: PlannedRun, result: Record) -> None:
-        """Count a cell, and say so at once where it didn't go well."""
+        """Count a run, and say so at once where it didn't go well."""
         if (task := self._cells.pop(planned.id, None)) is not None:
             self._bars.remove_task(task)
         self._bars.advance(self._whole)
@@ -246,21 +246,21 @@ class _JsonLog:
         """Print that a stage has begun; its shares would be noise."""
         if self._stages.get(planned.id) != name:
             self._stages[planned.id] = name
-            self.event("stage", cell=planned.id, label=planned.spec.label, stage=name)
+            self.event("stage", run=planned.id, label=planned.spec.label, stage=name)
 
     def usage(self, planned: PlannedRun, used: Usage) -> None:
-        """Print what a cell's process uses, now and then."""
+        """Print what a run's process uses, now and then."""
         now = time.monotonic()
         if now - self._looked.get(planned.id, now - USAGE_SECONDS) < USAGE_SECONDS:
             return
         self._looked[planned.id] = now
-        self.event("usage", cell=planned.id, resident=used.resident, cores=round(used.cores, 2))
+        self.event("usage", run=planned.id, resident=used.resident, cores=round(used.cores, 2))
 
     def finished(self, planned: PlannedRun, result: Record) -> None:
-        """Print how a cell ended."""
+        """Print how a run ended."""
         self.event(
             "finished",
-            cell=planned.id,
+            run=planned.id,
             label=planned.spec.label,
             status=result.status,
             reason=result.reason,
@@ -272,11 +272,11 @@ class _JsonLog:
         now, key = time.monotonic(), f"note {planned.id}"
         if now - self._looked.get(key, now - USAGE_SECONDS) >= USAGE_SECONDS:
             self._looked[key] = now
-            self.event("note", cell=planned.id, text=text)
+            self.event("note", run=planned.id, text=text)
 
     def elsewhere(self, planned: PlannedRun) -> None:
-        """Print that another run finished a cell."""
-        self.event("elsewhere", cell=planned.id, label=planned.spec.label)
+        """Print that another run finished a run."""
+        self.event("elsewhere", run=planned.id, label=planned.spec.label)
 
     def waiting(self, what: str, seconds: float) -> None:
         """Print what is waited for that other runs hold."""
@@ -294,7 +294,7 @@ def waiting(what: str, seconds: float) -> str:
 
 
 def outcome(result: Record) -> str:
-    """Return what became of a cell, in a few words."""
+    """Return what became of a run, in a few words."""
     if result.status != "ok" or result.quality is None or result.bytes is None:
         return f"{result.status}: {result.reason}"
     size = f"{result.bytes.file:,} bytes, {result.bytes.ratio:.1f}x smaller"

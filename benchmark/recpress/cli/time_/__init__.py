@@ -90,9 +90,9 @@ def _planned(suite: str | None, results: Path, seconds: float) -> list[PlannedRu
 
     if not (results / "records").is_dir():
         raise nothing_there(results)
-    cells = expand(read_suite(suite)) if suite else specs_of(read_all(results), skip_foreign=True)
-    absent = set(map(id, without_records(cells, results)))
-    timed = [cell.model_copy(update={"timing_seconds": seconds}) for cell in cells if id(cell) not in absent]
+    specs = expand(read_suite(suite)) if suite else specs_of(read_all(results), skip_foreign=True)
+    absent = set(map(id, without_records(specs, results)))
+    timed = [spec.model_copy(update={"timing_seconds": seconds}) for spec in specs if id(spec) not in absent]
     planned = make(timed)
     if absent:
         click.echo(f"{len(absent)} runs have no record yet, and are passed over: `recpress run` makes them.", err=True)

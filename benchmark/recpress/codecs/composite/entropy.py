@@ -31,7 +31,7 @@ class Entropy(Codec):
 
     The coder is the range variant of asymmetric numeral systems (Duda 2013, arXiv:1311.2540) of the constriction
     library, with one static model per column. On disk there is the stream; in memory, after loading, the plain
-    uniform table, which decodes and scores as ever: the ledger counts the first, `Uniform.ledger` the second.
+    uniform table, which decodes and scores as ever: the breakdown counts the first, `Uniform.breakdown` the second.
 
     Attributes
     ----------
@@ -77,10 +77,10 @@ class Entropy(Codec):
         """See `Codec.options`."""
         return {"grid": self.grid.options(), "rows": self.grid.shape[0]}
 
-    def ledger(self) -> Counter[str]:
-        """See `Codec.ledger`; the models are a codebook."""
+    def breakdown(self) -> Counter[str]:
+        """See `Codec.breakdown`; the models are a codebook."""
         models = nbytes(self.coded[RANGES]) + nbytes(self.coded[FREQUENCIES])
-        return Counter(values=nbytes(self.coded[STREAM]), codebooks=models, scales=self.grid.ledger()["scales"])
+        return Counter(values=nbytes(self.coded[STREAM]), codebooks=models, scales=self.grid.breakdown()["scales"])
 
     @classmethod
     def restore(cls, options: dict[str, Any], tensors: dict[str, Tensor]) -> Entropy:

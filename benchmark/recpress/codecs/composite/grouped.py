@@ -66,9 +66,9 @@ class Grouped(Codec):
         """See `Codec.options`."""
         return {"groups": self.groups.spec(), "columns": self.columns}
 
-    def ledger(self) -> Counter[str]:
-        """See `Codec.ledger`."""
-        return self.groups.ledger()
+    def breakdown(self) -> Counter[str]:
+        """See `Codec.breakdown`."""
+        return self.groups.breakdown()
 
     @classmethod
     def restore(cls, options: dict[str, Any], tensors: dict[str, Tensor]) -> Grouped:

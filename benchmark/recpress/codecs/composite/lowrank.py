@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from recpress.codecs.base import ALL, Codec, Items, Ranker, Rows, Scorer, Scores, part, prefixed
+from recpress.codecs.base import ALL, Codec, Items, Rows, Scorer, Scores, TopKScorer, part, prefixed
 from recpress.codecs.registry import register, restore
 from recpress.codecs.work import Work
 from recpress.data.interactions import UserItems
@@ -42,9 +42,9 @@ class LowRank(Codec):
         """See `Codec.options`."""
         return {"left": self.left.spec(), "right": self.right.spec()}
 
-    def ledger(self) -> Counter[str]:
-        """See `Codec.ledger`."""
-        return self.left.ledger() + self.right.ledger()
+    def breakdown(self) -> Counter[str]:
+        """See `Codec.breakdown`."""
+        return self.left.breakdown() + self.right.breakdown()
 
     @classmethod
     def restore(cls, options: dict[str, Any], tensors: dict[str, Tensor]) -> LowRank:
@@ -65,14 +65,14 @@ class LowRank(Codec):
     def work(self, queries: int) -> Work:
         """See `Codec.work`: the query's projection, then the left factor's own work."""
         rank, columns = self.right.shape
-        projection = Work({"fp32": queries * rank * columns}, self.right.ledger().total())
+        projection = Work({"fp32": queries * rank * columns}, self.right.breakdown().total())
         return projection + self.left.work(queries)
 
     def scorer(self) -> Scorer:
         """Return the kernel that folds the query into the left factor's space."""
         left = self.left.scorer()
         right = self.right.decode().T.contiguous()
-        return FoldedRanker(right, left) if isinstance(left, Ranker) else FoldedScorer(right, left)
+        return FoldedTopKScorer(right, left) if isinstance(left, TopKScorer) else FoldedScorer(right, left)
 
 
 class FoldedScorer(Scorer):
@@ -93,11 +93,11 @@ class FoldedScorer(Scorer):
         return self.left.scores(queries @ self.right, out)
 
 
-class FoldedRanker(FoldedScorer, Ranker):
+class FoldedTopKScorer(FoldedScorer, TopKScorer):
     """Project the query once, and rank the thin left factor with its own kernel."""
 
-    left: Ranker
+    left: TopKScorer
 
     def top(self, queries: Tensor, seen: UserItems, users: NDArray[np.int64], k: int) -> tuple[Items, Scores]:
-        """See `Ranker.top`."""
+        """See `TopKScorer.top`."""
         return self.left.top(queries @ self.right, seen, users, k)

@@ -102,9 +102,9 @@ class Mixed(Codec):
         """See `Codec.options`."""
         return {"parts": [codec.spec() for codec in self.parts], "rows": self.rows}
 
-    def ledger(self) -> Counter[str]:
-        """See `Codec.ledger`."""
-        return sum((codec.ledger() for codec in self.parts), Counter(indices=nbytes(self.index)))
+    def breakdown(self) -> Counter[str]:
+        """See `Codec.breakdown`."""
+        return sum((codec.breakdown() for codec in self.parts), Counter(indices=nbytes(self.index)))
 
     @classmethod
     def restore(cls, options: dict[str, Any], tensors: dict[str, Tensor]) -> Mixed:

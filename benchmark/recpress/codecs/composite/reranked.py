@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from recpress.codecs.base import ALL, Codec, Items, Ranker, Rows, Scorer, Scores, part, prefixed
+from recpress.codecs.base import ALL, Codec, Items, Rows, Scorer, Scores, TopKScorer, part, prefixed
 from recpress.codecs.registry import register, restore
 from recpress.codecs.work import Work
 from recpress.data.interactions import UserItems
@@ -27,7 +27,7 @@ class Reranked(Codec):
     Attributes
     ----------
     coarse, fine : Codec of one shape
-        The coarse one has a kernel that ranks (`Ranker`).
+        The coarse one has a kernel that ranks (`TopKScorer`).
     count : int
         Candidates of each query, however long its list; in a longer one the others follow as the coarse codec ranks
         them.
@@ -61,9 +61,9 @@ class Reranked(Codec):
         """See `Codec.options`."""
         return {"coarse": self.coarse.spec(), "fine": self.fine.spec(), "count": self.count}
 
-    def ledger(self) -> Counter[str]:
-        """See `Codec.ledger`."""
-        return self.coarse.ledger() + self.fine.ledger()
+    def breakdown(self) -> Counter[str]:
+        """See `Codec.breakdown`."""
+        return self.coarse.breakdown() + self.fine.breakdown()
 
     @classmethod
     def restore(cls, options: dict[str, Any], tensors: dict[str, Tensor]) -> Reranked:
@@ -83,7 +83,7 @@ class Reranked(Codec):
         """See `Codec.work`: the coarse scan, and the fine rows of each query's candidates, decoded and multiplied."""
         n, columns = self.shape
         rows = queries * min(self.count, n)
-        read = rows * self.fine.ledger().total() // max(n, 1)
+        read = rows * self.fine.breakdown().total() // max(n, 1)
         return self.coarse.work(queries) + Work({"fp32": 2 * rows * columns}, read)
 
     def scorer(self) -> Scorer:
@@ -91,7 +91,7 @@ class Reranked(Codec):
         return RerankedScorer(self)
 
 
-class RerankedScorer(Ranker):
+class RerankedScorer(TopKScorer):
     """Take the best rows of the coarse codec's own kernel and score them as the fine codec decodes them.
 
     What comes first does not depend on how long a list is asked for.
@@ -106,7 +106,7 @@ class RerankedScorer(Ranker):
 
     def __init__(self, codec: Reranked) -> None:
         coarse = codec.coarse.scorer()
-        if not isinstance(coarse, Ranker):
+        if not isinstance(coarse, TopKScorer):
             raise ValueError(f"{codec.coarse.kind} tables don't rank while they scan")
         self.coarse, self.codec = coarse, codec
 
@@ -115,7 +115,7 @@ class RerankedScorer(Ranker):
         return self.codec.fine.scorer().scores(queries, out)
 
     def top(self, queries: Tensor, seen: UserItems, users: NDArray[np.int64], k: int) -> tuple[Items, Scores]:
-        """See `Ranker.top`: the candidates by fine score, then, where k is larger, the next ones by coarse score."""
+        """See `TopKScorer.top`: candidates by fine score; where k is larger, the next ones by coarse score."""
         count = self.codec.count
         found, scores = self.coarse.top(queries, seen, users, max(min(count, seen.n_items), k))
         if not self.codec.shape[0]:

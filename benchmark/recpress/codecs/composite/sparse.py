@@ -148,10 +148,10 @@ class Sparse(Codec):
         """See `Codec.options`."""
         return {"values": self.values.spec(), "layout": self.layout, "rows": self.rows, "columns": self.columns}
 
-    def ledger(self) -> Counter[str]:
-        """See `Codec.ledger`."""
+    def breakdown(self) -> Counter[str]:
+        """See `Codec.breakdown`."""
         indices = nbytes(self.where) + (0 if self.counts is None else nbytes(self.counts))
-        return self.values.ledger() + Counter(indices=indices)
+        return self.values.breakdown() + Counter(indices=indices)
 
     @classmethod
     def restore(cls, options: dict[str, Any], tensors: dict[str, Tensor]) -> Sparse:
@@ -178,7 +178,7 @@ class Sparse(Codec):
 
     def work(self, queries: int) -> Work:
         """See `Codec.work`: a product per stored value and query."""
-        return Work({"fp32": queries * self.values.shape[1]}, self.ledger().total())
+        return Work({"fp32": queries * self.values.shape[1]}, self.breakdown().total())
 
     def nominal(self) -> int:
         """Count the stored values, for a table too wide to ever be dense; else every entry."""

@@ -46,9 +46,9 @@ class Sum(Codec):
         """See `Codec.options`."""
         return {"first": self.first.spec(), "second": self.second.spec()}
 
-    def ledger(self) -> Counter[str]:
-        """See `Codec.ledger`."""
-        return self.first.ledger() + self.second.ledger()
+    def breakdown(self) -> Counter[str]:
+        """See `Codec.breakdown`."""
+        return self.first.breakdown() + self.second.breakdown()
 
     @classmethod
     def restore(cls, options: dict[str, Any], tensors: dict[str, Tensor]) -> Sum:

@@ -33,7 +33,7 @@ SPARE = 1 << 20
 class Zstd(Codec):
     """The outermost codec of a table: matches and Huffman and FSE codes (RFC 8878) over all tensors of the inner one.
 
-    It is undone once, when the artefact is loaded. The ledger counts the stream, as values: which of its bytes are
+    It is undone once, when the artefact is loaded. The breakdown counts the stream, as values: which of its bytes are
     scales can't be told any more.
 
     Attributes
@@ -76,8 +76,8 @@ class Zstd(Codec):
         ]
         return {"inner": self.inner.spec(), "tensors": described}
 
-    def ledger(self) -> Counter[str]:
-        """See `Codec.ledger`."""
+    def breakdown(self) -> Counter[str]:
+        """See `Codec.breakdown`."""
         return Counter(values=nbytes(self.stream))
 
     @classmethod

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from recpress.codecs.base import BlockScorer, Items, Ranker, Scores
+from recpress.codecs.base import BlockScorer, Items, Scores, TopKScorer
 from recpress.codecs.kernels import shortlist
 from recpress.core.jit import ahead, kernel
 from recpress.data.interactions import UserItems
@@ -32,7 +32,7 @@ ROWS_AT_ONCE = 128
 TABLE_LEVELS = 255
 
 
-class FastScanRanker(Ranker):
+class FastScanTopKScorer(TopKScorer):
     """Scan 4-bit codes with tables of 16 bytes held in registers (André et al. 2015), then score candidates exactly.
 
     The scan rounds its tables to 8 bits: its scores err by at most ``(M / 2 + 1) · span / 255``, with M parts and the
@@ -68,7 +68,7 @@ class FastScanRanker(Ranker):
         return self._dense.scores(queries, out)
 
     def top(self, queries: Tensor, seen: UserItems, users: NDArray[np.int64], k: int) -> tuple[Items, Scores]:
-        """See `Ranker.top`."""
+        """See `TopKScorer.top`."""
         n, columns = self._codec.shape
         if k < 0 or seen.n_items != n or users.shape != (len(queries),) or queries.shape[1] != columns:
             raise ValueError(f"{len(queries)} queries of {n} items don't fit {len(users)} users, k = {k}")
@@ -197,7 +197,7 @@ def _best(rows: NDArray[np.int64], scores: NDArray[np.float32], k: int) -> tuple
 def faiss_threads(count: int) -> Iterator[None]:
     """Run FAISS in so many threads."""
     before = faiss.omp_get_max_threads()
-    if before == count:  # Setting the same again twice is felt by a user who asks alone.
+    if before == count:  # Variant the same again twice is felt by a user who asks alone.
         yield
         return
     faiss.omp_set_num_threads(count)

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from recpress.codecs.base import Items, Ranker, Scores
+from recpress.codecs.base import Items, Scores, TopKScorer
 from recpress.codecs.kernels import blocks, scan, shortlist, simd
 from recpress.codecs.kernels.lanes import lay_codes, lay_halves, lay_scales
 from recpress.core.jit import in_threads
@@ -32,7 +32,7 @@ Lists = tuple[
 PRODUCTS_PER_THREAD = 1 << 20
 
 
-class LaneScorer(Ranker):
+class LaneScorer(TopKScorer):
     """Base of the scorers: queries padded to the columns of the layout, and split over torch's threads.
 
     Parameters
@@ -55,7 +55,7 @@ class LaneScorer(Ranker):
         return out
 
     def top(self, queries: Tensor, seen: UserItems, users: NDArray[np.int64], k: int) -> tuple[Items, Scores]:
-        """See `Ranker.top`."""
+        """See `TopKScorer.top`."""
         if k < 0 or seen.n_items != self.n or users.shape != (len(queries),):
             raise ValueError(f"{len(queries)} queries of {self.n} items don't fit {len(users)} users, k = {k}")
         users = np.ascontiguousarray(users, np.int64)

@@ -113,11 +113,11 @@ class LayeredNetwork(Network):
             found |= prefixed(f"weights.{name}", codec.tensors())
         return found
 
-    def own_ledger(self) -> Counter[str]:
-        """See `Network.own_ledger`: the values of a weight are ``weights``, its scales ``scales``."""
+    def own_breakdown(self) -> Counter[str]:
+        """See `Network.own_breakdown`: the values of a weight are ``weights``, its scales ``scales``."""
         found: Counter[str] = Counter()
         for codec in self.weights.values():
-            found += codec.ledger()
+            found += codec.breakdown()
         found["weights"] = found.pop("values", 0)
         return found
 

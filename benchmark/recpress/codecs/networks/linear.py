@@ -63,9 +63,9 @@ class Propagated(Codec):
         """Return that of the base table: what is on disk."""
         return self.base.spec()
 
-    def ledger(self) -> Counter[str]:
+    def breakdown(self) -> Counter[str]:
         """Return that of the base table."""
-        return self.base.ledger()
+        return self.base.breakdown()
 
     @classmethod
     def restore(cls, options: dict[str, Any], tensors: dict[str, Tensor]) -> Propagated:
@@ -118,7 +118,7 @@ class Network(ABC):
         """Return the stored tensors but those of the edges."""
 
     @abstractmethod
-    def own_ledger(self) -> Counter[str]:
+    def own_breakdown(self) -> Counter[str]:
         """Return the bytes of `stored` by kind."""
 
     @classmethod
@@ -169,9 +169,9 @@ class Network(ABC):
         shared = {"kind": self.kind, "bipartite": self.bipartite, "edges": self.edges.spec()}
         return shared | self.options()
 
-    def ledger(self) -> Counter[str]:
+    def breakdown(self) -> Counter[str]:
         """Return the stored bytes by kind; those of the edges are ``graph``."""
-        return self.own_ledger() + Counter(graph=self.edges.ledger().total())
+        return self.own_breakdown() + Counter(graph=self.edges.breakdown().total())
 
 
 NETWORKS: dict[str, type[Network]] = {}
@@ -248,8 +248,8 @@ class LinearNetwork(Network):
         found = {"coefficients": self.coefficients}
         return found if self.degrees is None else found | {"degrees": self.degrees}
 
-    def own_ledger(self) -> Counter[str]:
-        """See `Network.own_ledger`: degrees are part of the graph."""
+    def own_breakdown(self) -> Counter[str]:
+        """See `Network.own_breakdown`: degrees are part of the graph."""
         degrees = 0 if self.degrees is None else nbytes(self.degrees)
         return Counter(weights=nbytes(self.coefficients), graph=degrees)
 

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from recpress.codecs.base import ALL, Codec, Items, Ranker, Rows, Scorer, Scores, nbytes, no_floats, part, prefixed
+from recpress.codecs.base import ALL, Codec, Items, Rows, Scorer, Scores, TopKScorer, nbytes, no_floats, part, prefixed
 from recpress.codecs.composite.sparse import unsigned, widened
 from recpress.codecs.kernels.fastscan import faiss_threads
 from recpress.codecs.registry import register, restore
@@ -104,9 +104,9 @@ class Inverted(Codec):
         """See `Codec.options`."""
         return {"table": self.table.spec(), "probes": self.probes}
 
-    def ledger(self) -> Counter[str]:
-        """See `Codec.ledger`."""
-        return self.table.ledger() + Counter(codebooks=nbytes(self.centres), indices=nbytes(self.lists))
+    def breakdown(self) -> Counter[str]:
+        """See `Codec.breakdown`."""
+        return self.table.breakdown() + Counter(codebooks=nbytes(self.centres), indices=nbytes(self.lists))
 
     @classmethod
     def restore(cls, options: dict[str, Any], tensors: dict[str, Tensor]) -> Inverted:
@@ -145,7 +145,7 @@ class Inverted(Codec):
         return InvertedScorer(self)
 
 
-class InvertedScorer(Ranker):
+class InvertedScorer(TopKScorer):
     """Keep the rows in fp32 in the order of their lists, and multiply those of the lists that a query visits.
 
     Where they don't hold k unseen rows, the best of the other lists follow them: what comes first does not depend on k.
@@ -167,7 +167,7 @@ class InvertedScorer(Ranker):
         return made
 
     def top(self, queries: Tensor, seen: UserItems, users: NDArray[np.int64], k: int) -> tuple[Items, Scores]:
-        """See `Ranker.top`: the best of the rows in the lists that are visited come before all others."""
+        """See `TopKScorer.top`: the best of the rows in the lists that are visited come before all others."""
         items, best = np.full((len(users), k), -1, np.int32), np.full((len(users), k), -np.inf, np.float32)
         near = (queries @ self.centres.T).topk(self.probes, dim=1).indices.numpy()
         for place, user in enumerate(users.tolist()):

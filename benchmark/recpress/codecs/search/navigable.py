@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from recpress.backbones.references import matrix
-from recpress.codecs.base import ALL, Codec, Items, Ranker, Rows, Scorer, Scores, nbytes, part, prefixed
+from recpress.codecs.base import ALL, Codec, Items, Rows, Scorer, Scores, TopKScorer, nbytes, part, prefixed
 from recpress.codecs.composite.sparse import Sparse
 from recpress.codecs.kernels.fastscan import faiss_threads
 from recpress.codecs.registry import register, restore
@@ -112,9 +112,9 @@ class Navigable(Codec):
         own = {"m": self.m, "entry": self.entry, "depth": self.depth}
         return {"table": self.table.spec(), "lists": self.lists.spec(), **own}
 
-    def ledger(self) -> Counter[str]:
-        """See `Codec.ledger`: lists and levels are ``graph``."""
-        return self.table.ledger() + Counter(graph=self.lists.ledger().total() + nbytes(self.levels))
+    def breakdown(self) -> Counter[str]:
+        """See `Codec.breakdown`: lists and levels are ``graph``."""
+        return self.table.breakdown() + Counter(graph=self.lists.breakdown().total() + nbytes(self.levels))
 
     @classmethod
     def restore(cls, options: dict[str, Any], tensors: dict[str, Tensor]) -> Navigable:
@@ -163,7 +163,7 @@ class Navigable(Codec):
         return NavigableScorer(self)
 
 
-class NavigableScorer(Ranker):
+class NavigableScorer(TopKScorer):
     """Keep the rows in fp32 and the graph as FAISS has it, walk for each query, and leave out what its user has seen.
 
     A walk finds `depth` unseen rows, however long a list is asked for. The best of all others follow them.
@@ -198,7 +198,7 @@ class NavigableScorer(Ranker):
         return torch.mm(queries, self.table.T, out=out)
 
     def top(self, queries: Tensor, seen: UserItems, users: NDArray[np.int64], k: int) -> tuple[Items, Scores]:
-        """See `Ranker.top`: the rows that a walk finds come before all others."""
+        """See `TopKScorer.top`: the rows that a walk finds come before all others."""
         items, best = np.full((len(users), k), -1, np.int32), np.full((len(users), k), -np.inf, np.float32)
         invalid = ~torch.isfinite(queries).all(1).numpy()
         if invalid.any():

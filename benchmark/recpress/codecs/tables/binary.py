@@ -13,7 +13,7 @@ from recpress.codecs.base import ALL, Codec, Rows, Scorer, nbytes, no_floats
 from recpress.codecs.kernels.scorers import CodeScorer
 from recpress.codecs.packing import pack, row_bytes, unpack
 from recpress.codecs.registry import register
-from recpress.codecs.tables.exponent import exponent, lost, ranker, restored, shift, stored
+from recpress.codecs.tables.exponent import exponent, lost, restored, shift, stored, top_k_scorer
 from recpress.codecs.tables.uniform import Granularity
 from recpress.codecs.work import Work
 
@@ -87,8 +87,8 @@ class Binary(Codec):
         """See `Codec.options`."""
         return {"columns": self.columns} | stored(self.exponent)
 
-    def ledger(self) -> Counter[str]:
-        """See `Codec.ledger`."""
+    def breakdown(self) -> Counter[str]:
+        """See `Codec.breakdown`."""
         return Counter(values=nbytes(self.codes), scales=nbytes(self.scale))
 
     @classmethod
@@ -108,8 +108,8 @@ class Binary(Codec):
     def work(self, queries: int) -> Work:
         """See `Codec.work`: an 8-bit product per value, which is what the kernel makes of a bit, then the scale."""
         n, columns = self.shape
-        return Work({"int8": queries * n * columns, "fp32": queries * n}, self.ledger().total())
+        return Work({"int8": queries * n * columns, "fp32": queries * n}, self.breakdown().total())
 
     def scorer(self) -> Scorer:
         """Return the kernel that ranks codes as they are."""
-        return ranker(CodeScorer(self.codes, self.columns, 1, 2 * self.scale, zero=0.5), self.exponent)
+        return top_k_scorer(CodeScorer(self.codes, self.columns, 1, 2 * self.scale, zero=0.5), self.exponent)

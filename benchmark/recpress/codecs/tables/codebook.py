@@ -116,14 +116,14 @@ class Codebook(Codec):
         given = {"rule": self.rule, "rows": self.rows, "terms": self.terms}
         return {"words": self.words.spec(), "weights": weights, **given}
 
-    def ledger(self) -> Counter[str]:
-        """See `Codec.ledger`: the codewords' values are the codebook, the weights' go with the scales."""
-        ledger = Counter(codebooks=self.words.ledger().total())
+    def breakdown(self) -> Counter[str]:
+        """See `Codec.breakdown`: the codewords' values are the codebook, the weights' go with the scales."""
+        breakdown = Counter(codebooks=self.words.breakdown().total())
         if self.weights is not None:
-            ledger["scales"] = self.weights.ledger().total()
+            breakdown["scales"] = self.weights.breakdown().total()
         if self.stored is not None:
-            ledger["indices"] = nbytes(self.stored)
-        return ledger
+            breakdown["indices"] = nbytes(self.stored)
+        return breakdown
 
     @classmethod
     def restore(cls, options: dict[str, Any], tensors: dict[str, Tensor]) -> Codebook:
@@ -160,11 +160,13 @@ class Codebook(Codec):
         """See `Codec.work`: the codebook is scored once, then each row looks its terms up."""
         found = queries * self.rows * self.terms
         weighing = {} if self.weights is None else {"fp32": found}
-        return self.words.work(queries) + Work({"lookup": found, **weighing}, self.ledger().total() - self._words_bytes)
+        return self.words.work(queries) + Work(
+            {"lookup": found, **weighing}, self.breakdown().total() - self._words_bytes
+        )
 
     @property
     def _words_bytes(self) -> int:
-        return self.words.ledger().total()
+        return self.words.breakdown().total()
 
     def scorer(self) -> Scorer:
         """Return the kernel that scores codewords and adds up scalars."""

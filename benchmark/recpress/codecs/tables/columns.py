@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from recpress.codecs.base import ALL, Codec, Items, Rows, Scorer, Scores, blocks, nbytes, no_floats
-from recpress.codecs.composite.lowrank import FoldedRanker
+from recpress.codecs.composite.lowrank import FoldedTopKScorer
 from recpress.codecs.kernels.scorers import CodeScorer
 from recpress.codecs.packing import pack, row_bytes, unpack
 from recpress.codecs.registry import register
@@ -154,8 +154,8 @@ class ColumnUniform(Codec):
         length = {} if self.length is None else {"length": self.length}
         return {"bits": list(self.bits)} | length | stored(self.exponent)
 
-    def ledger(self) -> Counter[str]:
-        """See `Codec.ledger`."""
+    def breakdown(self) -> Counter[str]:
+        """See `Codec.breakdown`."""
         scales = (self.scale, self.offset) if self.lengths is None else (self.scale, self.offset, self.lengths)
         return Counter(values=nbytes(self.codes), scales=sum(map(nbytes, scales)))
 
@@ -195,14 +195,14 @@ class ColumnUniform(Codec):
     def work(self, queries: int) -> Work:
         """See `Codec.work`: the query's product with the matrix, then a look at every bit."""
         folded = queries * self.total
-        return Work({"fp32": folded, "bit": queries * self.shape[0] * self.total}, self.ledger().total())
+        return Work({"fp32": folded, "bit": queries * self.shape[0] * self.total}, self.breakdown().total())
 
     def scorer(self) -> Scorer:
         """Return the kernel that ranks the bits as they are."""
-        return ColumnRanker(self)
+        return ColumnTopKScorer(self)
 
 
-class ColumnRanker(FoldedRanker):
+class ColumnTopKScorer(FoldedTopKScorer):
     """Multiply the query into the space of the bits, rank these, and add what the offsets add to all rows alike.
 
     Where rows are stretched, each has a scale, made when loading, and the offsets are those of one more bit that is
@@ -226,7 +226,7 @@ class ColumnRanker(FoldedRanker):
         return super().scores(queries, out).add_((queries @ self.offset)[:, None])
 
     def top(self, queries: Tensor, seen: UserItems, users: NDArray[np.int64], k: int) -> tuple[Items, Scores]:
-        """See `Ranker.top`."""
+        """See `TopKScorer.top`."""
         items, best = super().top(queries, seen, users, k)
         return items, best + (queries @ self.offset).numpy()[:, None]
 

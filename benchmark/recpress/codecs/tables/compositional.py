@@ -51,9 +51,9 @@ class Compositional(Codec):
         """See `Codec.options`."""
         return {"remainders": self.remainders.spec(), "quotients": self.quotients.spec(), "rows": self.rows}
 
-    def ledger(self) -> Counter[str]:
-        """See `Codec.ledger`."""
-        return Counter(codebooks=(self.remainders.ledger() + self.quotients.ledger()).total())
+    def breakdown(self) -> Counter[str]:
+        """See `Codec.breakdown`."""
+        return Counter(codebooks=(self.remainders.breakdown() + self.quotients.breakdown()).total())
 
     @classmethod
     def restore(cls, options: dict[str, Any], tensors: dict[str, Tensor]) -> Compositional:
@@ -74,4 +74,4 @@ class Compositional(Codec):
 
     def work(self, queries: int) -> Work:
         """See `Codec.work`: a product to make each entry and one per query to score it."""
-        return Work({"fp32": (queries + 1) * self.rows * self.shape[1]}, self.ledger().total())
+        return Work({"fp32": (queries + 1) * self.rows * self.shape[1]}, self.breakdown().total())

@@ -60,8 +60,8 @@ class Constant(Codec):
         """See `Codec.options`."""
         return {"rows": self.rows, "columns": self.columns}
 
-    def ledger(self) -> Counter[str]:
-        """See `Codec.ledger`."""
+    def breakdown(self) -> Counter[str]:
+        """See `Codec.breakdown`."""
         return Counter(values=nbytes(self.value))
 
     @classmethod

@@ -12,7 +12,7 @@ from torch import Tensor
 from recpress.codecs.base import ALL, Codec, Rows, Scorer, nbytes
 from recpress.codecs.kernels.scorers import HalfScorer
 from recpress.codecs.registry import register
-from recpress.codecs.tables.exponent import exponent, lost, ranker, restored, shift, stored
+from recpress.codecs.tables.exponent import exponent, lost, restored, shift, stored, top_k_scorer
 from recpress.codecs.work import Work
 
 FloatName = Literal["fp32", "fp16", "bf16"]
@@ -70,8 +70,8 @@ class Dense(Codec):
         """See `Codec.options`; the type is the tensor's own."""
         return dict(stored(self.exponent))
 
-    def ledger(self) -> Counter[str]:
-        """See `Codec.ledger`."""
+    def breakdown(self) -> Counter[str]:
+        """See `Codec.breakdown`."""
         return Counter(values=nbytes(self.values))
 
     @classmethod
@@ -93,7 +93,7 @@ class Dense(Codec):
         """Return the plain GEMM for fp32. fp16 and bf16 have a kernel: their CPU GEMMs are slower or round."""
         if self.values.dtype == torch.float32:
             return DenseScorer(self.values)
-        return ranker(HalfScorer(self.values), self.exponent)
+        return top_k_scorer(HalfScorer(self.values), self.exponent)
 
 
 class DenseScorer(Scorer):

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from recpress.codecs.base import Items, Ranker, Scores
+from recpress.codecs.base import Items, Scores, TopKScorer
 from recpress.data.interactions import UserItems
 
 # What rounding to float16 may lose of a row, or of a table where numbers belong to all of it.
@@ -76,17 +76,17 @@ def restored(options: dict[str, Any]) -> int:
     return by
 
 
-class ShiftedRanker(Ranker):
+class ShiftedTopKScorer(TopKScorer):
     """Another ranker's scores, times a power of two: what comes first is the same.
 
     Parameters
     ----------
-    inner : Ranker
+    inner : TopKScorer
     by : int
         The exponent.
     """
 
-    def __init__(self, inner: Ranker, by: int) -> None:
+    def __init__(self, inner: TopKScorer, by: int) -> None:
         self.inner, self.by, self.kernel = inner, by, inner.kernel
 
     def scores(self, queries: Tensor, out: Tensor | None = None) -> Tensor:
@@ -94,11 +94,11 @@ class ShiftedRanker(Ranker):
         return self.inner.scores(queries, out).mul_(2.0**self.by)
 
     def top(self, queries: Tensor, seen: UserItems, users: NDArray[np.int64], k: int) -> tuple[Items, Scores]:
-        """See `Ranker.top`."""
+        """See `TopKScorer.top`."""
         items, best = self.inner.top(queries, seen, users, k)
         return items, best * np.float32(2.0**self.by)
 
 
-def ranker(inner: Ranker, by: int) -> Ranker:
+def top_k_scorer(inner: TopKScorer, by: int) -> TopKScorer:
     """Return a ranker whose scores are shifted; itself where the exponent is 0."""
-    return ShiftedRanker(inner, by) if by else inner
+    return ShiftedTopKScorer(inner, by) if by else inner

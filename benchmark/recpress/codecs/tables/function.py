@@ -96,8 +96,8 @@ class HashedNetwork(Codec):
         """See `Codec.options`."""
         return {"widths": list(self.widths), "rows": self.rows} | stored(self.exponent)
 
-    def ledger(self) -> Counter[str]:
-        """See `Codec.ledger`."""
+    def breakdown(self) -> Counter[str]:
+        """See `Codec.breakdown`."""
         return Counter(weights=nbytes(self.weights))
 
     @classmethod

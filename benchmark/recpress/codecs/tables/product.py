@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from recpress.codecs.base import ALL, Codec, Rows, Scorer, nbytes, no_floats
-from recpress.codecs.kernels.fastscan import BITS, FastScanRanker, faiss_threads
+from recpress.codecs.kernels.fastscan import BITS, FastScanTopKScorer, faiss_threads
 from recpress.codecs.kernels.lookup import LookupScorer, add_up, lay_out, wide
 from recpress.codecs.packing import pack, row_bytes, unpack
 from recpress.codecs.registry import register
@@ -85,7 +85,7 @@ class Codebooks(Codec):
     def looked_up(self, queries: int) -> Work:
         """Return the work of look-ups."""
         lookups = queries * self.shape[0] * self.words.shape[0]
-        return Work({"lookup": lookups, "fp32": queries * self.words.numel()}, self.ledger().total())
+        return Work({"lookup": lookups, "fp32": queries * self.words.numel()}, self.breakdown().total())
 
     def scorer(self) -> Scorer:
         """Return the look-ups."""
@@ -99,8 +99,8 @@ class Codebooks(Codec):
         """See `Codec.options`."""
         return {"code_bits": self.bits, "columns": self.columns} | stored(self.exponent)
 
-    def ledger(self) -> Counter[str]:
-        """See `Codec.ledger`."""
+    def breakdown(self) -> Counter[str]:
+        """See `Codec.breakdown`."""
         return Counter(indices=nbytes(self.codes), codebooks=nbytes(self.words))
 
     def nominal(self) -> int:
@@ -203,7 +203,7 @@ class Product(Codebooks):
 
     def scorer(self) -> Scorer:
         """Return FAISS's fast scan for 4-bit codes of many rows, else the look-ups."""
-        return FastScanRanker(self) if self.scans else super().scorer()
+        return FastScanTopKScorer(self) if self.scans else super().scorer()
 
     @staticmethod
     def check(words: Tensor, columns: int) -> None:

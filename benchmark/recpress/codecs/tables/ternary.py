@@ -14,7 +14,7 @@ from recpress.codecs.base import ALL, Codec, Rows, Scorer, nbytes, no_floats
 from recpress.codecs.kernels.scorers import CodeScorer
 from recpress.codecs.packing import pack
 from recpress.codecs.registry import register
-from recpress.codecs.tables.exponent import exponent, lost, ranker, restored, shift, stored
+from recpress.codecs.tables.exponent import exponent, lost, restored, shift, stored, top_k_scorer
 from recpress.codecs.work import Work
 
 PER_BYTE = 5
@@ -98,8 +98,8 @@ class Ternary(Codec):
         """See `Codec.options`."""
         return {"columns": self.columns} | stored(self.exponent)
 
-    def ledger(self) -> Counter[str]:
-        """See `Codec.ledger`."""
+    def breakdown(self) -> Counter[str]:
+        """See `Codec.breakdown`."""
         return Counter(values=nbytes(self.codes), scales=nbytes(self.scale))
 
     @classmethod
@@ -119,9 +119,9 @@ class Ternary(Codec):
     def work(self, queries: int) -> Work:
         """See `Codec.work`: an 8-bit product per value, then the scale of each row."""
         n, columns = self.shape
-        return Work({"int8": queries * n * columns, "fp32": queries * n}, self.ledger().total())
+        return Work({"int8": queries * n * columns, "fp32": queries * n}, self.breakdown().total())
 
     def scorer(self) -> Scorer:
         """Return the kernel that ranks codes, here of two bits: a quarter more than the digits take when stored."""
         codes = CodeScorer(pack(self._digits().contiguous(), 2), self.columns, 2, self.scale, zero=1)
-        return ranker(codes, self.exponent)
+        return top_k_scorer(codes, self.exponent)

@@ -13,7 +13,7 @@ from recpress.codecs.base import ALL, Codec, Rows, Scorer, nbytes, no_floats
 from recpress.codecs.kernels.scorers import CodeScorer
 from recpress.codecs.packing import pack, row_bytes, unpack
 from recpress.codecs.registry import register
-from recpress.codecs.tables.exponent import exponent, lost, ranker, restored, shift, stored
+from recpress.codecs.tables.exponent import exponent, lost, restored, shift, stored, top_k_scorer
 from recpress.codecs.work import Work
 
 Granularity = Literal["row", "tensor"]
@@ -119,8 +119,8 @@ class Uniform(Codec):
         """See `Codec.options`."""
         return {"bits": self.bits, "columns": self.columns} | stored(self.exponent)
 
-    def ledger(self) -> Counter[str]:
-        """See `Codec.ledger`."""
+    def breakdown(self) -> Counter[str]:
+        """See `Codec.breakdown`."""
         scales = nbytes(self.scale) + (0 if self.offset is None else nbytes(self.offset))
         return Counter(values=nbytes(self.codes), scales=scales)
 
@@ -146,12 +146,12 @@ class Uniform(Codec):
         """See `Codec.work`: an 8-bit product per value, then scale and offset of each row."""
         n, columns = self.shape
         per_row = 1 if self.offset is None else 2
-        return Work({"int8": queries * n * columns, "fp32": queries * n * per_row}, self.ledger().total())
+        return Work({"int8": queries * n * columns, "fp32": queries * n * per_row}, self.breakdown().total())
 
     def scorer(self) -> Scorer:
         """Return the kernel that ranks codes as they are."""
         codes = CodeScorer(self.codes, self.columns, self.bits, self.scale, self.offset, self.zero)
-        return ranker(codes, self.exponent)
+        return top_k_scorer(codes, self.exponent)
 
 
 def _exponent(table: Tensor, levels: int, dims: tuple[int, ...], symmetric: bool) -> int:

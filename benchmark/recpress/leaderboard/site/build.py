@@ -254,7 +254,7 @@ def _write_pages(site: _Site, rows: pd.DataFrame, found: Collection, cards: dict
             {
                 "name": name,
                 "title": cards["dataset"][name].title if cards["dataset"][name] else name,
-                "summary": f"{(rows['dataset'] == name).sum()} settings",
+                "summary": f"{(rows['dataset'] == name).sum()} variants",
             }
             for name in datasets
         ],

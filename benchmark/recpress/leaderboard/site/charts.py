@@ -99,7 +99,7 @@ def _labels(x: Spec, y: Spec, **look: Any) -> list[Spec]:
 
 
 def pareto(families: Sequence[str]) -> Spec:
-    """Quality against a cost (log): a mark a setting, the front as a staircase, seeds' spread as whiskers.
+    """Quality against a cost (log): a mark a variant, the front as a staircase, seeds' spread as whiskers.
 
     Rows of the data have ``row``, ``x``, ``y``, ``low``, ``high``, ``family``, ``front`` and ``chosen`` (bool),
     ``label`` and ``flip`` (its text, and whether it stands on the left).
@@ -216,7 +216,7 @@ def curves(families: Sequence[str] | None) -> Spec:
     }
 
 
-def ledger() -> Spec:
+def breakdown() -> Spec:
     """One bar: the byte breakdown of an artefact. Rows have ``kind``, ``bytes``, ``text``."""
     return {
         **_size(90),
@@ -309,7 +309,7 @@ def compiled(families: Sequence[str]) -> dict[str, Spec]:
         "pareto": pareto(families),
         "curves": curves(families),
         "series": curves(None),
-        "ledger": ledger(),
+        "breakdown": breakdown(),
         "histogram": histogram(),
         "history": history(),
     }

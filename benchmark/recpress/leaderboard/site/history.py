@@ -80,7 +80,7 @@ def changes(earlier: Earlier | None, found: Collection) -> Context | None:
     machine = next((run.timing.machine for run in now if run.timing), None)
     changed = regress.compare(before, now)
     order = ("worse", "can't tell", "better")
-    shown = sorted((each for each in changed if each.verdict in order), key=lambda each: order.index(each.verdict))
+    shown = sorted((each for each in changed if each.direction in order), key=lambda each: order.index(each.direction))
     counts = regress.summary(changed)
     updated = max((timestamp(run.record.provenance.started) for run in now), default=timestamp(""))
     return {
@@ -89,7 +89,7 @@ def changes(earlier: Earlier | None, found: Collection) -> Context | None:
         "compared": len(changed),
         "new": len(regress.missing(now, before)),
         "gone": len(regress.missing(before, now)),
-        "counts": [(verdict, count) for verdict, count in counts.items()],
+        "counts": [(direction, count) for direction, count in counts.items()],
         "worse": counts["worse"],
         "total": len(shown),
         "rows": [_change(each) for each in shown[:MOST_CHANGES]],
@@ -100,12 +100,12 @@ def changes(earlier: Earlier | None, found: Collection) -> Context | None:
 
 def _change(finding: Finding) -> Context:
     return {
-        "setting": finding.setting,
+        "variant": finding.variant,
         "figure": finding.figure,
         "base": f"{finding.base:.5g}",
         "head": f"{finding.head:.5g}",
         "change": f"{100 * finding.change:+.2f} %" if math.isfinite(finding.change) else "–",
-        "verdict": finding.verdict,
+        "direction": finding.direction,
         "why": finding.why,
     }
 
@@ -116,7 +116,7 @@ def speeds(series: Sequence[Series]) -> Context:
     for each in series[:MOST_SERIES]:
         unit, scale = shown_in(each)
         stepped = math.isfinite(each.step)
-        verdict = "" if not stepped or not each.is_cost else "worse" if each.step > 0 else "better"
+        direction = "" if not stepped or not each.is_cost else "worse" if each.step > 0 else "better"
         step = f"{100 * each.step:+.1f} % at {each.points[each.levels[-1].first].commit[:10]}" if stepped else "–"
         rows.append(
             {
@@ -127,7 +127,7 @@ def speeds(series: Sequence[Series]) -> Context:
                 "unit": unit,
                 "commit": each.points[-1].commit[:10],
                 "step": step,
-                "verdict": verdict,
+                "direction": direction,
             }
         )
     return {"rows": rows, "total": len(series)}

@@ -36,13 +36,13 @@ NAVIGATION = (
 # Without JavaScript a page lists this many rows; a data set's CSV has them all.
 STATIC_ROWS = 200
 SIZES = (1 / 2, 1 / 4, 1 / 8, 1 / 16, 1 / 32, 1 / 64)
-LINKED = ["dataset", "backbone", "method", "setting", "status", "tier", "doubtful"]
+LINKED = ["dataset", "backbone", "method", "variant", "status", "tier", "doubtful"]
 GLOSSARY = [column for column in (*TEXT, *NUMBERS) if column.key != "reason"]
 
 
 def run_link(row: Mapping[Hashable, Any], root: str) -> str:
-    """Return the link to a setting's page."""
-    words = (row["dataset"], row["backbone"], row["method"], in_a_name(str(row["setting"])))
+    """Return the link to a variant's page."""
+    words = (row["dataset"], row["backbone"], row["method"], in_a_name(str(row["variant"])))
     return f"{root}run.html#run=" + "/".join(quote(str(word), safe="") for word in words)
 
 
@@ -50,7 +50,7 @@ def static_table(
     rows: pd.DataFrame, root: str, leave_out: tuple[str, ...] = (), figures: tuple[str, ...] = PAGE
 ) -> Context:
     """Return a table for reading without JavaScript; its first cell is the link to the run."""
-    order = ["method", "setting", "dataset", "backbone", "status"]
+    order = ["method", "variant", "dataset", "backbone", "status"]
     text = [column for column in TEXT if column.headline and column.key not in leave_out]
     text.sort(key=lambda column: order.index(column.key))
     numbers = [COLUMNS[key] for key in figures]
@@ -101,7 +101,7 @@ def words(rows: pd.DataFrame, timed: Iterable[pd.DataFrame] = ()) -> dict[str, l
 
 
 def best_under_each_size(rows: pd.DataFrame, dataset: str, root: str) -> Context:
-    """Return the most accurate setting under each fraction of the dense fp32 size, a column a backbone."""
+    """Return the most accurate variant under each fraction of the dense fp32 size, a column a backbone."""
     ok = rows[(rows["dataset"] == dataset) & (rows["status"] == "ok")]
     backbones = sorted(ok["backbone"].unique())
     lines = []
@@ -116,7 +116,7 @@ def best_under_each_size(rows: pd.DataFrame, dataset: str, root: str) -> Context
                 continue
             row = small.loc[small[COLUMN].idxmax()]
             kept = "" if math.isnan(row["kept"]) else f" ({row['kept']:.1f} % kept)"
-            cells.append(f"{marked(row)} {row['setting']}: {row[COLUMN]:.4f}{kept}")
+            cells.append(f"{marked(row)} {row['variant']}: {row[COLUMN]:.4f}{kept}")
         lines.append({"status": "ok", "href": href, "note": "", "cells": cells})
     labels = ["Size at most", *backbones]
     return {
@@ -165,7 +165,7 @@ def published_figures(rows: pd.DataFrame, name: str, card: Any, root: str) -> li
     """Return the figures that others print for a data set, each with the board's own of the same model beside it."""
     found = []
     for figure in card.published if card else ():
-        mine = rows[(rows["dataset"] == name) & (rows["method"] == figure.method) & (rows["setting"] == figure.setting)]
+        mine = rows[(rows["dataset"] == name) & (rows["method"] == figure.method) & (rows["variant"] == figure.variant)]
         mine = mine[mine["status"] == "ok"]
         if figure.backbone is not None:
             mine = mine[mine["backbone"] == figure.backbone]
@@ -198,14 +198,14 @@ def backbone_page(rows: pd.DataFrame, name: str, root: str) -> Context:
 
 
 def who_pays(runs: Iterable[Run]) -> list[Context]:
-    """Return what each tenth of the items keeps, a line a setting, as the mean over its seeds."""
+    """Return what each tenth of the items keeps, a line a variant, as the mean over its seeds."""
     grouped: dict[tuple[str, str, float, str], list[tuple[float | None, ...]]] = defaultdict(list)
     for run in runs:
         who, quality = run.record.identity, run.record.quality
         if quality and quality.item_deciles:
-            grouped[who.dataset, who.backbone, -(who.budget or 1), who.setting].append(quality.item_deciles)
+            grouped[who.dataset, who.backbone, -(who.budget or 1), who.variant].append(quality.item_deciles)
     lines = []
-    for (dataset, backbone, _, setting), seeds in sorted(grouped.items()):
+    for (dataset, backbone, _, variant), seeds in sorted(grouped.items()):
         cells = []
         for tenth in zip(*seeds, strict=False):
             known = [kept for kept in tenth if kept is not None]
@@ -213,7 +213,7 @@ def who_pays(runs: Iterable[Run]) -> list[Context]:
             # Shaded from nothing lost to a fifth lost or more.
             shade = 0 if math.isnan(kept) else round(100 * min(max(2 * (1 - kept), 0), 0.4))
             cells.append({"text": "–" if math.isnan(kept) else f"{100 * kept:.0f}", "shade": shade})
-        lines.append({"name": f"{dataset}, {backbone}, {setting}", "cells": cells})
+        lines.append({"name": f"{dataset}, {backbone}, {variant}", "cells": cells})
     return lines[:60]
 
 

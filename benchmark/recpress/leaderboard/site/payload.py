@@ -18,7 +18,7 @@ from recpress.core.errors import UserError
 from recpress.experiments.per_user_hits import Store
 from recpress.leaderboard.collect import Collection, Run
 from recpress.leaderboard.columns import COLUMNS, INTERVALS, NOISY, NUMBERS, TEXT, TIERS
-from recpress.leaderboard.tables import SETTING
+from recpress.leaderboard.tables import VARIANT
 from recpress.leaderboard.tiers import Standing
 from recpress.reproduce.report import brief
 
@@ -47,7 +47,7 @@ def board(rows: pd.DataFrame) -> dict[str, Any]:
     Text is coded, numbers are rounded to six significant digits, NaN is null.
     """
     text = [
-        key for key in (*SETTING, "tier", "developed", "doubtful", "isolated", "reason", "started") if key != "split"
+        key for key in (*VARIANT, "tier", "developed", "doubtful", "isolated", "reason", "started") if key != "split"
     ]
     return {
         "rows": len(rows),
@@ -142,7 +142,7 @@ def shards(found: Collection, standing: Mapping[str, Standing]) -> dict[str, Sha
 def _told(standing: Standing) -> list[dict[str, Any]]:
     told = []
     for each in standing.repetitions:
-        made = each.attestation
+        made = each.reproduction
         told.append(
             {
                 "event": made.event,

@@ -1,4 +1,4 @@
-"""From energy to emissions: the grid intensity is a setting."""
+"""From energy to emissions: the grid intensity is a variant."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ RecPress.answer = (function () {
       RecPress.mark(store.word("family", row)), h("a", { href: store.href(row) }, store.name(row)),
       ` with ${store.word("backbone", row)}`, state.dataset === "all" ? ` on ${store.word("dataset", row)}` : "",
       ` is ${goal.words}`, said.length ? ` that ${said.join(" and ")}` : " that is shown",
-      `${goal.tail}. It ${parts[0]} in ${parts.slice(1).join(", ")}.`, h("small", {}, ` ${count} ${count === 1 ? "setting fits" : "settings fit"}.`));
+      `${goal.tail}. It ${parts[0]} in ${parts.slice(1).join(", ")}.`, h("small", {}, ` ${count} ${count === 1 ? "variant fits" : "variants fit"}.`));
   }
 
   // What one limit less would give, where nothing fits all of them.

@@ -61,9 +61,9 @@
 
   // The headline metric of each run against the first, paired by user: what can be said where two figures look alike.
   async function tests(rows, loaded) {
-    const settings = rows.map((row, place) => ({ shard: store.shard(row), runs: loaded[place] }));
-    const comparable = settings.map((each) => each.runs.length && settings[0].runs.length && each.runs[0].record.identity.split === settings[0].runs[0].record.identity.split);
-    const found = await Promise.all(settings.slice(1).map((each, place) => (comparable[place + 1] ? RecPress.pairedTest(each, settings[0]) : null)));
+    const variants = rows.map((row, place) => ({ shard: store.shard(row), runs: loaded[place] }));
+    const comparable = variants.map((each) => each.runs.length && variants[0].runs.length && each.runs[0].record.identity.split === variants[0].runs[0].record.identity.split);
+    const found = await Promise.all(variants.slice(1).map((each, place) => (comparable[place + 1] ? RecPress.pairedTest(each, variants[0]) : null)));
     if (found.every((test) => test === null)) {
       return h("section", {}, h("h2", {}, `${RecPress.headline.label}, paired by user`), h("p", {}, "No paired test: the hits of these runs are missing, they are not of the same users, or the first run finds nothing."));
     }
@@ -86,7 +86,7 @@
       ]));
     return h("section", {}, h("h2", {}, `${RecPress.headline.label} against ${called(rows[0])}, paired by user`),
       h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Paired tests" }, h("table", { class: "board paired" },
-        h("thead", {}, h("tr", {}, ["Run", `${RecPress.headline.label} of the first`, "Difference", "p", "p (Holm)", "Verdict at 5 %", "Users better / worse / equal"].map((label, place) => h("th", { scope: "col", class: place && place !== 5 ? "num" : null }, label)))),
+        h("thead", {}, h("tr", {}, ["Run", `${RecPress.headline.label} of the first`, "Difference", "p", "p (Holm)", "At the 5 % level", "Users better / worse / equal"].map((label, place) => h("th", { scope: "col", class: place && place !== 5 ? "num" : null }, label)))),
         h("tbody", {}, lines))),
       h("p", { class: "hint" }, "Intervals are at 95 %. One seed: percentile bootstrap and two-sided sign flips over users. Several shared seeds: a t-test with random users and seeds. Holm's correction covers these rows."));
   }

@@ -11,10 +11,10 @@
   const HEADLINE = [...store.columns.values()].filter((column) => column.headline).map((column) => column.key);
   // Those that fit least into a page's width are a click away.
   const AWAY = [RecPress.headline.second_column, "batch_ms", "batch_ratio"];
-  const ORDER = ["method", "setting", "dataset", "backbone",
+  const ORDER = ["method", "variant", "dataset", "backbone",
     ...HEADLINE.filter((key) => !store.isText(key) && !AWAY.includes(key) && key !== "analytic_mj"), "tier", "analytic_mj", "status", "seeds"];
-  const CHOICES = ["method", "setting", "dataset", "backbone",
-    ...[...store.columns.keys()].filter((key) => !["method", "setting", "dataset", "backbone", "status", "tier"].includes(key)), "status", "tier", "seeds"];
+  const CHOICES = ["method", "variant", "dataset", "backbone",
+    ...[...store.columns.keys()].filter((key) => !["method", "variant", "dataset", "backbone", "status", "tier"].includes(key)), "status", "tier", "seeds"];
 
   // A page about one thing fixes it; the overview opens on the data set with most results.
   const { machine } = RecPress;

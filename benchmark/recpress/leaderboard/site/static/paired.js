@@ -36,8 +36,8 @@
     return values.map((gain, user) => gain / IDEAL[tested[user] - 1]);
   }
 
-  // Gives the test of a setting against another of its split, or null where the site was built without their hits.
-  // settings: {shard, runs: [{id, record}]} of each.
+  // Gives the test of a variant against another of its split, or null where the site was built without their hits.
+  // variants: {shard, runs: [{id, record}]} of each.
   RecPress.pairedTest = async function (candidate, baseline) {
     const { dataset, split } = baseline.runs[0].record.identity;
     const [ours, theirs, users] = await Promise.all([candidate.shard, baseline.shard, dataset].map(load));

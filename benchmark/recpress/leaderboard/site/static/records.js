@@ -32,7 +32,7 @@
     return waiting.get(name).promise;
   };
 
-  // run: "<dataset>/<backbone>/<method>/<setting>": the records of its seeds.
+  // run: "<dataset>/<backbone>/<method>/<variant>": the records of its seeds.
   RecPress.loadRun = async function (run) {
     const name = run.split("/").slice(0, 3).join("/");
     const all = await RecPress.loadRecords(name);

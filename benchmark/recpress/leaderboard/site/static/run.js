@@ -56,12 +56,12 @@
   function bytes(record) {
     const { bytes: size } = record;
     const bar = h("div", { class: "plot short", role: "img", "aria-label": "Byte breakdown of the artefact" });
-    const kinds = Object.entries(size.ledger).filter(([, count]) => count > 0).sort((a, b) => b[1] - a[1]);
-    RecPress.chart(bar, "ledger", { renderer: "svg" }).update(kinds.map(([kind, count], placed) =>
+    const kinds = Object.entries(size.breakdown).filter(([, count]) => count > 0).sort((a, b) => b[1] - a[1]);
+    RecPress.chart(bar, "breakdown", { renderer: "svg" }).update(kinds.map(([kind, count], placed) =>
       ({ kind: words(kind), bytes: count, text: `${count.toLocaleString("en")} (${percent(count / size.file)})`, place: placed })));
     const counts = Object.entries(size).filter(([key, value]) => typeof value === "number" && !["per_entity", "reference", "file", "users", "items"].includes(key));
     const sides = [["users", "of users"], ["items", "of items"]].filter(([side]) => size[side] != null);
-    return section("Bytes", bar, table("Byte ledger", ["Kind", "Bytes", "Share"],
+    return section("Bytes", bar, table("Byte breakdown", ["Kind", "Bytes", "Share"],
       [...kinds.map(([kind, count]) => [words(kind), count.toLocaleString("en"), percent(count / size.file)]),
         ...sides.map(([side, name]) => [name, size[side].toLocaleString("en"), percent(size[side] / size.file)]),
         [h("strong", {}, "file"), size.file.toLocaleString("en"), "100 %"],
@@ -192,7 +192,7 @@
     const now = machine.now(), timing = timings[now];
     shown.at = at;
     const who = record.identity;
-    document.title = `${who.method} ${who.setting} on ${who.dataset} · RecPress`;
+    document.title = `${who.method} ${who.variant} on ${who.dataset} · RecPress`;
     const seeds = runs.map((each, index) => h("button", { type: "button", class: "quiet", "aria-pressed": String(index === at), onclick: () => show(runs, index) }, `seed ${each.record.identity.seed}`));
     const { quality: scored, ...others } = record;
     const extra = scored ? Object.fromEntries(Object.entries(scored).filter(([key]) => !["metrics", "retention", "users", "users_left_out", "topk_sha256", "paired", "item_deciles", "user_deciles", "doubtful"].includes(key))) : {};
@@ -205,7 +205,7 @@
     const file = `${id.replaceAll("/", "_")}.json`;
     const parts = [
       h("p", { class: "crumb" }, h("a", { href: `dataset/${who.dataset}.html` }, who.dataset), " / ", h("a", { href: `backbone/${who.backbone}.html` }, who.backbone), " / ", h("a", { href: `method/${who.method}.html` }, who.method)),
-      h("h1", {}, RecPress.mark(who.family), `${who.method} ${who.setting}`),
+      h("h1", {}, RecPress.mark(who.family), `${who.method} ${who.variant}`),
       runs.length > 1 ? h("p", { class: "seeds", role: "group", "aria-label": "Seeds" }, seeds) : null,
       record.status === "ok" ? null : h("p", { class: "warning" }, h("strong", {}, `${record.status}. `), record.reason || ""),
       doubts.length ? h("p", { class: "warning" }, h("strong", {}, "‡ Flagged for review: "), `${doubts.join("; ")}. It may be noise, or test items that the method has seen.`) : null,

@@ -123,7 +123,7 @@ RecPress.receiveBoard = function (board) {
   }
 
   const id = (row) => [word("dataset", row), word("backbone", row), word("method", row),
-    word("setting", row).replaceAll("/", "-")].join("/");
+    word("variant", row).replaceAll("/", "-")].join("/");
 
   // That tier and the stronger ones; of a name that is none, nothing is asked.
   const tiersFrom = (tier) => (ladder.includes(tier) ? ladder.slice(ladder.indexOf(tier)) : []);
@@ -132,7 +132,7 @@ RecPress.receiveBoard = function (board) {
     size: board.rows, columns, isText, word, number, noisy, filter, sort, front, write, range, lay, id, tiers, tiersFrom,
     words: (key) => text[key].words,
     has: (key) => key in numbers || key in text,
-    name: (row) => `${word("method", row)} ${word("setting", row)}`,
+    name: (row) => `${word("method", row)} ${word("variant", row)}`,
     href: (row) => RecPress.machine.carry(`${RecPress.root}run.html#run=${RecPress.address(id(row))}`),
     shard: (row) => id(row).split("/").slice(0, 3).join("/"),
   };

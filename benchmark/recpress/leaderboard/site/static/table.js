@@ -29,9 +29,9 @@ RecPress.table = function (place, pager, actions) {
     if (key === "status" && store.word(key, row) !== "ok") {
       return h("td", {}, h("span", { class: "badge", tabindex: "0", "data-tip": store.word("reason", row) || "No figures." }, store.word(key, row)));
     }
-    if (key === "setting") {
+    if (key === "variant") {
       const text = store.word(key, row);
-      return h("td", { class: "setting" }, text.length > 18 ? h("span", { tabindex: "0", "data-tip": text }, text) : text);
+      return h("td", { class: "variant" }, text.length > 18 ? h("span", { tabindex: "0", "data-tip": text }, text) : text);
     }
     if (key === "tier") return h("td", {}, h("span", { tabindex: "0", "data-tip": store.tiers[store.word(key, row)] }, store.word(key, row)));
     const noisy = !store.isText(key) && key !== "seeds" && store.write(key, row).startsWith("~");
