@@ -14,7 +14,7 @@ import pytest
 from recpress.core.errors import UserError
 from recpress.data import ogb, sources
 from recpress.data.card import dataset_card
-from recpress.data.ogb import Links
+from recpress.data.ogb import LinkSet
 from recpress.data.splits import SplitSpec
 from recpress.evaluation.ogb import evaluate
 
@@ -120,7 +120,7 @@ def edges(pairs: list[tuple[int, int]]) -> np.ndarray:
 
 
 def test_undirected_parts_hold_both_directions_without_loops_and_repeats() -> None:
-    links = Links(5, {"train": edges(TRAIN), "valid": edges(VALID), "test": edges(TEST)}, {})
+    links = LinkSet(5, {"train": edges(TRAIN), "valid": edges(VALID), "test": edges(TEST)}, {})
     interactions, split = ogb.build(dataset_card("ogbl-ddi"), links)
     assert split.train.nnz == 6
     assert split.train.of(2).tolist() == [1, 3]
@@ -130,7 +130,7 @@ def test_undirected_parts_hold_both_directions_without_loops_and_repeats() -> No
 
 
 def test_directed_edges_keep_their_direction() -> None:
-    links = Links(5, {"train": edges(TRAIN), "valid": edges(VALID), "test": edges(TEST)}, {})
+    links = LinkSet(5, {"train": edges(TRAIN), "valid": edges(VALID), "test": edges(TEST)}, {})
     _, split = ogb.build(dataset_card("ogbl-citation2"), links)
     assert split.train.of(1).tolist() == [2]
     assert split.train.of(2).tolist() == [3]
@@ -142,7 +142,7 @@ def test_a_set_without_link_split_is_split_by_edges() -> None:
     card = dataset_card("ogbn-products").model_copy(
         update={"split": SplitSpec(protocol="random-per-user", valid=0.2, test=0.2)}
     )
-    _, split = ogb.build(card, Links(40, {"train": np.concatenate([both, both[:, ::-1]])}, {}))
+    _, split = ogb.build(card, LinkSet(40, {"train": np.concatenate([both, both[:, ::-1]])}, {}))
     parts = [set(zip(p.users.tolist(), p.items.tolist(), strict=True)) for p in (split.train, split.valid, split.test)]
     for part in parts:
         assert part == {(b, a) for a, b in part}
@@ -164,7 +164,7 @@ def test_hits_are_those_of_the_evaluator(ddi) -> None:
 
 
 def test_mrr_is_that_of_the_evaluator() -> None:
-    links = Links(9, {"test": edges([(0, 1), (2, 3)])}, {"test": np.array([[4, 5, 6], [4, 5, 7]])})
+    links = LinkSet(9, {"test": edges([(0, 1), (2, 3)])}, {"test": np.array([[4, 5, 6], [4, 5, 7]])})
     # Source 0 ranks its target second, source 2 ranks it first.
     scores = {(0, 1): 2.0, (0, 4): 3.0, (0, 5): 1.0, (0, 6): 0.0, (2, 3): 9.0, (2, 4): 1.0, (2, 5): 2.0, (2, 7): 3.0}
 

@@ -39,7 +39,7 @@ from recpress.records.record import (
 from recpress.records.samples import pack
 from recpress.records.timing import Timing, Timings, run_id
 from recpress.records.timing import place as place_of_timing
-from recpress.reproduce.report import Ratio, ReproductionReport, place
+from recpress.reproduce.report import ReportedRatio, ReproductionReport, place
 
 DATASETS = {"synthetic-small": (943, 1682), "synthetic-mid": (6040, 3706), "synthetic-large": (29858, 40981)}
 BACKBONES = {"lightgcn": 1.0, "mf": 0.93}
@@ -375,10 +375,10 @@ def repeated(of: Record, sha256: str, **update: object) -> ReproductionReport:
     return made.model_copy(update=update)
 
 
-def ratios(timing: Timing | None, factor: float = 1.0, *, noisy: bool = False) -> dict[str, Ratio]:
+def ratios(timing: Timing | None, factor: float = 1.0, *, noisy: bool = False) -> dict[str, ReportedRatio]:
     """Return the ratios of a timing, as a reproduction report holds them, times a factor."""
     return {
-        each.scenario: Ratio(
+        each.scenario: ReportedRatio(
             ratio=factor * each.ratio, low=factor * each.ratio_low, high=factor * each.ratio_high, noisy=noisy
         )
         for each in (timing.latency if timing else ())

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from recpress.cli.results.diff import command
 from recpress.leaderboard.collect import Run, collect
-from recpress.leaderboard.regress import Finding, compare, missing, on_one_machine, render
+from recpress.leaderboard.regress import Difference, compare, missing, on_one_machine, render
 from recpress.records.record import Record
 from recpress.records.timing import Timing
 
@@ -22,7 +22,7 @@ def made(seeds: int = 3) -> list[Record]:
     return records
 
 
-def worse(head: list[Run], base: list[Run] | None = None) -> dict[str, Finding]:
+def worse(head: list[Run], base: list[Run] | None = None) -> dict[str, Difference]:
     before = base or synthetic.runs(made(len(head)))
     return {each.figure: each for each in compare(before, head) if each.direction == "worse"}
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from recpress.core.errors import UserError
 from recpress.measure.repeats import UNREPEATED, Spread, between_runs
 from recpress.records.timing import Timing
-from recpress.reproduce.report import Ratio, differences
+from recpress.reproduce.report import ReportedRatio, differences
 from table_spread import DOCUMENT, markdown, written
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -59,7 +59,7 @@ def test_a_data_set_without_repeats_is_given_the_largest_of_its_machine() -> Non
 def test_a_repetition_is_held_to_what_lies_between_runs(apart: float, agrees: bool) -> None:
     record, timing = synthetic.make(*CELL, 0), timed(0, 0.5)
     latency = {
-        each.scenario: Ratio(ratio=apart * 0.5, low=apart * 0.499, high=apart * 0.501, noisy=False)
+        each.scenario: ReportedRatio(ratio=apart * 0.5, low=apart * 0.499, high=apart * 0.501, noisy=False)
         for each in timing.latency
     }
     again = synthetic.repeated(record, "0" * 64, latency=latency)

@@ -13,7 +13,7 @@ from recpress.leaderboard.collect import Run, collect
 from recpress.leaderboard.folder import check
 from recpress.leaderboard.tables import aggregate, frame
 from recpress.leaderboard.tiers import standings
-from recpress.reproduce.report import Ratio, ReproductionReport
+from recpress.reproduce.report import ReportedRatio, ReproductionReport
 
 CELL = ("synthetic-small", "mf", "quantization", "uniform", "1/4")
 ELSEWHERE = synthetic.ELSEWHERE
@@ -44,7 +44,7 @@ def tier(folder: Path) -> str:
     return standings(collect(folder))[first(folder).id].tier
 
 
-def slower(run: Run, noisy: bool = False) -> dict[str, Ratio]:
+def slower(run: Run, noisy: bool = False) -> dict[str, ReportedRatio]:
     return synthetic.ratios(run.timing, 9, noisy=noisy)
 
 

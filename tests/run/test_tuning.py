@@ -28,7 +28,7 @@ from recpress.experiments.identity import PlannedRun
 from recpress.experiments.plan import make
 from recpress.experiments.suite import RunSpec
 from recpress.tuning import study, validation
-from recpress.tuning.study import Row, SearchLimits, chosen, search, settled, toml, within
+from recpress.tuning.study import SearchLimits, TrialRow, chosen, search, settled, toml, within
 from recpress.tuning.training import train as train_cell
 from recpress.tuning.validation import LOOKS, Held, Look, train
 
@@ -59,7 +59,7 @@ def held(split: Split) -> Held:
     return Held(Graph(split.train), split.valid)
 
 
-def run(held: Held, trials: int, folder: Path, **limits: Any) -> list[Row]:
+def run(held: Held, trials: int, folder: Path, **limits: Any) -> list[TrialRow]:
     folder.mkdir(exist_ok=True)
     return search("mf", held, BASE, SearchLimits(trials, **limits), 0, "cpu", folder, Silent())
 
@@ -137,14 +137,14 @@ def test_a_trial_of_which_no_epoch_fits_is_never_chosen(held: Held, tmp_path: Pa
     assert [row.epochs for row in rows] == [0, 0]
     with pytest.raises(UserError, match="--trial-seconds"):
         chosen(BASE, SPACE, rows, SearchLimits(2), "")
-    kept = chosen(BASE, SPACE, [*rows, Row({"loss": "bpr"}, 0.01, 7)], SearchLimits(3), "")
+    kept = chosen(BASE, SPACE, [*rows, TrialRow({"loss": "bpr"}, 0.01, 7)], SearchLimits(3), "")
     assert (kept.config.epochs, kept.tuning.value, kept.tuning.trials) == (7, 0.01, 3)
 
 
 def test_a_config_file_reads_back_as_it_was(tmp_path: Path) -> None:
     rows = [
-        Row({"loss": "softmax", "temperature": 0.07123, "learning_rate": 1e-05}, 0.1234, 40),
-        Row({"loss": "bpr", "batch_size": 2048}, 0.12, 0),
+        TrialRow({"loss": "softmax", "temperature": 0.07123, "learning_rate": 1e-05}, 0.1234, 40),
+        TrialRow({"loss": "bpr", "batch_size": 2048}, 0.12, 0),
     ]
     file = chosen(BASE, SPACE, rows, SearchLimits(2, trial_seconds=15.0), 'said "so"')
     (tmp_path / "file.toml").write_text(toml(file))

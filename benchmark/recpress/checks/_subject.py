@@ -25,7 +25,7 @@ PROBE_USERS = 512
 
 
 @dataclass(frozen=True)
-class Moved:
+class AfterMove:
     """Result of serving a copy: the answers to the first users, and the side effects of the process."""
 
     answers: Items
@@ -58,7 +58,7 @@ class Subject:
     build: Callable[[Path], None] | None = None
 
     @cached_property
-    def moved(self) -> Moved:
+    def moved(self) -> AfterMove:
         """A copy of the artefact in another folder, asked under watch and without the caller's environment."""
         asked = self.users[:PROBE_USERS]
         with temporary_folder() as folder:
@@ -67,7 +67,7 @@ class Subject:
             with watch() as seen, scrubbed_environment():
                 ask = self.load(folder)
                 answers = np.concatenate([ask(asked[i : i + 256]) for i in range(0, len(asked), 256)])
-            return Moved(answers, seen, seen.outside(folder))
+            return AfterMove(answers, seen, seen.outside(folder))
 
 
 class Skipped(Exception):

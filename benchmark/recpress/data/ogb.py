@@ -36,7 +36,7 @@ Edges = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Links:
+class LinkSet:
     """A link prediction set as OGB's Evaluator needs it.
 
     Attributes
@@ -88,7 +88,7 @@ def content_hashes(folder: Path) -> dict[str, str]:
     return {path.relative_to(folder).as_posix(): sha256_file(path) for path in files}
 
 
-def read_links(dataset: str, folder: Path) -> Links:
+def read_links(dataset: str, folder: Path) -> LinkSet:
     """Read a set with OGB's loader.
 
     Parameters
@@ -110,7 +110,7 @@ def read_links(dataset: str, folder: Path) -> Links:
         return _from_link_set(int(loaded[0]["num_nodes"]), loaded.get_edge_split())
 
 
-def build(card: DatasetCard, links: Links) -> tuple[Interactions, Split]:
+def build(card: DatasetCard, links: LinkSet) -> tuple[Interactions, Split]:
     """Return interactions and split of "recommend nodes for this node".
 
     Nodes are both users and items. Undirected edges count in both directions. Self-loops are dropped, and so are
@@ -127,7 +127,7 @@ def build(card: DatasetCard, links: Links) -> tuple[Interactions, Split]:
     return _interactions(everything, n), Split(rows["train"], rows["valid"], rows["test"])
 
 
-def _random_links(links: Links, card: DatasetCard) -> dict[str, Edges]:
+def _random_links(links: LinkSet, card: DatasetCard) -> dict[str, Edges]:
     """Split the edges of a set that has no link split, at random; both directions of an edge stay together."""
     (edges,) = links.positive.values()
     edges = edges[edges[:, 0] != edges[:, 1]]
@@ -161,7 +161,7 @@ def _without(codes: NDArray[np.int64], seen: NDArray[np.int64]) -> NDArray[np.in
     return new
 
 
-def _from_link_set(n_nodes: int, split: dict[str, dict[str, Any]]) -> Links:
+def _from_link_set(n_nodes: int, split: dict[str, dict[str, Any]]) -> LinkSet:
     positive, negative = {}, {}
     for part, arrays in split.items():
         found = {name: np.asarray(array) for name, array in arrays.items()}
@@ -173,15 +173,15 @@ def _from_link_set(n_nodes: int, split: dict[str, dict[str, Any]]) -> Links:
             positive[part] = np.stack([found["source_node"], found["target_node"]], axis=1)
             if "target_node_neg" in found:
                 negative[part] = found["target_node_neg"]
-    return Links(n_nodes, positive, negative)
+    return LinkSet(n_nodes, positive, negative)
 
 
-def _from_node_set(dataset: str, root: Path) -> Links:
+def _from_node_set(dataset: str, root: Path) -> LinkSet:
     from ogb.nodeproppred import NodePropPredDataset
 
     with contextlib.redirect_stdout(io.StringIO()):
         graph, _ = NodePropPredDataset(dataset, root=str(root))[0]
-    return Links(int(graph["num_nodes"]), {"train": np.ascontiguousarray(graph["edge_index"].T)}, {})
+    return LinkSet(int(graph["num_nodes"]), {"train": np.ascontiguousarray(graph["edge_index"].T)}, {})
 
 
 def _link(folder: Path, work: Path) -> None:

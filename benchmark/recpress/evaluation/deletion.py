@@ -56,7 +56,7 @@ def without(graph: Graph, user: int, deleted: NDArray[np.integer]) -> Graph:
 
 
 @dataclass(frozen=True)
-class Moved:
+class EdgeEffect:
     """One item of one user's list before and after history items were deleted.
 
     Attributes
@@ -80,7 +80,7 @@ class Moved:
         return self.scores[0] - self.scores[1]
 
 
-def delete(backbone: Backbone, graph: Graph, user: int, item: int, deleted: NDArray[np.integer]) -> Moved:
+def delete(backbone: Backbone, graph: Graph, user: int, item: int, deleted: NDArray[np.integer]) -> EdgeEffect:
     """Delete history items of a user and look where one of their unseen items goes.
 
     Base tables and weights stay. The graph without these edges is normalised anew (degrees of the user and of the
@@ -95,7 +95,7 @@ def delete(backbone: Backbone, graph: Graph, user: int, item: int, deleted: NDAr
 
     before = place(backbone.users, backbone.items)
     after = place(*tables_over(backbone, without(graph, user, deleted)))
-    return Moved((before[0], after[0]), (before[1], after[1]))
+    return EdgeEffect((before[0], after[0]), (before[1], after[1]))
 
 
 def draw_cases(backbone: Backbone, graph: Graph, scheme: Scheme, count: int, seed: int) -> list[Case]:

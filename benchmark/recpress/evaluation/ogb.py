@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 
 from recpress.data import ogb
 from recpress.data.card import dataset_card
-from recpress.data.ogb import Links
+from recpress.data.ogb import LinkSet
 
 # Scores of pairs: int64 sources and targets of shape (n,) to float scores of shape (n,).
 PairScorer = Callable[[NDArray[np.int64], NDArray[np.int64]], NDArray[np.floating]]
 BLOCK = 1 << 20
 
 
-def links(dataset: str, data_dir: Path | None = None) -> Links:
+def links(dataset: str, data_dir: Path | None = None) -> LinkSet:
     """Return the positive and negative pairs of an OGB link prediction set.
 
     Raises
@@ -30,14 +30,14 @@ def links(dataset: str, data_dir: Path | None = None) -> Links:
     return ogb.read_links(dataset, ogb.locate(dataset, dataset_card(dataset), data_dir))
 
 
-def evaluate(dataset: str, pairs: Links, part: Literal["valid", "test"], scorer: PairScorer) -> dict[str, float]:
+def evaluate(dataset: str, pairs: LinkSet, part: Literal["valid", "test"], scorer: PairScorer) -> dict[str, float]:
     """Return what OGB's Evaluator says of a scorer.
 
     Parameters
     ----------
     dataset : str
         For example ``ogbl-ddi``; it decides the metric (Hits@20 there, MRR for ogbl-citation2).
-    pairs : Links
+    pairs : LinkSet
         As `links` returns them.
     scorer : callable
         Higher is likelier. Called with at most 2^20 pairs at a time.

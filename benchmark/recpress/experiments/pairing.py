@@ -29,7 +29,7 @@ from recpress.evaluation import (
 )
 from recpress.evaluation.store import PerUser
 from recpress.experiments.cache_layout import per_user_path
-from recpress.experiments.per_user_hits import Hits, Store
+from recpress.experiments.per_user_hits import Store, UserHits
 from recpress.records import record
 from recpress.records.record import Identity, Record
 
@@ -141,7 +141,7 @@ class Scored:
     """One run, user by user."""
 
     record: Record
-    hits: Hits
+    hits: UserHits
 
     def values(self, metric: str) -> NDArray[np.float64]:
         """Return a metric user by user: from the hits up to @20, from the lists beyond.

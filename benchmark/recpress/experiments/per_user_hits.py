@@ -57,7 +57,7 @@ class Users:
 
 
 @dataclass(frozen=True)
-class Row:
+class HitsRow:
     """One run's row.
 
     Attributes
@@ -78,7 +78,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Hits:
+class UserHits:
     """Hits of a run, user by user, and each user's number of test items."""
 
     masks: NDArray[np.uint32]
@@ -123,7 +123,7 @@ def keep(results: Path, result: Record, scored: PerUser | None, test: UserItems)
     with _alone():
         if not users.is_file():
             _write(users, pa.table([pa.array(scored.users), pa.array(test.counts[scored.users])], USERS))
-        _change(results / place, {(who.variant, who.seed): Row(who.variant, who.seed, split, topk, packed)})
+        _change(results / place, {(who.variant, who.seed): HitsRow(who.variant, who.seed, split, topk, packed)})
 
 
 def remove(results: Path, place: Path, keys: Iterable[Key]) -> None:
@@ -137,7 +137,7 @@ def _alone() -> AbstractContextManager[None]:
     return locked(locks.place() / "per-user.lock")
 
 
-def _change(path: Path, changes: Mapping[Key, Row | None]) -> None:
+def _change(path: Path, changes: Mapping[Key, HitsRow | None]) -> None:
     earlier = _read_rows(path) if path.is_file() else {}
     rows = {key: row for key, row in {**earlier, **changes}.items() if row is not None}
     if rows and rows != earlier:
@@ -172,8 +172,8 @@ def _read(path: Path, schema: pa.Schema) -> pa.Table:
         raise UserError(f"{path} is not a readable parquet file: remove it.") from error
 
 
-def _read_rows(path: Path) -> dict[Key, Row]:
-    rows = [Row(**each) for each in _read(path, ROWS).to_pylist()]
+def _read_rows(path: Path) -> dict[Key, HitsRow]:
+    rows = [HitsRow(**each) for each in _read(path, ROWS).to_pylist()]
     return {(each.setting, each.seed): each for each in rows}
 
 
@@ -183,7 +183,7 @@ class Store:
     def __init__(self, results: Path) -> None:
         self._results = results
         self._users: dict[Path, Users] = {}
-        self._rows: dict[Path, dict[Key, Row]] = {}
+        self._rows: dict[Path, dict[Key, HitsRow]] = {}
 
     def users(self, who: Identity) -> Users:
         """Return the evaluated users of a run's split.
@@ -202,7 +202,7 @@ class Store:
             self._users[path] = found
         return self._users[path]
 
-    def rows(self, path: Path) -> dict[Key, Row]:
+    def rows(self, path: Path) -> dict[Key, HitsRow]:
         """Return the rows of a file by setting and seed.
 
         Parameters
@@ -248,7 +248,7 @@ class Store:
             )
         return row.hits
 
-    def hits(self, made: Record) -> Hits:
+    def hits(self, made: Record) -> UserHits:
         """Return the hits of a run, which has a quality.
 
         Raises
@@ -261,7 +261,7 @@ class Store:
 
         packed, n_test, who = self.packed(made), self.users(made.identity).n_test, made.identity
         try:
-            found = Hits(hit_masks.unpack(packed, len(n_test)), n_test)
+            found = UserHits(hit_masks.unpack(packed, len(n_test)), n_test)
             metrics = made.quality.metrics
             same = all(math.isclose(found.values(name).mean(), metrics[name], abs_tol=SAME) for name in BOTH)
         except (ValueError, KeyError):

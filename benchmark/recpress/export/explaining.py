@@ -16,7 +16,7 @@ from recpress.codecs.artefact import Artefact
 from recpress.core.errors import UserError
 from recpress.data import load
 from recpress.data.graph import Graph
-from recpress.evaluation.deletion import DELETED, SHORTEST, Moved, delete, one_at_a_time
+from recpress.evaluation.deletion import DELETED, SHORTEST, EdgeEffect, delete, one_at_a_time
 from recpress.evaluation.explain import Drift, Explanation, LinearExplainer, by_weights, drift, turn
 from recpress.experiments import backbone_cache
 from recpress.experiments.identity import PlannedRun
@@ -54,7 +54,7 @@ class Explained:
     after : Explanation
         Of the artefact's score.
     drift : Drift or None
-    deleted : Moved or None
+    deleted : EdgeEffect or None
         Where the item goes when the backbone's largest parts are deleted from its graph; None for short histories.
     seconds : float
         That it took, without fitting, training and deleting.
@@ -67,7 +67,7 @@ class Explained:
     before: Explanation | None
     after: Explanation
     drift: Drift | None
-    deleted: Moved | None = None
+    deleted: EdgeEffect | None = None
     seconds: float = 0.0
 
 

@@ -33,7 +33,7 @@ SPREADS: Final = 2.0
 
 
 @dataclass(frozen=True)
-class Finding:
+class Difference:
     """One figure of one variant, before and after.
 
     Attributes
@@ -82,14 +82,14 @@ def _by_seed(runs: Iterable[Run]) -> dict[Variant, dict[int, Run]]:
     return grouped
 
 
-def _status(variant: Variant, base: Sequence[Run], head: Sequence[Run]) -> Iterable[Finding]:
+def _status(variant: Variant, base: Sequence[Run], head: Sequence[Run]) -> Iterable[Difference]:
     was, now = (mean(run.record.status not in WENT_WRONG for run in side) for side in (base, head))
     if was != now:
         reason = next((run.record.reason for run in head if run.record.status in WENT_WRONG), None)
-        yield Finding(variant, "runs that work", was, now, _direction(now - was, 0, True), reason or "")
+        yield Difference(variant, "runs that work", was, now, _direction(now - was, 0, True), reason or "")
 
 
-def _quality(variant: Variant, base: Sequence[Run], head: Sequence[Run]) -> Iterable[Finding]:
+def _quality(variant: Variant, base: Sequence[Run], head: Sequence[Run]) -> Iterable[Difference]:
     for metric in BOTH:
         pairs = [
             (before.record.quality.metrics[metric], after.record.quality.metrics[metric])
@@ -104,10 +104,10 @@ def _quality(variant: Variant, base: Sequence[Run], head: Sequence[Run]) -> Iter
         tolerance = max(BOTH_FLOOR, spread)
         why = "" if len(changes) > 1 else "one seed: a change may be luck"
         direction = _direction(_relative(was, now), tolerance, True)
-        yield Finding(variant, metric, was, now, direction, why if direction != "same" else "")
+        yield Difference(variant, metric, was, now, direction, why if direction != "same" else "")
 
 
-def _exact(variant: Variant, base: Sequence[Run], head: Sequence[Run]) -> Iterable[Finding]:
+def _exact(variant: Variant, base: Sequence[Run], head: Sequence[Run]) -> Iterable[Difference]:
     sizes = [[run.record.bytes.file for run in side if run.record.bytes] for side in (base, head)]
     joules = [
         [
@@ -121,10 +121,10 @@ def _exact(variant: Variant, base: Sequence[Run], head: Sequence[Run]) -> Iterab
     for figure, (before, after) in (("bytes", sizes), ("analytic energy", joules)):
         if before and after:
             was, now = mean(before), mean(after)
-            yield Finding(variant, figure, was, now, _direction(_relative(was, now), EXACT_FLOOR, False))
+            yield Difference(variant, figure, was, now, _direction(_relative(was, now), EXACT_FLOOR, False))
 
 
-def _latency(variant: Variant, base: Sequence[Run], head: Sequence[Run], spread: Spread) -> Iterable[Finding]:
+def _latency(variant: Variant, base: Sequence[Run], head: Sequence[Run], spread: Spread) -> Iterable[Difference]:
     for scenario in ("single", "batch"):
         timed = [_timed(side, scenario) for side in (base, head)]
         if not (timed[0] and timed[1]):
@@ -132,11 +132,11 @@ def _latency(variant: Variant, base: Sequence[Run], head: Sequence[Run], spread:
         was, now = (mean(each.ratio for each, _ in side) for side in timed)
         figure = f"{scenario} / fp32"
         if any(each.noisy for each, _ in chain(*timed)):
-            yield Finding(variant, figure, was, now, "can't tell", "others used the machine while it was timed")
+            yield Difference(variant, figure, was, now, "can't tell", "others used the machine while it was timed")
             continue
         lows, highs = zip(*(_widest(side, spread) for side in timed), strict=True)
         apart = max(lows) > min(highs)
-        yield Finding(variant, figure, was, now, _direction(_relative(was, now), 0 if apart else math.inf, False))
+        yield Difference(variant, figure, was, now, _direction(_relative(was, now), 0 if apart else math.inf, False))
 
 
 def _timed(side: Sequence[Run], scenario: str) -> list[tuple[Latency, Run]]:
@@ -164,12 +164,12 @@ def on_one_machine(base: Collection, head: Collection) -> tuple[tuple[Run, ...],
     return base.on(chosen).runs, head.on(chosen).runs
 
 
-def compare(base: Iterable[Run], head: Iterable[Run]) -> list[Finding]:
+def compare(base: Iterable[Run], head: Iterable[Run]) -> list[Difference]:
     """Compare the variants and seeds that both sides have.
 
     Returns
     -------
-    list of Finding
+    list of Difference
         All figures, also those that are the same, by variant.
     """
     before, after = _by_seed(base), _by_seed(head)
@@ -179,7 +179,7 @@ def compare(base: Iterable[Run], head: Iterable[Run]) -> list[Finding]:
             for side in (before, after)
         )
     )
-    found: list[Finding] = []
+    found: list[Difference] = []
     for variant in sorted(before.keys() & after.keys()):
         seeds = sorted(before[variant].keys() & after[variant].keys())
         if seeds:
@@ -195,7 +195,7 @@ def missing(base: Iterable[Run], head: Iterable[Run]) -> list[Variant]:
     return sorted(_by_seed(base).keys() - _by_seed(head).keys())
 
 
-def render(found: Sequence[Finding], style: str) -> str:
+def render(found: Sequence[Difference], style: str) -> str:
     """Print findings as a table in one of tabulate's styles."""
     headings = ("Dataset", "Backbone", "Method", "Variant", "Figure", "Base", "Head", "Change", "Direction", "")
     safe = markdown if style == "github" else printable
@@ -214,7 +214,7 @@ def render(found: Sequence[Finding], style: str) -> str:
     return tabulate(lines, headers=headings, tablefmt=style, disable_numparse=True)
 
 
-def summary(found: Sequence[Finding]) -> Mapping[Direction, int]:
+def summary(found: Sequence[Difference]) -> Mapping[Direction, int]:
     """Count the findings by direction."""
     counts: dict[Direction, int] = {"worse": 0, "better": 0, "same": 0, "can't tell": 0}
     for each in found:

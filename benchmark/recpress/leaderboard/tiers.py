@@ -14,7 +14,7 @@ from recpress.reproduce.report import ReproductionReport, differences
 
 
 @dataclass(frozen=True)
-class Repetition:
+class Reproduced:
     """A reproduction report of the record as it is, and in what it differs."""
 
     reproduction: ReproductionReport
@@ -26,7 +26,7 @@ class Standing:
     """The tier of a record and what it rests on."""
 
     tier: str
-    repetitions: tuple[Repetition, ...] = ()
+    repetitions: tuple[Reproduced, ...] = ()
 
 
 def standings(found: Collection) -> dict[str, Standing]:
@@ -52,7 +52,7 @@ def _standing(
         if each.sha256 == run.sha256:
             timings = found.timings.get(each.machine)
             timing = timings.own(run.record) if timings else None
-            repetitions.append(Repetition(each, tuple(differences(run.record, timing, each, spread))))
+            repetitions.append(Reproduced(each, tuple(differences(run.record, timing, each, spread))))
     earned = [_earned(run, each.reproduction) for each in repetitions if not each.differs]
     tier = SELF_REPORTED if faulty else max(["checked", *earned], key=list(TIERS).index)
     return Standing(tier, tuple(repetitions))

@@ -30,7 +30,7 @@ Event = Literal["rescored", "rerun"]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,79}$")]
 
 
-class Ratio(Part):
+class ReportedRatio(Part):
     """A latency as a ratio to fp32, timed again, with its 95 % interval."""
 
     ratio: Positive
@@ -57,7 +57,7 @@ class ReproductionReport(Part):
     metrics: dict[str, Share] = Field({}, description="As in the record's quality.")
     retention: dict[str, Kept | None] = Field({}, description="As in the record's quality.")
     bytes: Count | None = Field(None, description="Of the artefact that was made again.")
-    latency: dict[Scenario, Ratio] = Field({}, description="Of a rerun.")
+    latency: dict[Scenario, ReportedRatio] = Field({}, description="Of a rerun.")
 
 
 def place(record: str, event: Event, machine: str) -> Path:
@@ -126,8 +126,8 @@ def write_report(
     return made
 
 
-def _ratio(timed: Latency) -> Ratio:
-    return Ratio(ratio=timed.ratio, low=timed.ratio_low, high=timed.ratio_high, noisy=timed.noisy)
+def _ratio(timed: Latency) -> ReportedRatio:
+    return ReportedRatio(ratio=timed.ratio, low=timed.ratio_low, high=timed.ratio_high, noisy=timed.noisy)
 
 
 def read(results: Path, path: Path) -> ReproductionReport:

@@ -63,7 +63,7 @@ def search(
     device: str,
     folder: Path,
     report: Report,
-) -> list[Row]:
+) -> list[TrialRow]:
     """Try recipes until a limit is reached, going on from the trials in the folder.
 
     Parameters
@@ -83,7 +83,7 @@ def search(
 
     Returns
     -------
-    list of Row
+    list of TrialRow
         One per trial, in their order.
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -179,7 +179,7 @@ def within(recipe: TrainingConfig, space: Space) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class Row:
+class TrialRow:
     """One trial.
 
     Attributes
@@ -198,7 +198,7 @@ class Row:
     epochs: int
 
 
-def row(trial: FrozenTrial) -> Row:
+def row(trial: FrozenTrial) -> TrialRow:
     """Return what a finished trial tells."""
     params = {
         name: float(f"{value:.4g}") if isinstance(value, float) else value for name, value in trial.params.items()
@@ -207,10 +207,12 @@ def row(trial: FrozenTrial) -> Row:
     values = trial.intermediate_values
     complete = trial.state == TrialState.COMPLETE
     value = trial.value if complete else max(values.values(), default=0.0)
-    return Row(params, round(float(value or 0.0), 4), trial.user_attrs[EPOCHS] if complete else 0)
+    return TrialRow(params, round(float(value or 0.0), 4), trial.user_attrs[EPOCHS] if complete else 0)
 
 
-def chosen(base: TrainingConfig, space: Space, rows: list[Row], limits: SearchLimits, note: str) -> TrainingConfigFile:
+def chosen(
+    base: TrainingConfig, space: Space, rows: list[TrialRow], limits: SearchLimits, note: str
+) -> TrainingConfigFile:
     """Return the recipe of the best complete trial, the earliest of equals, with the log of all.
 
     Raises

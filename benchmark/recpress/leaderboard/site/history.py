@@ -13,7 +13,7 @@ from urllib.parse import quote
 from recpress.leaderboard import regress
 from recpress.leaderboard.collect import Collection, Run
 from recpress.leaderboard.perf import Series
-from recpress.leaderboard.regress import Finding
+from recpress.leaderboard.regress import Difference
 from recpress.measure.machine import named
 
 Context = dict[str, Any]
@@ -98,7 +98,7 @@ def changes(earlier: Earlier | None, found: Collection) -> Context | None:
     }
 
 
-def _change(finding: Finding) -> Context:
+def _change(finding: Difference) -> Context:
     return {
         "variant": finding.variant,
         "figure": finding.figure,

@@ -36,7 +36,7 @@ WORDS: Final = {
 
 
 @dataclass(frozen=True)
-class Machine:
+class MachinePage:
     """A machine that has timed something.
 
     Attributes
@@ -54,13 +54,13 @@ class Machine:
     note: str
 
 
-def machines(found: Collection) -> list[Machine]:
+def machines(found: Collection) -> list[MachinePage]:
     """Return those that have timed something, the one whose timings the runs have first."""
     order = sorted(found.timings, key=lambda name: (name != found.machine, name))
     return [_machine(name, found.machines.get(name, {})) for name in order]
 
 
-def _machine(name: str, about: Mapping[str, Any]) -> Machine:
+def _machine(name: str, about: Mapping[str, Any]) -> MachinePage:
     byte_products = has_byte_products(about)
     if byte_products is None:
         note = "Another processor has other times, and other ratios to fp32."
@@ -74,7 +74,7 @@ def _machine(name: str, about: Mapping[str, Any]) -> Machine:
             "It has no AVX-512 VNNI, which multiplies bytes: int8 gains less over fp32 than on a processor that has, "
             "and for one user may be slower."
         )
-    return Machine(name, named(name, about), note)
+    return MachinePage(name, named(name, about), note)
 
 
 def script(found: Collection) -> dict[str, Context]:
@@ -91,12 +91,12 @@ def script(found: Collection) -> dict[str, Context]:
     }
 
 
-def page(machine: Machine, found: Collection, rows: pd.DataFrame, root: str) -> Context:
+def page(machine: MachinePage, found: Collection, rows: pd.DataFrame, root: str) -> Context:
     """Return what a machine's page shows.
 
     Parameters
     ----------
-    machine : Machine
+    machine : MachinePage
     found : Collection
         Its runs beside the timings of this machine.
     rows : DataFrame
