@@ -22,7 +22,7 @@ DATASET, BACKBONE, DIVISION = "ml-1m", "lightgcn", "closed"
 SMALLER = (4, 8, 16, 32, 64)
 # The method that the best one at a size is set beside: the simplest that reaches most sizes.
 PLAIN = "uniform"
-FIGURES = ("smaller", COLUMN, "kept", "single_ratio")
+FIGURES = ("smaller", COLUMN, "retained", "single_ratio")
 
 
 def markdown(results: Path) -> str:

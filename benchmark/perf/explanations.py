@@ -79,10 +79,14 @@ def main() -> None:
             started = time.perf_counter()
             found = fidelity(backbone, graph, draw_cases(backbone, graph, scheme, count, asked.seed), choose)
             seconds = (time.perf_counter() - started) / found.cases
-            shares = (f"{share:.1%}" for share in (found.lowered, found.kept, found.raised, found.fell))
+            shares = (f"{share:.1%}" for share in (found.lowered, found.unchanged, found.raised, found.fell))
             rows.append([scheme, how, found.cases, *shares, f"{seconds:.2f}"])
             print(*rows[-1], sep=" | ", flush=True)
-    print(tabulate(rows, ["drawn from", "chosen by", "cases", "lowered", "kept", "raised", "score fell", "s per case"]))
+    print(
+        tabulate(
+            rows, ["drawn from", "chosen by", "cases", "lowered", "unchanged", "raised", "score fell", "s per case"]
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -338,7 +338,7 @@ def test_what_a_branch_changes_is_found(tmp_path: Path, monkeypatch: pytest.Monk
     assert revision.changed_since("mine") == []
 
 
-@pytest.mark.parametrize(("kept", "flagged"), [(2.06, True), (1.049, False)])
+@pytest.mark.parametrize(("retained", "flagged"), [(2.06, True), (1.049, False)])
 def test_a_short_run_that_retains_too_much_is_flagged_and_fails_nothing(
     kept: float, flagged: bool, cached: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -349,7 +349,7 @@ def test_a_short_run_that_retains_too_much_is_flagged_and_fails_nothing(
         ended = run(*arguments)
         quality = ended.result.quality
         assert quality
-        metrics = quality.metrics | {"ndcg@20": kept * quality.metrics["ndcg@20"] / quality.kept("ndcg@20")}
+        metrics = quality.metrics | {"ndcg@20": kept * quality.metrics["ndcg@20"] / quality.retention_of("ndcg@20")}
         retention = quality.retention | {"ndcg@20": kept, "recall@20": 1.0}
         better = quality.model_copy(update={"metrics": metrics, "retention": retention})
         return replace(ended, result=ended.result.model_copy(update={"quality": better}))
@@ -379,7 +379,10 @@ def test_an_open_method_is_held_beside_the_references_of_the_folder(tmp_path: Pa
     who = made.identity.model_copy(update={"method": "none", "division": "reference", "variant": "default"})
     best = quality.model_copy(update={"metrics": quality.metrics | {"ndcg@20": 0.9}})
     write(tmp_path, made.model_copy(update={"identity": who, "quality": best}))
-    for name, beside in ((tmp_path, 0.9), (tmp_path / "none", quality.metrics["ndcg@20"] / quality.kept("ndcg@20"))):
+    for name, beside in (
+        (tmp_path, 0.9),
+        (tmp_path / "none", quality.metrics["ndcg@20"] / quality.retention_of("ndcg@20")),
+    ):
         assert smoke.best(made, name) == pytest.approx(beside)
     closed = made.model_copy(update={"identity": made.identity.model_copy(update={"division": "closed"})})
     assert smoke.best(closed, tmp_path / "none") is None

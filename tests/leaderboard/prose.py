@@ -48,7 +48,7 @@ def between(values: Iterable[float], form: str = ".1f") -> str:
     return f"{min(values):{form}} to {max(values):{form}}"
 
 
-def on(board: pd.DataFrame, run: str, datasets: Sequence[str], figure: str = "kept") -> list[float]:
+def on(board: pd.DataFrame, run: str, datasets: Sequence[str], figure: str = "retained") -> list[float]:
     return [float(board.loc[(dataset, run), figure]) for dataset in datasets]
 
 
@@ -60,4 +60,4 @@ def under(board: pd.DataFrame, pattern: str, datasets: Sequence[str] = EVERY) ->
 def apart(board: pd.DataFrame, dataset: str, one: str, other: str) -> bool:
     """Whether the intervals of what two runs keep lie apart."""
     a, b = board.loc[(dataset, one)], board.loc[(dataset, other)]
-    return bool(a["kept_low"] > b["kept_high"] or b["kept_low"] > a["kept_high"])
+    return bool(a["retained_low"] > b["retained_high"] or b["retained_low"] > a["retained_high"])

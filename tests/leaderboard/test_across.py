@@ -32,9 +32,9 @@ def test_findings_show_the_committed_records(document: Path) -> None:
 
 def test_a_line_is_a_run_and_a_column_a_data_set(results: Path) -> None:
     names = ["mf/uniform/1-4", "mf/uniform/1-8", "lightgcn/svd/rank=8,values=int8"]
-    lines = markdown(results, ["kept", *names]).splitlines()
+    lines = markdown(results, ["retained", *names]).splitlines()
     headings, _, *rows = ([cell.strip() for cell in line.split("|")[1:-1]] for line in lines)
-    assert headings[0] == "Kept [%]"
+    assert headings[0] == "Retained [%]"
     assert headings[1:] == ["synthetic-small", "synthetic-mid"]
     assert [row[0] for row in rows] == ["mf uniform 1/4", "mf uniform 1/8", "lightgcn svd rank=8,values=int8"]
     assert rows[2][headings.index("synthetic-mid")] == "–"
@@ -42,8 +42,8 @@ def test_a_line_is_a_run_and_a_column_a_data_set(results: Path) -> None:
 
 
 def test_a_data_set_with_one_of_several_runs_has_no_column(results: Path) -> None:
-    assert "synthetic-mid" not in markdown(results, ["kept", "mf/uniform/1-8", "lightgcn/svd/rank=8,values=int8"])
-    assert "synthetic-mid" in markdown(results, ["kept", "mf/uniform/1-8"])
+    assert "synthetic-mid" not in markdown(results, ["retained", "mf/uniform/1-8", "lightgcn/svd/rank=8,values=int8"])
+    assert "synthetic-mid" in markdown(results, ["retained", "mf/uniform/1-8"])
 
 
 def test_the_backbone_is_named_where_there_are_several(results: Path) -> None:
@@ -56,4 +56,4 @@ def test_what_is_unknown_is_refused(results: Path) -> None:
     with pytest.raises(UserError, match="no figure 'method'"):
         markdown(results, ["method", "mf/uniform/1-8"])
     with pytest.raises(UserError, match="no run 'mf/uniform/1-16'"):
-        markdown(results, ["kept", "mf/uniform/1-16"])
+        markdown(results, ["retained", "mf/uniform/1-16"])

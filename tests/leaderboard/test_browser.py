@@ -223,7 +223,9 @@ def test_a_filtered_view_survives_a_reload(page: Any, site: Path) -> None:
     change(page, lambda: page.click("button[data-sort=single_ratio]"))
     before, address = shown(page), page.url
     assert before
-    assert {"kept=95", "mb=0.3", "family=quantization", "sort=single_ratio.up"} <= set(address.split("#")[1].split("&"))
+    assert {"retained=95", "mb=0.3", "family=quantization", "sort=single_ratio.up"} <= set(
+        address.split("#")[1].split("&")
+    )
     page.goto("about:blank")
     page.goto(address)
     drawn(page)
@@ -249,7 +251,7 @@ def test_sort_filter_and_front_agree_with_pandas(page: Any, site: Path, made: pd
 
 def test_every_column_sorts_both_ways(page: Any, site: Path, made: pd.DataFrame) -> None:
     visit(page, site, "index.html#dataset=all")
-    for key in ("mb", "single_ms", "kept", "method"):
+    for key in ("mb", "single_ms", "retained", "method"):
         for down in (False, True):
             got = page.evaluate(
                 "([key, down]) => { const s = RecPress.store; return s.sort(RecPress.shown().rows, key, down)"
@@ -265,7 +267,7 @@ def test_every_column_sorts_both_ways(page: Any, site: Path, made: pd.DataFrame)
 
 @pytest.mark.parametrize("form", ["csv", "json", "markdown", "latex"])
 def test_an_export_is_the_shown_rows(page: Any, site: Path, form: str) -> None:
-    visit(page, site, "index.html#dataset=synthetic-mid&kept=93&sort=mb.up")
+    visit(page, site, "index.html#dataset=synthetic-mid&retained=93&sort=mb.up")
     page.click(".menu:has([data-export]) summary")
     with page.expect_download() as download:
         page.click(f"[data-export={form}]")
@@ -335,11 +337,11 @@ def test_the_answer_says_what_fits_and_how_to_run_it(page: Any, site: Path, made
     assert f"--method {best['method']} --budget {best['variant']}" in text
     assert "the rarer half of the catalogue keeps" in text
     same = ok[(ok["backbone"] == best["backbone"]) & (ok.index != best.name)]
-    tied = same[(same["kept_low"] <= best["kept_high"]) & (same["kept_high"] >= best["kept_low"])]
+    tied = same[(same["retained_low"] <= best["retained_high"]) & (same["retained_high"] >= best["retained_low"])]
     assert page.evaluate("[...document.querySelectorAll('#answer dd')][1].querySelectorAll('a').length") == min(
         len(tied), 4
     )
-    visit(page, site, "index.html#dataset=synthetic-small&mb=0.000001&kept=99")
+    visit(page, site, "index.html#dataset=synthetic-small&mb=0.000001&retained=99")
     assert "Nothing fits all of that" in page.inner_text("#answer")
     assert "Without the limit on the size" in page.inner_text("#answer")
 
@@ -351,16 +353,16 @@ def test_examples_measure_against_the_best_uncompressed_model(page: Any, site: P
     best = ok.loc[ok["method"] == "none", "ndcg20"].max()
     assert ok["of_best"].tolist() == pytest.approx((100 * ok["ndcg20"] / best).tolist())
     fits = ok[ok["of_best_low"] >= 97].sort_values(["mb", "ndcg20"], ascending=[True, False])
-    assert 0 < len(fits) < (ok["kept_low"] >= 97).sum()  # Some keep as much of a weaker backbone alone.
+    assert 0 < len(fits) < (ok["retained_low"] >= 97).sum()  # Some keep as much of a weaker backbone alone.
     said = page.inner_text("#answer .openings li")
     row = fits.iloc[0]
     assert f"{row['method']} {row['variant']} with {row['backbone']}, NDCG@20 {row['ndcg20']:.4f}" in said
     assert "of the best uncompressed model" in said
-    visit(page, site, "index.html#dataset=synthetic-small&kept=97&status=ok")
+    visit(page, site, "index.html#dataset=synthetic-small&retained=97&status=ok")
     assert page.evaluate("RecPress.shown().rows.length") == len(fits)
     # Of a backbone that is chosen, its own fp32 counts.
-    visit(page, site, "index.html#dataset=synthetic-small&backbone=mf&kept=97&goal=smallest")
-    mine = ok[(ok["backbone"] == "mf") & (ok["kept_low"] >= 97)].sort_values("mb").iloc[0]
+    visit(page, site, "index.html#dataset=synthetic-small&backbone=mf&retained=97&goal=smallest")
+    mine = ok[(ok["backbone"] == "mf") & (ok["retained_low"] >= 97)].sort_values("mb").iloc[0]
     assert f"{mine['method']} {mine['variant']} with mf is the smallest" in page.inner_text("#answer")
 
 
@@ -529,7 +531,7 @@ def test_compare_calls_best_only_what_can_be_told(page: Any, site: Path, made: p
         (made["dataset"] == "synthetic-small") & (made["backbone"] == "lightgcn") & (made["variant"] == "1/4")
     ].set_index("method")
     uniform, svd = pair.loc["uniform"], pair.loc["svd"]
-    for label, key in (("Kept", "kept"), ("Single vs fp32", "single")):
+    for label, key in (("Retained", "retained"), ("Single vs fp32", "single")):
         row = page.locator(f"tbody tr:has(th:text-is('{label}')), tbody tr:has(th span:has-text('{label}'))").first
         apart = uniform[f"{key}_high"] < svd[f"{key}_low"] or svd[f"{key}_high"] < uniform[f"{key}_low"]
         assert row.locator("td.won").count() == int(apart), label
@@ -640,7 +642,7 @@ def test_hostile_text_reaches_no_page_as_markup(page: Any, tmp_path: Path) -> No
     place.write_text(json.dumps(timing), encoding="utf-8")
     build(tmp_path / "results", tmp_path / "site")
     site = tmp_path / "site"
-    visit(page, site, "index.html#kept=1")
+    visit(page, site, "index.html#retained=1")
     page.wait_for_selector("#answer .command")
     assert evil in page.inner_text("#answer")
     page.click("#answer a")

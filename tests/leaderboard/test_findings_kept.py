@@ -24,7 +24,7 @@ def closed(board: pd.DataFrame, dataset: str, size: str, backbones: Sequence[str
 
 def leader(board: pd.DataFrame, dataset: str, backbone: str, size: str) -> pd.DataFrame:
     """Those of one backbone, by what they keep."""
-    return closed(board, dataset, size, [backbone]).sort_values("kept", ascending=False)
+    return closed(board, dataset, size, [backbone]).sort_values("retained", ascending=False)
 
 
 def best(board: pd.DataFrame, dataset: str, size: str, backbones: Sequence[str] = BACKBONES) -> pd.Series:
@@ -34,26 +34,26 @@ def best(board: pd.DataFrame, dataset: str, size: str, backbones: Sequence[str] 
 
 def test_codes_of_eight_bits_and_fewer(board: pd.DataFrame) -> None:
     eight = under(board, "[a-z]+/uniform/1-4")
-    (worse,) = eight[eight["kept_high"] < 100].itertuples()
+    (worse,) = eight[eight["retained_high"] < 100].itertuples()
     assert (worse.dataset, worse.backbone) == ("lastfm", "mf")
     rows = under(board, "lightgcn/uniform/bits=4")
     assert between(rows["smaller"], ".0f") == "7 to 7"
     whole = under(board, "[a-z]+/uniform/1-8")
-    least = whole.loc[whole["kept"].idxmin()]
+    least = whole.loc[whole["retained"].idxmin()]
     assert (least["dataset"], least["backbone"]) == ("ml-1m", "xsimgcl")
     clipped, plain = (f"lightgcn/uniform/bits=3,{clip}symmetric=True" for clip in ("clip=True,", ""))
     datasets = under(board, clipped)["dataset"]
-    assert all(board.loc[(each, clipped), "kept"] > board.loc[(each, plain), "kept"] for each in datasets)
+    assert all(board.loc[(each, clipped), "retained"] > board.loc[(each, plain), "retained"] for each in datasets)
     assert [each for each in datasets if apart(board, each, clipped, plain)] == ["ml-1m"]
 
 
 def test_pruning(board: pd.DataFrame) -> None:
     halves = under(board, "[a-z]+/magnitude/1-2")
-    assert halves["kept"].min() > 99.5
+    assert halves["retained"].min() > 99.5
     above = []
     for row in under(board, "[a-z]+/magnitude/1-(4|8|16|32|64)").itertuples():
         plain = row.run.replace("magnitude", "uniform")
-        if (row.dataset, plain) in board.index and row.kept >= board.loc[(row.dataset, plain), "kept"]:
+        if (row.dataset, plain) in board.index and row.retained >= board.loc[(row.dataset, plain), "retained"]:
             above.append((row.dataset, row.backbone, row.variant, apart(board, row.dataset, row.run, plain)))
     assert sorted(above) == [
         ("ml-100k", "gat", "1/16", False),
@@ -61,7 +61,7 @@ def test_pruning(board: pd.DataFrame) -> None:
         ("ml-1m", "xsimgcl", "1/32", True),
     ]
     quarter = under(board, "[a-z]+/magnitude/1-4")
-    worst = quarter.sort_values("kept").drop_duplicates("dataset")
+    worst = quarter.sort_values("retained").drop_duplicates("dataset")
     assert set(worst.loc[worst["backbone"] != "mf", "dataset"]) == {"ogbl-ddi"}
 
 
@@ -71,7 +71,7 @@ def test_who_leads_at_a_sixteenth(board: pd.DataFrame) -> None:
         for dataset in LARGE:
             first, second = leader(board, dataset, backbone, "1/16").head(2).itertuples()
             if first.method == "transform_coding":
-                margins[backbone, dataset] = first.kept - second.kept
+                margins[backbone, dataset] = first.retained - second.retained
     own, other = ([margins[backbone, each] for each in LARGE if (backbone, each) in margins] for backbone in GRAPH)
     assert len(own) == 3
     says(
@@ -84,11 +84,13 @@ def test_who_leads_at_a_sixteenth(board: pd.DataFrame) -> None:
     ours = "lightgcn/transform_coding/1-16"
     for method, but in (("uniform", set()), ("svd", set()), ("product", {"ogbl-ddi"})):
         their = f"lightgcn/{method}/1-16"
-        assert {each for each in EVERY if board.loc[(each, ours), "kept"] <= board.loc[(each, their), "kept"]} == but
+        assert {
+            each for each in EVERY if board.loc[(each, ours), "retained"] <= board.loc[(each, their), "retained"]
+        } == but
     few = leader(board, "ogbl-ddi", "lightgcn", "1/16")
-    assert (few["kept"] >= 99).sum() * 2 == len(few)
+    assert (few["retained"] >= 99).sum() * 2 == len(few)
     for run in ("product/1-16", "distill/1-8", "edge_sparsify/1-4"):
-        assert board.loc[("ogbl-ddi", f"lightgcn/{run}"), "kept_low"] > 100
+        assert board.loc[("ogbl-ddi", f"lightgcn/{run}"), "retained_low"] > 100
     first, second = leader(board, "amazon-cds", "xsimgcl", "1/16").head(2).itertuples()
     assert (first.method, second.method) == ("product", "transform_coding")
     assert not apart(board, "amazon-cds", "lightgcn/residual/1-64", "lightgcn/transform_coding/1-64")
@@ -119,8 +121,8 @@ def test_backbones(board: pd.DataFrame) -> None:
         says(f"LightGCN leads by {share:.1f} %")
     for dataset in LARGE:
         for size in ("1-4", "1-16"):
-            most = board.loc[(dataset, f"mf/svd/{size}"), "kept"]
-            assert all(most > board.loc[(dataset, f"{each}/svd/{size}"), "kept"] for each in GRAPH)
+            most = board.loc[(dataset, f"mf/svd/{size}"), "retained"]
+            assert all(most > board.loc[(dataset, f"{each}/svd/{size}"), "retained"] for each in GRAPH)
         for backbone in GRAPH:
             fp32 = board.loc[(dataset, f"{backbone}/none/default"), "ndcg20"] / beside(dataset)[0]
             for size in ("1/16", "1/64"):
@@ -135,20 +137,20 @@ def test_backbones(board: pd.DataFrame) -> None:
         for dataset in LARGE
         for backbone in ("lightgcn", "xsimgcl", "mf", "sage")
     }
-    says(f"retain as much as any on Gowalla ({most['gowalla', 'sage']['kept']:.0f} %)")
-    says(f"most on Amazon-CDs ({most['amazon-cds', 'sage']['kept']:.1f} %)")
+    says(f"retain as much as any on Gowalla ({most['gowalla', 'sage']['retained']:.0f} %)")
+    says(f"most on Amazon-CDs ({most['amazon-cds', 'sage']['retained']:.1f} %)")
     assert all(
-        row["kept_high"] < most["amazon-cds", "sage"]["kept_low"]
+        row["retained_high"] < most["amazon-cds", "sage"]["retained_low"]
         for (dataset, backbone), row in most.items()
         if dataset == "amazon-cds" and backbone != "sage"
     )
-    yelp = [most["yelp2018", each]["kept"] for each in ("sage", "xsimgcl")]
+    yelp = [most["yelp2018", each]["retained"] for each in ("sage", "xsimgcl")]
     says(f"XSimGCL's retain most ({listed(yelp, '.1f')} %)")
 
 
 def test_training(board: pd.DataFrame) -> None:
     def eighth(dataset: str, *methods: str) -> list[float]:
-        return [board.loc[(dataset, f"lightgcn/{each}/1-8"), "kept"] for each in methods]
+        return [board.loc[(dataset, f"lightgcn/{each}/1-8"), "retained"] for each in methods]
 
     assert apart(board, "ml-1m", "lightgcn/distill/1-8", "lightgcn/small/1-8")
     for size in ("1-4", "1-8", "1-16"):
@@ -165,7 +167,7 @@ def test_training(board: pd.DataFrame) -> None:
         assert (ours > codes) == (each == "ogbl-ddi")
         assert apart(board, each, "lightgcn/distill/1-8", "lightgcn/uniform/1-8") == (each not in MOVIES)
     for row in under(board, "lightgcn/gradual/.*", ["ml-100k"]).itertuples():
-        assert row.kept > board.loc[("ml-100k", row.run.replace("gradual", "magnitude")), "kept"]
+        assert row.retained > board.loc[("ml-100k", row.run.replace("gradual", "magnitude")), "retained"]
     assert [apart(board, each, "lightgcn/gradual/1-8", "lightgcn/uniform/1-8") for each in MOVIES] == [False, True]
     told = {}
     for each in EVERY:
@@ -182,13 +184,13 @@ def test_training(board: pd.DataFrame) -> None:
         "amazon-cds": "better",
     }
     trained = board[(board["dataset"] == "ml-100k") & (board["backbone"] == "lightgcn") & (board["division"] == "open")]
-    least = trained[trained["variant"] == "1/32"].nlargest(2, "kept")
+    least = trained[trained["variant"] == "1/32"].nlargest(2, "retained")
     assert least["method"].iloc[0] == "qat"
-    assert least["kept"].iloc[1] <= 83
-    most = trained[trained["variant"] == "1/16"].nlargest(1, "kept").iloc[0]
-    closed = board.loc[("ml-100k", "lightgcn/water_filling/1-16"), "kept"]
+    assert least["retained"].iloc[1] <= 83
+    most = trained[trained["variant"] == "1/16"].nlargest(1, "retained").iloc[0]
+    closed = board.loc[("ml-100k", "lightgcn/water_filling/1-16"), "retained"]
     assert most["method"] == "qat"
-    assert most["kept"] < closed
+    assert most["retained"] < closed
 
 
 def test_who_pays() -> None:

@@ -16,7 +16,7 @@ from recpress.leaderboard.site.pages import published_figures
 def test_published_orders(board: pd.DataFrame) -> None:
     def binary(dataset: str) -> list[float]:
         return [
-            board.loc[(dataset, f"lightgcn/binary/{each}"), "kept"]
+            board.loc[(dataset, f"lightgcn/binary/{each}"), "retained"]
             for each in ("1-16", "rotation=random", "rotation=none")
         ]
 
@@ -27,8 +27,8 @@ def test_published_orders(board: pd.DataFrame) -> None:
         assert apart(board, dataset, "lightgcn/binary/1-16", "lightgcn/binary/rotation=none") == none
     assert films[0] > films[2]
     told = {
-        (dataset, size): board.loc[(dataset, f"lightgcn/residual/1-{size}"), "kept"]
-        > board.loc[(dataset, f"lightgcn/product/1-{size}"), "kept"]
+        (dataset, size): board.loc[(dataset, f"lightgcn/residual/1-{size}"), "retained"]
+        > board.loc[(dataset, f"lightgcn/product/1-{size}"), "retained"]
         and apart(board, dataset, f"lightgcn/residual/1-{size}", f"lightgcn/product/1-{size}")
         for dataset in EVERY
         for size in (16, 32, 64)
@@ -47,30 +47,30 @@ def test_published_orders(board: pd.DataFrame) -> None:
     )
     losing = [on(board, deep, [each]) < on(board, plain, [each]) for each in LARGE]
     assert losing == [False, False, True]
-    rank = {each: board.loc[(each, "lightgcn/svd/1-8"), "kept"] for each in EVERY}
+    rank = {each: board.loc[(each, "lightgcn/svd/1-8"), "retained"] for each in EVERY}
     assert rank["ogbl-ddi"] > 100
     for dataset in MOVIES:
         ours, quotient, hashed, codes = (
-            board.loc[(dataset, f"lightgcn/{each}/1-8"), "kept"] for each in ("legcf", "qr", "hashing", "uniform")
+            board.loc[(dataset, f"lightgcn/{each}/1-8"), "retained"] for each in ("legcf", "qr", "hashing", "uniform")
         )
         assert codes > ours > quotient > hashed
     assert on(board, "lightgcn/memcom/1-4", ["ml-100k"]) < on(board, "lightgcn/qr/1-8", ["ml-100k"])
-    bigear = under(board, "lightgcn/bigear/.*", ["ml-100k"]).nlargest(1, "kept").iloc[0]
-    says(f"On ML-100K at most {bigear['kept']:.1f} %, at 1/{bigear['smaller']:.0f}.")
+    bigear = under(board, "lightgcn/bigear/.*", ["ml-100k"]).nlargest(1, "retained").iloc[0]
+    says(f"On ML-100K at most {bigear['retained']:.1f} %, at 1/{bigear['smaller']:.0f}.")
     full = board.loc[("gowalla", "xsimgcl/bigear/dim=256,epochs=2,layers=2")]
     eight = board.loc[("gowalla", "xsimgcl/uniform/1-4")]
     row = 256 / full["smaller"], 256 / eight["smaller"]
-    says(f"(older code), at {row[0]:.0f} bytes a row; 8 bits retain {eight['kept']:.0f} % in {row[1]:.0f} bytes")
+    says(f"(older code), at {row[0]:.0f} bytes a row; 8 bits retain {eight['retained']:.0f} % in {row[1]:.0f} bytes")
 
 
 def test_fewer_steps_edges_and_searches(board: pd.DataFrame) -> None:
     steps = under(board, "[a-z]+/layer_drop/1-2")
     none = steps["dataset"] == "ogbl-ddi"
-    says(f"retains {between(steps.loc[~none, 'kept'], '.0f')} % by backbone and set")
-    says(f"no step is left, and {listed(sorted(steps.loc[none, 'kept']))} % are retained")
+    says(f"retains {between(steps.loc[~none, 'retained'], '.0f')} % by backbone and set")
+    says(f"no step is left, and {listed(sorted(steps.loc[none, 'retained']))} % are retained")
     scores = {
         each: [
-            board.loc[(each, f"lightgcn/edge_sparsify/score={score}"), "kept"]
+            board.loc[(each, f"lightgcn/edge_sparsify/score={score}"), "retained"]
             for score in ("random", "degree", "cosine")
         ]
         for each in ("gowalla", "ml-100k")
@@ -79,7 +79,7 @@ def test_fewer_steps_edges_and_searches(board: pd.DataFrame) -> None:
         assert drawn > cosine > degree
     quarter = under(board, "[a-z]+/edge_sparsify/1-4")
     films = quarter["dataset"] == "ml-1m"
-    says(f"is left: {quarter.loc[~films, 'kept'].min():.1f} % or more is retained")
+    says(f"is left: {quarter.loc[~films, 'retained'].min():.1f} % or more is retained")
     ivf, hnsw, eight = (
         under(board, f"{run}", LARGE) for run in ("[a-z]+/ivf/1-2", "[a-z]+/hnsw/1-2", "lightgcn/uniform/1-4")
     )

@@ -50,7 +50,7 @@ def ranking(ndcg: float, family: str, name: str, variant: str = "1/4", backbone:
 
 
 @pytest.mark.parametrize(
-    ("kept", "metrics", "said"),
+    ("retained", "metrics", "said"),
     [
         (LEAKED, ("ndcg@20", "recall@20"), ["206.0% of its backbone's ndcg@20", "206.0% of its backbone's recall@20"]),
         (1.0501, ("recall@20",), ["105.0% of its backbone's recall@20"]),
@@ -121,7 +121,7 @@ def stating(made: Record, doubtful: tuple[str, ...] | None) -> Record:
 
 
 @pytest.mark.parametrize(
-    ("kept", "stated", "found"),
+    ("retained", "stated", "found"),
     [
         (LEAKED, ("ndcg@20", "recall@20"), False),
         (LEAKED, (), True),

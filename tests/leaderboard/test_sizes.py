@@ -33,8 +33,10 @@ def test_the_document_shows_the_committed_records() -> None:
 
 
 def test_a_line_is_a_method_and_a_column_a_size(results: Path) -> None:
-    headings, _, *rows = cells(markdown(results, ["synthetic-small/mf", "1/4,1/8,1/16", "kept", "product", "uniform"]))
-    assert headings == ["Kept [%]", "1/4", "1/8", "1/16"]
+    headings, _, *rows = cells(
+        markdown(results, ["synthetic-small/mf", "1/4,1/8,1/16", "retained", "product", "uniform"])
+    )
+    assert headings == ["Retained [%]", "1/4", "1/8", "1/16"]
     assert [row[0] for row in rows] == ["product", "uniform"]
     assert [cell == "–" for cell in rows[0][1:]] == [True, False, True]
     assert "–" not in rows[1]
@@ -42,16 +44,16 @@ def test_a_line_is_a_method_and_a_column_a_size(results: Path) -> None:
 
 def test_several_figures_are_beside_each_other(results: Path) -> None:
     headings, _, row = cells(markdown(results, ["synthetic-small/mf", "1/8", "kept,compress_s", "product"]))
-    assert headings == ["", "Kept [%], 1/8", "Compressing [s], 1/8"]
+    assert headings == ["", "Retained [%], 1/8", "Compressing [s], 1/8"]
     assert len(row) == 3
 
 
 def test_what_is_unknown_is_refused(results: Path) -> None:
-    with pytest.raises(UserError, match="did you mean 'kept'"):
+    with pytest.raises(UserError, match="did you mean 'retained'"):
         markdown(results, ["synthetic-small/mf", "1/8", "kepd", "product"])
     with pytest.raises(UserError, match="did you mean 'uniform'"):
-        markdown(results, ["synthetic-small/mf", "1/8", "kept", "unifrom"])
+        markdown(results, ["synthetic-small/mf", "1/8", "retained", "unifrom"])
     with pytest.raises(UserError, match="no variant '1/3'"):
-        markdown(results, ["synthetic-small/mf", "1/3", "kept", "product"])
+        markdown(results, ["synthetic-small/mf", "1/3", "retained", "product"])
     with pytest.raises(UserError, match="no run of synthetic-mid/mf"):
-        markdown(results, ["synthetic-mid/mf", "1/8", "kept", "product"])
+        markdown(results, ["synthetic-mid/mf", "1/8", "retained", "product"])

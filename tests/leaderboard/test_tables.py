@@ -28,7 +28,7 @@ def test_one_row_a_record_with_units() -> None:
     row = frame([run]).iloc[0]
     assert record.quality is not None
     assert record.bytes is not None
-    assert row["kept"] == pytest.approx(100 * record.quality.retention["ndcg@20"])
+    assert row["retained"] == pytest.approx(100 * record.quality.retention["ndcg@20"])
     assert row["mb"] == pytest.approx(record.bytes.file / 1e6)
     assert row["smaller"] == pytest.approx(record.bytes.reference / record.bytes.file)
     assert row["analytic_mj"] == pytest.approx(1e3 * record.energy[0].joules)

@@ -74,7 +74,7 @@ def test_a_repetition_that_differs_lifts_nothing_and_says_in_what(folder: Path) 
     for update, said in (
         ({"metrics": metrics | {"ndcg@20": metrics["ndcg@20"] + 1e-12}}, "ndcg@20"),
         ({"metrics": {}}, "ndcg@20"),
-        ({"retention": {}}, "kept"),
+        ({"retention": {}}, "retained"),
         ({"bytes": None}, "bytes"),
         ({"latency": slower(run)}, "single / fp32"),
         ({"status": "failed"}, "status"),

@@ -43,7 +43,7 @@ def test_its_runs_are_ok_and_retain_nothing(results: Path) -> None:
         assert made.quality.metrics["ndcg@20"] == 0
         assert made.quality.retention["ndcg@20"] is None
         assert made.quality.retention["recall@100"] is not None
-        assert math.isnan(made.quality.kept("ndcg@20"))
+        assert math.isnan(made.quality.retention_of("ndcg@20"))
         assert made.quality.paired is None
 
 

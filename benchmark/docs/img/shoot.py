@@ -20,7 +20,7 @@ def pages(dataset: str, backbone: str, method: str) -> dict[str, str]:
     """Return the address of each page by the name of its picture."""
     folder = f"{dataset}/{backbone}"
     return {
-        "overview": f"index.html#dataset={dataset}&goal=smallest&kept=95",
+        "overview": f"index.html#dataset={dataset}&goal=smallest&retained=95",
         "dataset": f"dataset/{dataset}.html",
         "backbone": f"backbone/{backbone}.html",
         "method": f"method/{method}.html",

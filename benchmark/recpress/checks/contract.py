@@ -43,12 +43,12 @@ SEEDS = (271_828, 314_159)
 
 
 @dataclass(frozen=True)
-class Made:
+class Checked:
     """An artefact, its hash when saved, and whether the backbone was as before when it was made."""
 
     artefact: Artefact
     sha256: str
-    backbone_kept: bool
+    backbone_unchanged: bool
 
 
 @dataclass(frozen=True)
@@ -81,11 +81,11 @@ class Contracted:
         return made
 
     @cached_property
-    def made(self) -> tuple[Made, ...]:
+    def compressed(self) -> tuple[Checked, ...]:
         """What comes of compressing twice with default parameters, under either state of the global generators."""
         return tuple(self._made(seed) for seed in SEEDS)
 
-    def _made(self, state: int) -> Made:
+    def _made(self, state: int) -> Checked:
         before = self.backbone.sha256()
         with global_seed(state), observed() as seen:
             self.seen.append(seen)
@@ -94,12 +94,12 @@ class Contracted:
         with tempfile.TemporaryDirectory(prefix="recpress-check-") as folder:
             Artefact.save(artefact, Path(folder))
             made = sha256_folder(Path(folder))
-        return Made(artefact, made, self.backbone.sha256() == before)
+        return Checked(artefact, made, self.backbone.sha256() == before)
 
     @property
     def artefact(self) -> Artefact:
         """The artefact of default parameters."""
-        return self.made[0].artefact
+        return self.compressed[0].artefact
 
 
 def _params_documented(subject: Contracted) -> str | None:
@@ -156,11 +156,11 @@ def _meets_budgets(subject: Contracted) -> str | None:
 
 
 def _compresses(subject: Contracted) -> str | None:
-    return None if subject.made else "it made nothing"
+    return None if subject.compressed else "it made nothing"
 
 
 def _leaves_the_backbone(subject: Contracted) -> str | None:
-    return None if all(made.backbone_kept for made in subject.made) else "compress writes to its tensors"
+    return None if all(made.backbone_unchanged for made in subject.compressed) else "compress writes to its tensors"
 
 
 def _sees_train_alone(subject: Contracted) -> str | None:
@@ -190,7 +190,7 @@ def _leaves_settings(subject: Contracted) -> str | None:
 
 
 def _repeats(subject: Contracted) -> str | None:
-    one, two = subject.made
+    one, two = subject.compressed
     return None if one.sha256 == two.sha256 else "two artefacts of one seed differ, made after other draws"
 
 

@@ -26,7 +26,7 @@ HEADINGS = {
     "metric": "Metric",
     "baseline": "Baseline",
     "candidate": "Run",
-    "kept": "Retained %",
+    "retained": "Retained %",
     "ci": "95 % CI",
     "p": "p",
     "holm": "p (Holm)",

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 @click.option("--backbone", help="Only this backbone.")
 @click.option("--method", help="Only this method.")
 @click.option("--machine", help="Machine whose times are shown; default: the newest of those that have timed most.")
-@click.option("--sort", "key", help=f"Column to sort by, best first: {COLUMN}, kept, mb, smaller, single_ms, …")
+@click.option("--sort", "key", help=f"Column to sort by, best first: {COLUMN}, retained, mb, smaller, single_ms, …")
 @click.option("--format", "form", type=click.Choice(get_args(Format)), default="table", show_default=True)
 @click.option(
     "--paired", is_flag=True, help="Compare each row with its backbone's fp32, paired by user: retention, p and margin."

@@ -30,7 +30,7 @@ def edge_bytes(n_users: int, n_items: int, count: int) -> int:
     return history_bytes(n_users, n_items, count) + NETWORK_BYTES
 
 
-def kept_edges(edges: UserItems, mask: Tensor) -> UserItems:
+def retained_edges(edges: UserItems, mask: Tensor) -> UserItems:
     """Return the edges that a mask of shape (edges,) keeps."""
     kept = mask.numpy()
     indptr = np.concatenate([[0], np.cumsum(kept)])[edges.indptr]

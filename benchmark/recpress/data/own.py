@@ -78,7 +78,7 @@ def from_file(
         table = encode.preprocess(_read(path, columns), preprocess)
         interactions = encode.encode(table)
         made = splits.make(interactions, split, table.ordered)
-        card = card.model_copy(update={"description": card.description + splits.told(interactions, split)})
+        card = card.model_copy(update={"description": card.description + splits.described(interactions, split)})
         write_atomic(_folder(name) / "card.json", card.model_dump_json(indent=1))
         store.write(_parsed(name), interactions, made)
     return load(name)

@@ -274,7 +274,7 @@ def _steps(users: NDArray[np.int32], times: NDArray[np.int64]) -> NDArray[np.int
     return same
 
 
-def told(interactions: Interactions, spec: SplitSpec) -> str:
+def described(interactions: Interactions, spec: SplitSpec) -> str:
     """Return a card's sentence on the order of equal times; empty where none is needed."""
     if spec.protocol != "leave-one-out":
         return ""

@@ -133,7 +133,7 @@ class Fidelity:
     Attributes
     ----------
     cases : int
-    lowered, kept, raised : float
+    lowered, unchanged, raised : float
         Of the rank.
     fell : float
         Of the score.
@@ -141,7 +141,7 @@ class Fidelity:
 
     cases: int
     lowered: float
-    kept: float
+    unchanged: float
     raised: float
     fell: float
 

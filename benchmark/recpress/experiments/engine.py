@@ -59,7 +59,7 @@ class Watcher:
         With the run and its record.
     usage : callable
         With the run and what its process uses, every half second.
-    elsewhere : callable
+    done_elsewhere : callable
         With a run that another process finished meanwhile.
     waiting : callable
         With what is waited for that other processes hold, and for how many seconds so far; every few seconds.
@@ -70,7 +70,7 @@ class Watcher:
     stage: Callable[[PlannedRun, str, float], None]
     finished: Callable[[PlannedRun, Record], None]
     usage: Callable[[PlannedRun, Usage], None] = _ignore
-    elsewhere: Callable[[PlannedRun], None] = _ignore
+    done_elsewhere: Callable[[PlannedRun], None] = _ignore
     waiting: Callable[[str, float], None] = _ignore
     note: Callable[[PlannedRun, str], None] = _ignore
 
@@ -205,7 +205,7 @@ class _Runner:
             try:
                 options = self.options
                 if not options.force and is_done(planned, self.results, options.retry_failed):
-                    self._tell(self.watcher.elsewhere, planned)
+                    self._tell(self.watcher.done_elsewhere, planned)
                 else:
                     self._work(planned)
             finally:

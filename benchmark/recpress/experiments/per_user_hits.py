@@ -219,16 +219,16 @@ class Store:
             self._rows[path] = _read_rows(self._results / path)
         return self._rows[path]
 
-    def has(self, made: Record) -> bool:
+    def has(self, result: Record) -> bool:
         """Tell whether the hits of a run are there."""
         try:
-            self.packed(made)
-            self.users(made.identity)
+            self.packed(result)
+            self.users(result.identity)
         except UserError:
             return False
         return True
 
-    def packed(self, made: Record) -> bytes:
+    def packed(self, result: Record) -> bytes:
         """Return the packed masks of a run.
 
         Raises
@@ -236,19 +236,19 @@ class Store:
         UserError
             When they aren't there, or are those of another run of the same variant and seed.
         """
-        assert made.quality is not None
-        who, path = made.identity, rows_place(made.identity)
+        assert result.quality is not None
+        who, path = result.identity, rows_place(result.identity)
         row = self.rows(path).get((who.variant, who.seed)) if (self._results / path).is_file() else None
-        again = f"`{made.provenance.command} --force` writes them"
+        again = f"`{result.provenance.command} --force` writes them"
         if row is None:
             raise UserError(f"{self._results / path} has no hits of {who.variant}, seed {who.seed}: {again}.")
-        if (row.split.hex(), row.topk_sha256.hex()) != (who.split, made.quality.topk_sha256):
+        if (row.split.hex(), row.topk_sha256.hex()) != (who.split, result.quality.topk_sha256):
             raise UserError(
                 f"The hits of {who.variant}, seed {who.seed} in {self._results / path} are of another run: {again}."
             )
         return row.hits
 
-    def hits(self, made: Record) -> UserHits:
+    def hits(self, result: Record) -> UserHits:
         """Return the hits of a run, which has a quality.
 
         Raises
@@ -256,19 +256,19 @@ class Store:
         UserError
             When they aren't there, or their means aren't those of the record.
         """
-        assert made.quality is not None
+        assert result.quality is not None
         from recpress.evaluation import hit_masks
 
-        packed, n_test, who = self.packed(made), self.users(made.identity).n_test, made.identity
+        packed, n_test, who = self.packed(result), self.users(result.identity).n_test, result.identity
         try:
             found = UserHits(hit_masks.unpack(packed, len(n_test)), n_test)
-            metrics = made.quality.metrics
+            metrics = result.quality.metrics
             same = all(math.isclose(found.values(name).mean(), metrics[name], abs_tol=SAME) for name in BOTH)
         except (ValueError, KeyError):
             same = False
         if not same:
             raise UserError(
                 f"The hits of {who.variant}, seed {who.seed} in {self._results / rows_place(who)} don't have the means "
-                f"of its record: `{made.provenance.command} --force` writes them."
+                f"of its record: `{result.provenance.command} --force` writes them."
             )
         return found

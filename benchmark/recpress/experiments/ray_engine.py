@@ -38,7 +38,7 @@ QUIET = 1.0
 # The files of a trained backbone by name, or why there are none.
 Packed = dict[str, bytes] | TrainingFailed
 # What is left of a run, and where it was made.
-Made = tuple[RunOutput, Machine]
+Pair = tuple[RunOutput, Machine]
 # Of a run, by its id: a stage with its finished share, or what its process uses.
 Message = tuple[str, str, float] | tuple[str, Usage]
 
@@ -154,7 +154,7 @@ def _train(planned: PlannedRun, dataset: Dataset, options: Options, messages: An
     return {file.relative_to(home).as_posix(): file.read_bytes() for file in home.rglob("*") if file.is_file()}
 
 
-def _work(planned: PlannedRun, dataset: Dataset, packed: Packed, options: Options, messages: Any) -> Made:
+def _work(planned: PlannedRun, dataset: Dataset, packed: Packed, options: Options, messages: Any) -> Pair:
     """Make one run on this node."""
     processes.start()
     with scratch() as folder:

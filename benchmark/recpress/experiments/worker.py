@@ -60,7 +60,7 @@ class Report(Protocol):
 def train(
     graph: Graph,
     name: str,
-    recipe: TrainingConfig,
+    config: TrainingConfig,
     seed: int,
     folder: Path,
     state: Path,
@@ -81,13 +81,13 @@ def train(
     """
 
     def watch(epoch: int, loss: float, tables: object) -> None:
-        report.note(f"epoch {epoch} of {recipe.epochs}, loss {loss:.4f}")
-        report.send(epoch / recipe.epochs)
+        report.note(f"epoch {epoch} of {config.epochs}, loss {loss:.4f}")
+        report.send(epoch / config.epochs)
 
     keep_freed_memory()
     session = Session(state / STATE, device=device)
     meters = open_meters() if metered and not (state / STATE).exists() else Meters(None, None)
-    trained, spent = meters.around(lambda: backbone(name).fit(graph, recipe, seed, watch, session), "training")
+    trained, spent = meters.around(lambda: backbone(name).fit(graph, config, seed, watch, session), "training")
     checkpoint.write(folder, trained)
     Artefact(Dense.encode(trained.users), Dense.encode(trained.items)).save(folder / REFERENCE)
     facts = {"peak_bytes": memory.peak_resident(), "energy": [each.model_dump(mode="json") for each in spent]}
@@ -230,7 +230,7 @@ def serve(folder: Path, reference_folder: Path, seen: UserItems, lists: Path, re
     columns = Artefact.load(reference_folder).users.shape[1]
     np.save(lists / TOPK, Recommender(artefact, seen).recommend_all(DEPTH), allow_pickle=False)
     work = query_work(artefact)
-    size = weigh(folder, artefact, work, reference_columns=columns)
+    size = measured_size(folder, artefact, work, reference_columns=columns)
     return Served(size, serving_of(artefact, sha256_folder(folder), columns), energy.analytic(work))
 
 
@@ -281,7 +281,7 @@ def query_work(artefact: Artefact) -> Work:
     return artefact.items.work(1) + Work({}, row)
 
 
-def weigh(folder: Path, artefact: Artefact, work: Work, *, reference_columns: int) -> Bytes:
+def measured_size(folder: Path, artefact: Artefact, work: Work, *, reference_columns: int) -> Bytes:
     """Return the bytes of a saved artefact, beside those of dense fp32 tables of `reference_columns` columns."""
     users, items = artefact.users, artefact.items
     entities = users.shape[0] + items.shape[0]

@@ -156,8 +156,8 @@ def _of_metric(name: str) -> Column:
 NUMBERS = (
     _of_metric(HEADLINE),
     Column(
-        "kept",
-        "Kept",
+        "retained",
+        "Retained",
         f"{LABEL} as a share of what the same backbone reaches uncompressed; 100 % is no loss.",
         unit="%",
         decimals=1,
@@ -282,7 +282,7 @@ NUMBERS = (
 
 # 95 % intervals: they are shown with their figure, not as columns of their own.
 INTERVALS = {
-    "kept": ("kept_low", "kept_high"),
+    "retained": ("retained_low", "retained_high"),
     "of_best": ("of_best_low", "of_best_high"),
     "single_ratio": ("single_low", "single_high"),
     "batch_ratio": ("batch_low", "batch_high"),
@@ -290,5 +290,5 @@ INTERVALS = {
 # What the pages' scripts get by machine, beside the columns that belong to one.
 NOISY: Final = ("single_noisy", "batch_noisy")
 # Figures of the pages without scripts: what fits a page's width.
-PAGE = (COLUMN, "kept", "mb", "smaller", "single_ms", "single_ratio", "batch_ratio", "analytic_mj")
+PAGE = (COLUMN, "retained", "mb", "smaller", "single_ms", "single_ratio", "batch_ratio", "analytic_mj")
 COLUMNS = {column.key: column for column in (*TEXT, *NUMBERS)}

@@ -11,7 +11,7 @@ import numpy as np
 
 from recpress.measure import energy
 from recpress.measure.ratio import paired_ratio
-from recpress.records.plausible import KEPT
+from recpress.records.plausible import RETAINED
 from recpress.records.record import Bytes, Energy, Latency, Quality, Record, Serving
 from recpress.records.samples import TICK_NS, unpack
 from recpress.records.timing import Timing
@@ -97,7 +97,7 @@ def of_quality(record: Record, whole: Quality | None) -> Iterator[str]:
         yield "its users and those left out aren't all users"
     if told.paired and told.paired.low > told.paired.high:
         yield "the interval of its retention ends before it begins"
-    for name in KEPT if whole else ():
+    for name in RETAINED if whole else ():
         if whole and whole.metrics.get(name) and told.retention.get(name) is None:
             yield f"it doesn't say what it retains of the {name} of the backbone's fp32 tables"
             return

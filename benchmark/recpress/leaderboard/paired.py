@@ -20,7 +20,7 @@ from recpress.records.record import Record
 
 TEXT = ("dataset", "backbone", "method", "variant")
 FIGURES = (COLUMN, "mb")
-HEADINGS = ("Kept [%] (95 % CI)", "p (Holm)", "Loss below")
+HEADINGS = ("Retained [%] (95 % CI)", "p (Holm)", "Loss below")
 
 Key = tuple[str, ...]
 
@@ -46,22 +46,22 @@ def against_fp32(
         can't be compared. Why that can't, each in a sentence.
     """
     variants = _settings(records, results)
-    told: list[Comparison | None] = []
+    comparisons: list[Comparison | None] = []
     reasons: list[str] = []
     for row in rows[VARIANT].astype(str).itertuples(index=False, name=None):
         mine, fp32 = variants.get(row), variants.get(_reference(row))
         if mine is None or fp32 is None or mine is fp32:
-            told.append(None)
+            comparisons.append(None)
             continue
         try:
             paired = pair(fp32, mine)
             refuse_nothing(paired, HEADLINE)
-            told.append(compare(*paired.values(HEADLINE), HEADLINE))
+            comparisons.append(compare(*paired.values(HEADLINE), HEADLINE))
         except UserError as error:
-            told.append(None)
+            comparisons.append(None)
             reasons.append(str(error))
-    adjusted = iter(adjust([each for each in told if each]))
-    return [each and next(adjusted) for each in told], reasons
+    adjusted = iter(adjust([each for each in comparisons if each]))
+    return [each and next(adjusted) for each in comparisons], reasons
 
 
 def _settings(records: Iterable[Record], results: Path) -> dict[Key, Variant]:
@@ -89,19 +89,19 @@ def _reference(row: Key) -> Key:
     return tuple(fp32.get(name, value) for name, value in zip(VARIANT, row, strict=True))
 
 
-def render(rows: pd.DataFrame, told: Sequence[Comparison | None], form: Format) -> str:
+def render(rows: pd.DataFrame, comparisons: Sequence[Comparison | None], form: Format) -> str:
     """Print rows with their comparisons; ``csv`` and ``json`` carry every column unrounded."""
     if form in ("csv", "json"):
-        wide = rows.assign(**{name: [_figure(each, name) for each in told] for name in _FIGURES})
+        wide = rows.assign(**{name: [_figure(each, name) for each in comparisons] for name in _FIGURES})
         return (
             csv(wide) if form == "csv" else readable_json(wide.to_json(orient="records", indent=1, force_ascii=False))
         )
     if form != "table":
-        return _tabulate(rows, told, {"markdown": "github", "latex": "latex_booktabs"}[form], TEXT)
+        return _tabulate(rows, comparisons, {"markdown": "github", "latex": "latex_booktabs"}[form], TEXT)
     numbered = rows.assign(place=range(len(rows)))
     blocks = [
         f"{printable(f'{dataset} · {backbone}')}\n\n"
-        f"{_tabulate(block, [told[at] for at in block['place']], 'simple', TEXT[2:])}"
+        f"{_tabulate(block, [comparisons[at] for at in block['place']], 'simple', TEXT[2:])}"
         for (dataset, backbone), block in numbered.groupby(["dataset", "backbone"], sort=False)
     ]
     return "\n\n".join(blocks)
@@ -109,7 +109,7 @@ def render(rows: pd.DataFrame, told: Sequence[Comparison | None], form: Format) 
 
 _FIGURES = {
     "paired_seeds": "n_seeds",
-    "paired_kept": "retention",
+    "paired_retained": "retention",
     "paired_low": "low",
     "paired_high": "high",
     "paired_p": "p_value",
@@ -123,11 +123,11 @@ def _figure(one: Comparison | None, name: str) -> float:
     return math.nan if value is None else float(value)
 
 
-def _tabulate(rows: pd.DataFrame, told: Sequence[Comparison | None], style: str, text: Sequence[str]) -> str:
+def _tabulate(rows: pd.DataFrame, comparisons: Sequence[Comparison | None], style: str, text: Sequence[str]) -> str:
     headings, cells = texts(rows, text, FIGURES)
     place = len(text) + len(FIGURES)
     headings[place:place] = HEADINGS
-    for line, one in zip(cells, told, strict=True):
+    for line, one in zip(cells, comparisons, strict=True):
         line[place:place] = _cells(one)
     if style == "github":
         cells = [[markdown(cell) for cell in line] for line in cells]

@@ -27,8 +27,8 @@ from recpress.records.record import in_a_name
 PLACEHOLDER = re.compile(r"^```.*?^```|`[^`\n]*`|\{\{(?P<inside>[^{}]*)\}\}", re.MULTILINE | re.DOTALL)
 # Words of prose for keys of columns; any other key of a number names its column.
 WORDS = {
-    "retention": "kept",
-    "retained": "kept",
+    "retention": "retained",
+    "retained": "retained",
     "latency": "single_ratio",
     "batch-latency": "batch_ratio",
     "ndcg": "ndcg20",

@@ -71,9 +71,9 @@ def _row(run: Run, tier: str, spread: Spread, references: References) -> dict[st
         "seed": who.seed,
         "started": record.provenance.started,
         COLUMN: quality.metrics.get(HEADLINE, math.nan) if quality else math.nan,
-        "kept": 100 * quality.kept(HEADLINE) if quality else math.nan,
-        "kept_low": 100 * quality.paired.low if quality and quality.paired else math.nan,
-        "kept_high": 100 * quality.paired.high if quality and quality.paired else math.nan,
+        "retained": 100 * quality.retention_of(HEADLINE) if quality else math.nan,
+        "retained_low": 100 * quality.paired.low if quality and quality.paired else math.nan,
+        "retained_high": 100 * quality.paired.high if quality and quality.paired else math.nan,
         # Filled in where the rows of a data set are together.
         **dict.fromkeys(("of_best", "of_best_low", "of_best_high"), math.nan),
         SECOND_COLUMN: quality.metrics.get(SECOND, math.nan) if quality else math.nan,

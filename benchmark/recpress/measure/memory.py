@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import psutil
 
-Made = TypeVar("Made")
+Result = TypeVar("Result")
 
 
 def resident(pid: int | None = None) -> int:
@@ -47,7 +47,7 @@ def peak_resident(pid: int | None = None) -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss if pid is None else int(info.rss)
 
 
-def growth(action: Callable[[], Made]) -> tuple[Made, int]:
+def growth(action: Callable[[], Result]) -> tuple[Result, int]:
     """Do something, and return what it made and how many resident bytes the process gained by it.
 
     Ask for it in a fresh process: one that has memory to spare gains nothing when it uses it again.

@@ -20,7 +20,7 @@ from recpress.serve import topk
 
 LOADS = 3
 
-Made = TypeVar("Made")
+Result = TypeVar("Result")
 
 
 def stage_times(
@@ -58,7 +58,7 @@ def stage_times(
     """
     times: defaultdict[str, list[float]] = defaultdict(list)
 
-    def timed(stage: str, action: Callable[[], Made]) -> Made:
+    def timed(stage: str, action: Callable[[], Result]) -> Result:
         start = time.perf_counter()
         made = action()
         times[stage].append((time.perf_counter() - start) * 1e3)

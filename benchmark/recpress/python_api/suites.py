@@ -139,7 +139,7 @@ def results(folder: Path | str | None = None, *, machine: str | None = None) -> 
             Whose times these are (a fingerprint), and when the run began (ISO date).
         ndcg20, recall20
             Means on test over the evaluated users, from 0 to 1.
-        kept, kept_low, kept_high
+        retained, retained_low, retained_high
             NDCG@20 over that of the uncompressed backbone in %, with its 95 % interval.
         mb, smaller
             Bytes of the artefact in millions, and fp32 bytes over them.

@@ -15,7 +15,7 @@ from recpress.headline import BOTH, HEADLINE
 from recpress.records.record import Identity, Quality, Record
 
 # Of what a closed method may retain only so much.
-KEPT: Final = BOTH
+RETAINED: Final = BOTH
 MOST: Final = 1.05
 # The method that leaves the backbone's tables as they are.
 UNCOMPRESSED: Final = "none"
@@ -65,7 +65,7 @@ def doubts(division: str, quality: Quality | None, best: float | None = None) ->
         return ()
     found = []
     if division == "closed":
-        found += [Doubt(name, share, "backbone") for name in KEPT if (share := quality.kept(name)) > MOST]
+        found += [Doubt(name, share, "backbone") for name in RETAINED if (share := quality.retention_of(name)) > MOST]
     if best and (share := quality.metrics.get(HEADLINE, 0.0) / best) > MOST:
         found.append(Doubt(HEADLINE, share, "best"))
     return tuple(found)

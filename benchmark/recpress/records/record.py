@@ -39,7 +39,7 @@ Amount = Annotated[float, Field(allow_inf_nan=False, ge=0, le=LARGEST)]
 Positive = Annotated[float, Field(allow_inf_nan=False, gt=0, le=LARGEST)]
 Share = Annotated[float, Field(allow_inf_nan=False, ge=0, le=1)]
 # Of what next to nothing was left of before, a compressed model may find many times as much.
-Kept = Annotated[float, Field(allow_inf_nan=False, ge=0, le=100_000)]
+Retained = Annotated[float, Field(allow_inf_nan=False, ge=0, le=100_000)]
 Count = Annotated[int, Field(ge=0, le=LARGEST)]
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
 Commit = Annotated[str, Field(pattern="^[0-9a-f]{40}([0-9a-f]{24})?$")]
@@ -80,8 +80,8 @@ class Paired(Part):
     """The artefact against its own backbone checkpoint, paired by user, on one metric."""
 
     metric: str
-    low: Kept = Field(description="Lower end of the 95 % interval of the retention.")
-    high: Kept
+    low: Retained = Field(description="Lower end of the 95 % interval of the retention.")
+    high: Retained
     p_value: Share = Field(description="Two-sided, of no difference.")
     margin: Share | None = Field(
         description="Least tested margin of non-inferiority (0.01 is called lossless); null: none holds."
@@ -93,17 +93,17 @@ class Quality(Part):
     """Ranking quality on test: metric name (``recall@20``) to its mean over evaluated users, in [0, 1]."""
 
     metrics: dict[str, Share]
-    retention: dict[str, Kept | None] = Field(
+    retention: dict[str, Retained | None] = Field(
         description="Each metric over that of the backbone's own fp32 tables; null: those find nothing."
     )
     users: Count = Field(description="Users that have test items, over which the means are taken.")
     users_left_out: Count = Field(description="Users without test items.")
     topk_sha256: Sha256 = Field(description="Hash of the served top-100 lists.")
     paired: Paired | None = Field(None, description="Significance of what is lost.")
-    item_deciles: tuple[Kept | None, ...] = Field(
+    item_deciles: tuple[Retained | None, ...] = Field(
         (), description=f"Retention of {SECOND} in each tenth of the items, rarest first; null: nothing to keep."
     )
-    user_deciles: tuple[Kept | None, ...] = Field(
+    user_deciles: tuple[Retained | None, ...] = Field(
         (), description=f"Retention of {HEADLINE} in each tenth of the users, least active first."
     )
     doubtful: tuple[str, ...] | None = Field(
@@ -112,7 +112,7 @@ class Quality(Part):
         "not judged, as in records made before.",
     )
 
-    def kept(self, metric: str) -> float:
+    def retention_of(self, metric: str) -> float:
         """Return the retention of a metric; NaN where there is nothing to retain."""
         found = self.retention.get(metric)
         return math.nan if found is None else found

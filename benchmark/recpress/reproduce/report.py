@@ -20,7 +20,18 @@ from recpress.core.hashing import sha256_file
 from recpress.core.io import write_atomic
 from recpress.headline import HEADLINE as METRIC
 from recpress.measure.repeats import Repetition, Spread, interval, widened
-from recpress.records.record import Count, Kept, Latency, Part, Positive, Record, Scenario, Share, Status, relative_path
+from recpress.records.record import (
+    Count,
+    Latency,
+    Part,
+    Positive,
+    Record,
+    Retained,
+    Scenario,
+    Share,
+    Status,
+    relative_path,
+)
 from recpress.records.timing import Timing
 
 FOLDER = "attestations"
@@ -55,7 +66,7 @@ class ReproductionReport(Part):
     trained: bool = Field(False, description="The backbone was trained anew, too.")
     status: Status
     metrics: dict[str, Share] = Field({}, description="As in the record's quality.")
-    retention: dict[str, Kept | None] = Field({}, description="As in the record's quality.")
+    retention: dict[str, Retained | None] = Field({}, description="As in the record's quality.")
     bytes: Count | None = Field(None, description="Of the artefact that was made again.")
     latency: dict[Scenario, ReportedRatio] = Field({}, description="Of a rerun.")
 

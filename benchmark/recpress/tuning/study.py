@@ -1,4 +1,4 @@
-"""The search for a recipe: Optuna over a declared space, on train and valid alone, resumable after a kill."""
+"""The search for a config: Optuna over a declared space, on train and valid alone, resumable after a kill."""
 
 from __future__ import annotations
 
@@ -122,38 +122,38 @@ def objective(
 ) -> float:
     """Train one variant, with as many of its epochs as may take the time, and return its score on valid."""
 
-    def score_of(recipe: TrainingConfig, allowed: float | None) -> float:
+    def score_of(config: TrainingConfig, allowed: float | None) -> float:
         scored: list[float] = []
 
         def on_look(look: Look) -> bool:
             value = look.scores[HEADLINE]
             scored.append(value)
             best = max(range(len(scored)), key=scored.__getitem__)
-            if recipe.decay == "cosine" or best == len(scored) - 1:
+            if config.decay == "cosine" or best == len(scored) - 1:
                 trial.set_user_attr(EPOCHS, look.epoch)
-            report.note(f"trial {trial.number + 1} of {limits.trials}: {described(look, recipe)}")
+            report.note(f"trial {trial.number + 1} of {limits.trials}: {described(look, config)}")
             trial.report(value, len(scored))
             if trial.should_prune():
                 raise optuna.TrialPruned
-            return recipe.decay == "constant" and len(scored) - 1 - best >= PATIENCE
+            return config.decay == "constant" and len(scored) - 1 - best >= PATIENCE
 
         try:
-            train(name, held, recipe, seed, on_look, device, allowed)
+            train(name, held, config, seed, on_look, device, allowed)
         except FloatingPointError as error:
             raise optuna.TrialPruned from error
-        return max(scored) if recipe.decay == "constant" else scored[-1]
+        return max(scored) if config.decay == "constant" else scored[-1]
 
-    recipe = settled(base, suggest(trial, backbone(name).space), backbone(name).space)
+    config = settled(base, suggest(trial, backbone(name).space), backbone(name).space)
     try:
-        return score_of(recipe, limits.trial_seconds)
+        return score_of(config, limits.trial_seconds)
     except TooLongError as long:
         if not long.epochs:
             raise optuna.TrialPruned from long
-        return score_of(recipe.model_copy(update={"epochs": long.epochs}), None)
+        return score_of(config.model_copy(update={"epochs": long.epochs}), None)
 
 
 def suggest(trial: Trial, space: Space) -> dict[str, Any]:
-    """Let a trial choose a point of a space: fields of the recipe."""
+    """Let a trial choose a point of a space: fields of the config."""
     chosen: dict[str, Any] = {}
     for each in space:
         if each.given and chosen[each.given[0]] != each.given[1]:
@@ -161,21 +161,21 @@ def suggest(trial: Trial, space: Space) -> dict[str, Any]:
         if isinstance(each.domain, Choice):
             chosen[each.name] = trial.suggest_categorical(each.name, each.domain.values)
         else:
-            # Four digits: what the recipe file shows is what was tried.
+            # Four digits: what the config file shows is what was tried.
             value = trial.suggest_float(each.name, each.domain.low, each.domain.high, log=each.domain.log)
             chosen[each.name] = float(f"{value:.4g}")
     return chosen
 
 
 def settled(base: TrainingConfig, params: dict[str, Any], space: Space) -> TrainingConfig:
-    """Return a recipe with the fields chosen; fields of the space that were not searched have their plain defaults."""
+    """Return a config with the fields chosen; fields of the space that were not searched have their plain defaults."""
     plain = {each.name: TrainingConfig.model_fields[each.name].default for each in space if each.given}
     return TrainingConfig.model_validate(base.model_dump() | plain | params)
 
 
-def within(recipe: TrainingConfig, space: Space) -> dict[str, Any]:
-    """Return a recipe's values of the fields of a space, where they lie in it."""
-    return {each.name: value for each in space if each.domain.holds(value := getattr(recipe, each.name))}
+def within(config: TrainingConfig, space: Space) -> dict[str, Any]:
+    """Return a config's values of the fields of a space, where they lie in it."""
+    return {each.name: value for each in space if each.domain.holds(value := getattr(config, each.name))}
 
 
 @dataclass(frozen=True)
@@ -185,7 +185,7 @@ class TrialRow:
     Attributes
     ----------
     params : dict
-        Fields of the recipe.
+        Fields of the config.
     value : float
         Score on valid: the best where the rate is constant, since training would end there; else the last.
     epochs : int
@@ -213,7 +213,7 @@ def row(trial: FrozenTrial) -> TrialRow:
 def chosen(
     base: TrainingConfig, space: Space, rows: list[TrialRow], limits: SearchLimits, note: str
 ) -> TrainingConfigFile:
-    """Return the recipe of the best complete trial, the earliest of equals, with the log of all.
+    """Return the config of the best complete trial, the earliest of equals, with the log of all.
 
     Raises
     ------
@@ -224,10 +224,10 @@ def chosen(
     if not complete:
         raise UserError("No trial came to an end, so none can be chosen: raise --trial-seconds or --trials.")
     best = max(complete, key=lambda each: each.value)
-    recipe = settled(base, best.params | {"epochs": best.epochs}, space)
+    config = settled(base, best.params | {"epochs": best.epochs}, space)
     log = tuple((each.params, each.value, each.epochs) for each in rows)
     return TrainingConfigFile(
-        config=recipe,
+        config=config,
         tuning=Tuning(
             trials=len(rows), metric=HEADLINE, value=best.value, trial_seconds=limits.trial_seconds, note=note, log=log
         ),
@@ -235,10 +235,10 @@ def chosen(
 
 
 def toml(file: TrainingConfigFile) -> str:
-    """Return a recipe file as TOML: what differs from a recipe's defaults, and one line per trial."""
-    recipe = {"dim": file.config.dim} | file.config.model_dump(exclude_defaults=True)
+    """Return a config file as TOML: what differs from a config's defaults, and one line per trial."""
+    config = {"dim": file.config.dim} | file.config.model_dump(exclude_defaults=True)
     tuning = file.tuning.model_dump(exclude={"log"}, exclude_none=True)
-    lines = ["[config]", *_fields(recipe), "", "[tuning]", *_fields(tuning), "log = ["]
+    lines = ["[config]", *_fields(config), "", "[tuning]", *_fields(tuning), "log = ["]
     for params, value, epochs in file.tuning.log:
         lines.append(f"  [{{ {', '.join(_fields(params))} }}, {value}, {epochs}],")
     return "\n".join([*lines, "]", ""])

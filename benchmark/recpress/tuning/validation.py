@@ -93,7 +93,7 @@ class TooLongError(Exception):
 def train(
     name: str,
     held: Held,
-    recipe: TrainingConfig,
+    config: TrainingConfig,
     seed: int,
     on_look: Callable[[Look], bool | None],
     device: str = "cpu",
@@ -113,34 +113,34 @@ def train(
     TooLongError
         After the second epoch, the first that isn't also preparation, when all of its length take more than allowed.
     """
-    every = max(1, recipe.epochs // LOOKS)
+    every = max(1, config.epochs // LOOKS)
     since = 0.0
 
     def watch(epoch: int, loss: float, tables: Callable[[], Tables]) -> bool | None:
         nonlocal since
-        if epoch == 2 and allowed and (fit := int(allowed / (time.process_time() - since))) < recipe.epochs:
+        if epoch == 2 and allowed and (fit := int(allowed / (time.process_time() - since))) < config.epochs:
             raise TooLongError(fit)
-        looked = epoch % every == 0 or epoch == recipe.epochs
+        looked = epoch % every == 0 or epoch == config.epochs
         end = on_look(Look(epoch, loss, held.score(tables()))) if looked else None
         since = time.process_time()
         return end
 
-    backbone(name).fit(held.graph, recipe, seed, watch, Session(device=device))
+    backbone(name).fit(held.graph, config, seed, watch, Session(device=device))
 
 
-def follow(name: str, held: Held, recipe: TrainingConfig, seed: int, device: str, report: Report) -> dict[str, float]:
+def follow(name: str, held: Held, config: TrainingConfig, seed: int, device: str, report: Report) -> dict[str, float]:
     """Train once and return the final scores on valid, telling those on the way."""
     last: dict[str, float] = {}
 
     def tell(look: Look) -> None:
         last.update(look.scores)
-        report.note(described(look, recipe))
-        report.send(look.epoch / recipe.epochs)
+        report.note(described(look, config))
+        report.send(look.epoch / config.epochs)
 
-    train(name, held, recipe, seed, tell, device)
+    train(name, held, config, seed, tell, device)
     return last
 
 
-def described(look: Look, recipe: TrainingConfig) -> str:
+def described(look: Look, config: TrainingConfig) -> str:
     """Return a scoring as a line."""
-    return f"epoch {look.epoch} of {recipe.epochs}, loss {look.loss:.4f}, valid {HEADLINE} {look.scores[HEADLINE]:.4f}"
+    return f"epoch {look.epoch} of {config.epochs}, loss {look.loss:.4f}, valid {HEADLINE} {look.scores[HEADLINE]:.4f}"

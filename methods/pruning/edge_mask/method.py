@@ -23,7 +23,7 @@ from recpress.api import (
 from recpress.backbones.propagate import Propagation
 from recpress.backbones.pruning.masked import MaskedPropagation
 from recpress.backbones.training.retrain import Retraining
-from recpress.compression.edges import edge_bytes, edge_scores, kept_edges
+from recpress.compression.edges import edge_bytes, edge_scores, retained_edges
 from recpress.compression.graph_form import INTEGERS, BaseName, base_bytes, linear_artefact, propagating_config
 from recpress.compression.pruning import largest_mask
 
@@ -112,7 +112,7 @@ class EdgeMask(Method[EdgeMaskParams]):
                 else:
                     tables = task.backbone.base_users, task.backbone.base_items
                     ranked = edge_scores(replace(task.graph, user_items=edges), *tables, params.chosen, generator)
-                edges = kept_edges(edges, largest_mask(ranked[None], 1 - target / edges.nnz)[0])
+                edges = retained_edges(edges, largest_mask(ranked[None], 1 - target / edges.nnz)[0])
             task.progress(done / (params.rounds + 1))
         training = Retraining(task.backbone, task.graph, task.generator)
         training.objective.propagation = Propagation(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from recpress.api import Artefact, Field, Method, Params, Shape, Task, largest
-from recpress.compression.edges import Score, edge_bytes, edge_scores, kept_edges
+from recpress.compression.edges import Score, edge_bytes, edge_scores, retained_edges
 from recpress.compression.graph_form import (
     INTEGERS,
     BaseName,
@@ -66,7 +66,7 @@ class EdgeSparsify(Method[EdgeSparsifyParams]):
         return linear_artefact(
             backbone,
             task.graph,
-            kept_edges(edges, mask),
+            retained_edges(edges, mask),
             layers=config.layers,
             values=params.values,
             coefficients=params.coefficients,

@@ -23,7 +23,7 @@ Criterion = Literal["reconstruction", "magnitude"]
 def pruned(
     backbone: Backbone,
     graph: Graph,
-    kept: int,
+    remaining: int,
     generator: torch.Generator,
     criterion: Criterion = "reconstruction",
     refit: bool = True,
@@ -41,7 +41,7 @@ def pruned(
         With layer weights.
     graph : Graph
         That it was trained on.
-    kept : int
+    remaining : int
         Channels that stay in each place, from 1 to `config.dim`; fewer where heads wouldn't divide them.
     generator : torch.Generator
         Of a rotation.
@@ -61,16 +61,16 @@ def pruned(
     Raises
     ------
     UserError
-        When the backbone has no layers with weights, or `kept` is out of range.
+        When the backbone has no layers with weights, or `retained` is out of range.
     """
     wiring = entry(backbone.name).build(graph, backbone.config, torch.Generator()).wiring()
     if wiring is None:
         raise UserError(f"{backbone.name} has no layer weights whose channels could go: choose sage, gat or ngcf.")
     heads, dim = wiring.heads, backbone.config.dim
-    kept = max(kept // heads, 1) * heads
-    if kept > dim:
-        raise UserError(f"{kept} channels are more than the {dim} of {backbone.name}: keep fewer.")
-    if kept == dim:
+    remaining = max(remaining // heads, 1) * heads
+    if remaining > dim:
+        raise UserError(f"{remaining} channels are more than the {dim} of {backbone.name}: keep fewer.")
+    if remaining == dim:
         return backbone
     base, whole = of_nodes(backbone.base_users, backbone.base_items, graph), backbone.weights
     with torch.no_grad():
@@ -78,28 +78,28 @@ def pruned(
             base, whole = wiring.aligned(base, whole)
         states = wiring.run(base, whole)
         if criterion == "reconstruction":
-            places = _by_reconstruction(wiring, states, kept, heads)
+            places = _by_reconstruction(wiring, states, remaining, heads)
         else:
-            places = _by_magnitude(wiring, base, whole, kept, heads)
+            places = _by_magnitude(wiring, base, whole, remaining, heads)
         weights = {name: _cut(name, value, places) for name, value in whole.items()}
         base = base[:, places[0]].contiguous()
         if refit:
             base = wiring.rebased(base, states[0].read, generator)
             weights = _refitted(wiring, states, stored(base), weights, whole, places)
     users, items = wiring.split(base)
-    config = backbone.config.model_copy(update={"dim": kept})
+    config = backbone.config.model_copy(update={"dim": remaining})
     return replace(backbone, base_users=users, base_items=items, config=config, weights=weights)
 
 
-def _by_reconstruction(wiring: Wiring, states: list[State], kept: int, heads: int) -> list[Tensor]:
+def _by_reconstruction(wiring: Wiring, states: list[State], remaining: int, heads: int) -> list[Tensor]:
     tables = [states[0].read, *(_output(wiring, states, layer) for layer in range(wiring.layers))]
     lost = [_lost(wiring, tables, place) for place in range(len(tables))]
     if wiring.shared:
         readers = [regressions(state, slice(None)) for state in states]
-        return [eliminate(readers, lost[0], kept, heads)] * len(tables)
-    places = [eliminate([], lost[-1], kept)]
+        return [eliminate(readers, lost[0], remaining, heads)] * len(tables)
+    places = [eliminate([], lost[-1], remaining)]
     for place in range(wiring.layers - 1, -1, -1):
-        places.insert(0, eliminate([regressions(states[place], places[0])], lost[place], kept))
+        places.insert(0, eliminate([regressions(states[place], places[0])], lost[place], remaining))
     return places
 
 
@@ -119,7 +119,7 @@ def _lost(wiring: Wiring, tables: list[Tensor], place: int) -> Tensor:
     return energy / energy.sum()
 
 
-def _by_magnitude(wiring: Wiring, base: Tensor, weights: Weights, kept: int, heads: int) -> list[Tensor]:
+def _by_magnitude(wiring: Wiring, base: Tensor, weights: Weights, remaining: int, heads: int) -> list[Tensor]:
     def share(matrix: Tensor, axis: int) -> Tensor:
         return matrix.square().sum(axis) / matrix.square().sum()
 
@@ -130,8 +130,8 @@ def _by_magnitude(wiring: Wiring, base: Tensor, weights: Weights, kept: int, hea
         touching += [share(weights[name], 0) for name in matrices_of(weights, place)]
         sums.append(torch.stack(touching).sum(0))
     if wiring.shared:
-        return [eliminate([], torch.stack(sums).sum(0), kept, heads)] * len(sums)
-    return [eliminate([], each, kept) for each in sums]
+        return [eliminate([], torch.stack(sums).sum(0), remaining, heads)] * len(sums)
+    return [eliminate([], each, remaining) for each in sums]
 
 
 def _cut(name: str, value: Tensor, places: list[Tensor]) -> Tensor:

@@ -62,7 +62,7 @@ class Regression:
         return added
 
 
-def eliminate(readers: Sequence[Sequence[Regression]], lost: Tensor, kept: int, heads: int = 1) -> Tensor:
+def eliminate(readers: Sequence[Sequence[Regression]], lost: Tensor, remaining: int, heads: int = 1) -> Tensor:
     """Choose channels by taking the one away that costs least, again and again.
 
     Parameters
@@ -72,18 +72,18 @@ def eliminate(readers: Sequence[Sequence[Regression]], lost: Tensor, kept: int, 
         share of their variance.
     lost : Tensor of shape (d,)
         What is lost with a channel besides, on the same scale.
-    kept : int
+    remaining : int
     heads : int
         Equal runs of channels that keep equally many each.
 
     Returns
     -------
-    int64 Tensor of shape (kept,)
+    int64 Tensor of shape (remaining,)
         Ascending.
     """
-    size, left = len(lost) // heads, kept // heads
+    size, left = len(lost) // heads, remaining // heads
     alive = torch.ones(heads, size, dtype=torch.bool)
-    for _ in range(len(lost) - kept):
+    for _ in range(len(lost) - remaining):
         cost = lost.double().clone()
         for parts in readers:
             cost += sum(part.costs() for part in parts) / max(sum(part.energy for part in parts), 1e-30)

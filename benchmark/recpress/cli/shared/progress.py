@@ -94,25 +94,27 @@ def watcher(runs: Sequence[PlannedRun], results: Path, done: int, *, as_json: bo
 
         return finished
 
-    def elsewhere(planned: PlannedRun) -> None:
+    def done_elsewhere(planned: PlannedRun) -> None:
         ended["finished by another run"] += 1
 
     if as_json:
         log = _JsonLog()
         log.event("plan", runs=done + len(runs), done=done, todo=len(runs))
-        yield Shown(Watcher(log.stage, counted(log.finished), log.usage, log.elsewhere, log.waiting, log.note), ended)
+        yield Shown(
+            Watcher(log.stage, counted(log.finished), log.usage, log.done_elsewhere, log.waiting, log.note), ended
+        )
         log.event("end", **ended)
         return
     click.echo(f"{done + len(runs)} runs, {done} done, {len(runs)} to run.")
     if console.is_terminal:
         with _Live(len(runs), console) as live:
             yield Shown(
-                Watcher(live.stage, counted(live.finished), live.usage, elsewhere, live.waiting, live.note), ended
+                Watcher(live.stage, counted(live.finished), live.usage, done_elsewhere, live.waiting, live.note), ended
             )
     else:
         lines = Lines(len(runs))
         yield Shown(
-            Watcher(lines.stage, counted(lines.finished), lines.usage, elsewhere, lines.waiting, lines.note), ended
+            Watcher(lines.stage, counted(lines.finished), lines.usage, done_elsewhere, lines.waiting, lines.note), ended
         )
     if ended:
         click.echo(
@@ -167,10 +169,10 @@ class Lines:
         name = self._stages.get(planned.id, "compress")
         self._now_and_then(f"{planned.spec.label}: {doing(name)} ({used.resident / 1e9:.1f} GB)")
 
-    def finished(self, planned: PlannedRun, made: Record) -> None:
+    def finished(self, planned: PlannedRun, result: Record) -> None:
         """Say how a run ended."""
         self._count += 1
-        self._say(f"[{self._count}/{self._total}] {planned.spec.label}: {outcome(made)}")
+        self._say(f"[{self._count}/{self._total}] {planned.spec.label}: {outcome(result)}")
 
     def waiting(self, what: str, seconds: float) -> None:
         """Say what is waited for."""
@@ -274,7 +276,7 @@ class _JsonLog:
             self._looked[key] = now
             self.event("note", run=planned.id, text=text)
 
-    def elsewhere(self, planned: PlannedRun) -> None:
+    def done_elsewhere(self, planned: PlannedRun) -> None:
         """Print that another run finished a run."""
         self.event("elsewhere", run=planned.id, label=planned.spec.label)
 

@@ -15,7 +15,7 @@ from recpress.leaderboard.site.pages import Context, static_table
 from recpress.leaderboard.tables import sort
 from recpress.measure.machine import has_byte_products, named
 
-FIGURES: Final = ("kept", "mb", "single_ms", "single_ratio", "batch_ms", "batch_ratio")
+FIGURES: Final = ("retained", "mb", "single_ms", "single_ratio", "batch_ms", "batch_ratio")
 # What a description holds, as its page names it; what else one holds follows.
 WORDS: Final = {
     "cpu": "Processor",

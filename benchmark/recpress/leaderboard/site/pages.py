@@ -115,7 +115,7 @@ def best_under_each_size(rows: pd.DataFrame, dataset: str, root: str) -> Context
                 cells.append("–")
                 continue
             row = small.loc[small[COLUMN].idxmax()]
-            kept = "" if math.isnan(row["kept"]) else f" ({row['kept']:.1f} % kept)"
+            kept = "" if math.isnan(row["retained"]) else f" ({row['retained']:.1f} % kept)"
             cells.append(f"{marked(row)} {row['variant']}: {row[COLUMN]:.4f}{kept}")
         lines.append({"status": "ok", "href": href, "note": "", "cells": cells})
     labels = ["Size at most", *backbones]
@@ -193,7 +193,7 @@ def backbone_page(rows: pd.DataFrame, name: str, root: str) -> Context:
         "name": name,
         "total": len(mine),
         "reference": static_table(mine[mine["method"] == "none"], root, ("backbone",)),
-        "table": static_table(sort(mine, "kept"), root, ("backbone",)),
+        "table": static_table(sort(mine, "retained"), root, ("backbone",)),
     }
 
 

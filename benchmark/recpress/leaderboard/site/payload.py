@@ -159,7 +159,7 @@ def _told(standing: Standing) -> list[dict[str, Any]]:
     return told
 
 
-def hits(runs: Iterable[Run], kept: Store) -> dict[str, dict[str, str]]:
+def hits(runs: Iterable[Run], store: Store) -> dict[str, dict[str, str]]:
     """Return the packed hits of each run whose record they belong to, for the paired tests in the browser.
 
     Returns
@@ -174,14 +174,14 @@ def hits(runs: Iterable[Run], kept: Store) -> dict[str, dict[str, str]]:
         if run.record.quality is None:
             continue
         try:
-            kept.hits(run.record)
+            store.hits(run.record)
         except UserError:
             continue
-        mine[run.id] = base64.b64encode(kept.packed(run.record)).decode()
+        mine[run.id] = base64.b64encode(store.packed(run.record)).decode()
     return dict(grouped)
 
 
-def tested(runs: Iterable[Run], kept: Store) -> dict[str, dict[str, str]]:
+def tested(runs: Iterable[Run], store: Store) -> dict[str, dict[str, str]]:
     """Return how many of its first 20 places can be hits, for each evaluated user.
 
     Returns
@@ -193,7 +193,7 @@ def tested(runs: Iterable[Run], kept: Store) -> dict[str, dict[str, str]]:
     for who in {run.record.identity.split: run.record.identity for run in runs}.values():
         mine = grouped[who.dataset]
         try:
-            reachable = np.minimum(kept.users(who).n_test, PLACES).astype(np.uint8)
+            reachable = np.minimum(store.users(who).n_test, PLACES).astype(np.uint8)
         except UserError:
             continue
         mine[who.split] = base64.b64encode(zlib.compress(reachable.tobytes(), 9)).decode()

@@ -21,7 +21,7 @@ from recpress.measure.metering.counters import (
 from recpress.measure.metering.modelled import modelled
 from recpress.records.record import Energy, Metered
 
-Made = TypeVar("Made")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -43,9 +43,9 @@ class Meters:
         """Do an action once for each meter. It returns how many of `what` it did."""
         return tuple(meter(action, what) for meter in (self.measured, self.modelled) if meter is not None)
 
-    def around(self, action: Callable[[], Made], what: Metered) -> tuple[Made, tuple[Energy, ...]]:
+    def around(self, action: Callable[[], Result], what: Metered) -> tuple[Result, tuple[Energy, ...]]:
         """Do an action once, under all meters, and return what it made and its energy by each of them."""
-        made: list[Made] = []
+        made: list[Result] = []
         found: list[Energy] = []
 
         def bare() -> int:

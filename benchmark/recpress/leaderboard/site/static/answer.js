@@ -10,8 +10,8 @@ RecPress.answer = (function () {
   };
   // With any backbone, what counts is the best uncompressed model of the set; of a backbone that is chosen, its own fp32.
   // A board without an uncompressed model has nothing else than the first.
-  const measure = (state) => (state.backbone || !store.has("of_best") ? "kept" : "of_best");
-  const whole = (state) => (measure(state) === "kept" ? `${state.backbone || "the backbone"}’s own fp32 tables` : "the best uncompressed model");
+  const measure = (state) => (state.backbone || !store.has("of_best") ? "retained" : "of_best");
+  const whole = (state) => (measure(state) === "retained" ? `${state.backbone || "the backbone"}’s own fp32 tables` : "the best uncompressed model");
   // Accuracy is compared across data sets by that share, within one by NDCG itself.
   const accuracy = (state) => (state.dataset === "all" ? measure(state) : RecPress.headline.column);
 
@@ -46,7 +46,7 @@ RecPress.answer = (function () {
 
   function limits(state) {
     const said = [];
-    if (state.kept !== null) said.push(`surely keeps ${state.kept} % of ${whole(state)}`);
+    if (state.retained !== null) said.push(`surely keeps ${state.retained} % of ${whole(state)}`);
     if (state.mb !== null) said.push(`fits ${state.mb} MB`);
     if (state.ms !== null) said.push(`answers in ${state.ms} ms`);
     if (state.mj !== null) said.push(`takes at most ${state.mj} mJ`);
@@ -69,7 +69,7 @@ RecPress.answer = (function () {
   // What one limit less would give, where nothing fits all of them.
   function nearest(find, state, energy) {
     const hints = [];
-    for (const [key, words] of [["kept", "retention"], ["mb", "the size"], ["ms", "the time"], ["mj", "the energy"]]) {
+    for (const [key, words] of [["retained", "retention"], ["mb", "the size"], ["ms", "the time"], ["mj", "the energy"]]) {
       if (state[key] === null) continue;
       const row = choose(find({ ...state, [key]: null }), state, energy);
       if (row !== null) {
@@ -81,10 +81,10 @@ RecPress.answer = (function () {
   }
 
   function loss(row) {
-    const kept = store.number("kept", row);
+    const kept = store.number("retained", row);
     if (kept === null) return "There is nothing to lose: the uncompressed model finds nothing.";
     const lost = 100 - kept;
-    const [low, high] = store.range("kept", row);
+    const [low, high] = store.range("retained", row);
     const spread = (from, to) => (high > low ? ` (${from.toFixed(1)} to ${to.toFixed(1)})` : "");
     if (Math.abs(lost) < 0.05) return `Nothing in ${RecPress.headline.label}, to a tenth of a percent.`;
     return lost > 0 ? `${lost.toFixed(1)} % of ${RecPress.headline.label}${spread(100 - high, 100 - low)}.`
@@ -103,10 +103,10 @@ RecPress.answer = (function () {
     const step = 10 ** (Math.floor(Math.log10(dense / 4 || 1)) - 1);
     const quarter = Number((Math.ceil(dense / 4 / step) * step).toPrecision(2));
     return [
-      { words: "the smallest that retains at least 97 % (whole interval)", goal: "smallest", kept: 97 },
+      { words: "the smallest that retains at least 97 % (whole interval)", goal: "smallest", retained: 97 },
       { words: `the most accurate in ${quarter} MB`, goal: "best", mb: quarter },
-      { words: "the fastest that retains at least 95 % (whole interval)", goal: "fastest", kept: 95 },
-    ].map((each) => ({ kept: null, mb: null, ms: null, mj: null, ...each }));
+      { words: "the fastest that retains at least 95 % (whole interval)", goal: "fastest", retained: 95 },
+    ].map((each) => ({ retained: null, mb: null, ms: null, mj: null, ...each }));
   }
 
   function whose() {
@@ -129,11 +129,11 @@ RecPress.answer = (function () {
 
   // Others that fit, of the same data set and backbone, whose interval of what is kept overlaps the answer's.
   function tied(row, rows) {
-    const mine = store.range("kept", row);
+    const mine = store.range("retained", row);
     const same = ["dataset", "backbone", "protocol"];
     return rows.filter((other) => {
       if (other === row || store.word("status", other) !== "ok" || same.some((key) => store.word(key, other) !== store.word(key, row))) return false;
-      const theirs = store.range("kept", other);
+      const theirs = store.range("retained", other);
       return theirs !== null && theirs[0] <= mine[1] && theirs[1] >= mine[0];
     });
   }

@@ -77,11 +77,11 @@
     const lines = found.map((test, place) => h("tr", {}, h("th", { scope: "row" }, called(rows[place + 1])), test === null
       ? h("td", { colspan: "6" }, "Its hits are missing, or not of the same users.")
       : [
-        h("td", { class: "num" }, `${percent(test.kept)} % (${test.keptEnds.map(percent).join("–")})`),
+        h("td", { class: "num" }, `${percent(test.retained)} % (${test.retainedEnds.map(percent).join("–")})`),
         h("td", { class: "num" }, `${signed(test.difference)} (${test.differenceEnds.map(signed).join(" to ")})`),
         h("td", { class: "num" }, chance(test.p)),
         h("td", { class: "num" }, chance(test.adjusted)),
-        h("td", {}, test.adjusted >= 0.05 ? "can't be told apart" : test.kept > 1 ? "better" : "worse"),
+        h("td", {}, test.adjusted >= 0.05 ? "can't be told apart" : test.retained > 1 ? "better" : "worse"),
         h("td", { class: "num" }, `${RecPress.fixed(test.better, 0)} / ${RecPress.fixed(test.worse, 0)} / ${RecPress.fixed(test.equal, 0)}`),
       ]));
     return h("section", {}, h("h2", {}, `${RecPress.headline.label} against ${called(rows[0])}, paired by user`),

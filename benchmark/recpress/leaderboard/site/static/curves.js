@@ -11,12 +11,12 @@
     series: names,
     open: (datum) => store.href(datum.row),
     tip: ({ row }) => [`${store.name(row)}, ${store.word("backbone", row)}, ${store.word("dataset", row)}`,
-      `${store.write("kept", row)} % of ${RecPress.headline.label} kept`, `${store.write("mb", row)} MB, ${store.write("smaller", row)}× smaller`],
+      `${store.write("retained", row)} % of ${RecPress.headline.label} kept`, `${store.write("mb", row)} MB, ${store.write("smaller", row)}× smaller`],
   });
 
   function fitting(equal) {
     return store.sort(store.filter({ equal, among: { status: ["ok"] }, contains: "", least: {}, most: {} }), "smaller", false)
-      .filter((row) => store.number("kept", row) !== null && store.number("smaller", row) > 0);
+      .filter((row) => store.number("retained", row) !== null && store.number("smaller", row) > 0);
   }
 
   // A line joins the budgets of its series. Explicit parameters are no step on it, unless they are all there is.
@@ -31,11 +31,11 @@
     const last = new Map(found.map((row) => [series(row), row]));
     const size = (row) => [(6 * series(row).length + 14) / Math.max(place.clientWidth - 90, 200), 0.045];
     const named = method ? new Map() : RecPress.spaced([...last.values()],
-      (row) => [Math.log(store.number("smaller", row)), store.number("kept", row)], size, null, found);
+      (row) => [Math.log(store.number("smaller", row)), store.number("retained", row)], size, null, found);
     return found.map((row) => {
-      const [low, high] = store.range("kept", row);
+      const [low, high] = store.range("retained", row);
       return {
-        x: store.number("smaller", row), y: store.number("kept", row), low, high, series: series(row),
+        x: store.number("smaller", row), y: store.number("retained", row), low, high, series: series(row),
         row, family: store.word("family", row),
         label: named.has(row) ? series(row) : null, flip: named.get(row) === "end",
       };

@@ -36,7 +36,7 @@
       among: { ...Object.fromEntries(Object.entries(LISTS).map(([name, key]) => [key, given[name]])), tier: store.tiersFrom(given.tier) },
       contains: given.q,
       // An interval's low end decides: what a limit asks for is surely there.
-      least: { [`${RecPress.answer.measure(given)}_low`]: given.kept },
+      least: { [`${RecPress.answer.measure(given)}_low`]: given.retained },
       most: { mb: given.mb, single_ms: given.ms, [energyKey()]: given.mj },
     };
   }
@@ -67,13 +67,13 @@
   const chart = RecPress.chart(place, "pareto", {
     open: (datum) => store.href(datum.row),
     tip: ({ row }) => [`${store.name(row)}, ${store.word("backbone", row)}, ${store.word("dataset", row)}`,
-      `${RecPress.headline.label} ${store.write(RecPress.headline.column, row)}, ${store.write("kept", row)} % kept`, `${store.write("mb", row)} MB, ${store.write("smaller", row)}× smaller`,
+      `${RecPress.headline.label} ${store.write(RecPress.headline.column, row)}, ${store.write("retained", row)} % kept`, `${store.write("mb", row)} MB, ${store.write("smaller", row)}× smaller`,
       `${store.write("single_ms", row)} ms a user, ${store.write("single_ratio", row)} × fp32${state.machine ? `, on ${state.machine}` : ""}`, `${store.write(energyKey(), row)} mJ a query (${energyKey().split("_")[0]})`],
   });
 
   function draw(rows, marks, answer) {
     const x = axisKey();
-    const y = state.dataset === "all" && state.y !== "kept" ? "kept" : state.y;
+    const y = state.dataset === "all" && state.y !== "retained" ? "retained" : state.y;
     const picked = new Set(state.runs);
     const points = [];
     // A letter of a label takes about 6.5 pixels, and there is room for a mark before it.
@@ -112,12 +112,12 @@
   }
   // Sliders run over what the board holds, on a log scale; their far end is "any".
   function fromSlider(name, place) {
-    if (name === "kept") return place === 0 ? null : 50 + place / 2;
+    if (name === "retained") return place === 0 ? null : 50 + place / 2;
     const [low, high] = RANGES[name];
     return place === 100 ? null : Number((low * (high / low) ** (place / 99)).toPrecision(2));
   }
   function toSlider(name, value) {
-    if (name === "kept") return value === null ? 0 : Math.max(0, (value - 50) * 2);
+    if (name === "retained") return value === null ? 0 : Math.max(0, (value - 50) * 2);
     const [low, high] = RANGES[name];
     return value === null ? 100 : Math.round((99 * Math.log(Math.max(value, low) / low)) / Math.log(high / low || 2));
   }
@@ -125,7 +125,7 @@
   function fillForm() {
     for (const name of ["dataset", "backbone", "goal", "tier", "x", "y", "q"]) form.elements[name].value = state[name];
     if (state.grade) form.grade.value = state.grade;
-    for (const name of ["kept", "mb", "ms", "mj"]) {
+    for (const name of ["retained", "mb", "ms", "mj"]) {
       const field = form.elements[name];
       if (document.activeElement !== field) field.value = state[name] ?? "";
       const slider = form.querySelector(`[data-for="${name}"]`);
@@ -167,7 +167,7 @@
   });
   const examples = document.getElementById("examples");
   function fillExamples() {
-    const asked = RecPress.answer.examples(find({ ...state, kept: null, mb: null, ms: null, mj: null }));
+    const asked = RecPress.answer.examples(find({ ...state, retained: null, mb: null, ms: null, mj: null }));
     examples.replaceChildren("For example: ", ...asked.map(({ words, ...question }) =>
       h("button", { type: "button", onclick: () => change({ ...question, sort: "", page: 1 }) }, words)));
   }
@@ -235,7 +235,7 @@
     const rows = store.sort(find(state), sorted.key, sorted.descending);
     const keys = columnKeys();
     shown = { rows, keys };
-    const y = state.dataset === "all" ? "kept" : state.y;
+    const y = state.dataset === "all" ? "retained" : state.y;
     // Quality is comparable within a data set only, so the front across several is of what is kept.
     const marks = store.front(rows, axisKey(), y);
     const answer = RecPress.answer.show(document.getElementById("answer"), rows, find, state, energyKey());

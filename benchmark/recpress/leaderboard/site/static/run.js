@@ -49,7 +49,7 @@
     })]);
     return section("Quality", h("p", {}, `Means over ${users.toLocaleString("en")} users with test items; ${left.toLocaleString("en")} have none. Beside each: retention of the uncompressed backbone's figure.`),
       table("Ranking metrics", ["Metric", ...ks.map((k) => `@${k}`)], lines, 1),
-      rest.length ? table("Other metrics", ["Metric", "Value", "Kept"], rest.map((key) => [words(key), number(metrics[key]), percent(retention[key])]), 1) : null);
+      rest.length ? table("Other metrics", ["Metric", "Value", "Retained"], rest.map((key) => [words(key), number(metrics[key]), percent(retention[key])]), 1) : null);
   }
 
   const KNOWN_BYTES = { nominal_parameters: "Nominal parameters", nonzero_parameters: "Non-zero parameters" };

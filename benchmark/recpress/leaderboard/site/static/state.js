@@ -2,7 +2,7 @@
 "use strict";
 RecPress.state = (function () {
   const DEFAULTS = {
-    dataset: "", backbone: "", goal: "best", kept: null, mb: null, ms: null, mj: null,
+    dataset: "", backbone: "", goal: "best", retained: null, mb: null, ms: null, mj: null,
     family: [], division: [], form: [], protocol: [], status: [], machine: "", grade: "", tier: "", q: "",
     x: "mb", y: RecPress.headline.column, sort: "", cols: [], page: 1, runs: [],
   };

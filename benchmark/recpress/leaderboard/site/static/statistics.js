@@ -93,14 +93,14 @@
       extreme += Math.abs(flipped) >= observed ? 1 : 0;
     }
     const ends = (values) => [LOW, HIGH].map((share) => values.sort()[Math.round(share * (draws - 1))]);
-    return { kept: ends(ratios), difference: ends(differences), p: (extreme + 1) / (draws + 1) };
+    return { retained: ends(ratios), difference: ends(differences), p: (extreme + 1) / (draws + 1) };
   }
 
   // Several seeds: a t-test in which users and seeds are both drawn.
   function ofSeveral(candidates, baselines, kept, base) {
     const apart = meanOver(candidates.map((values, seed) => values.map((value, user) => value - baselines[seed][user])));
     const half = meanOver(candidates.map((values, seed) => values.map((value, user) => (value - kept * baselines[seed][user]) / base))).half;
-    return { kept: [kept - half, kept + half], difference: [apart.mean - apart.half, apart.mean + apart.half], p: apart.p };
+    return { retained: [kept - half, kept + half], difference: [apart.mean - apart.half, apart.mean + apart.half], p: apart.p };
   }
 
   // candidates, baselines: the values of each seed, by user. Intervals are of 95 %, as [low, high]. Null where the
@@ -113,7 +113,7 @@
     const signs = ours.map((value, user) => Math.sign(value - theirs[user]));
     const count = (sign) => signs.filter((each) => each === sign).length;
     return {
-      kept, keptEnds: told.kept, difference: mean(ours) - base, differenceEnds: told.difference, p: told.p,
+      retained: kept, retainedEnds: told.retained, difference: mean(ours) - base, differenceEnds: told.difference, p: told.p,
       better: count(1), worse: count(-1), equal: count(0), users: ours.length, seeds: candidates.length,
     };
   };
