@@ -48,7 +48,7 @@ TICK = 0.5
 SERVER_GONE = 255
 # Ends of a stage that may be a whole run's: a signal to all processes, as batch systems send it, reaches the stages and
 # their server too, in any order. So long, in seconds, the run may still be told to stop, also on a slow machine.
-TOLD_TO_STOP = (-signal.SIGTERM, -signal.SIGHUP, SERVER_GONE)
+STOP_SIGNALS = (-signal.SIGTERM, -signal.SIGHUP, SERVER_GONE)
 GRACE = 10.0
 
 T = TypeVar("T")
@@ -315,7 +315,7 @@ def _look(pid: int, seen: psutil.Process | None, allowance: Allowance) -> psutil
 
 def _without_an_answer(code: int, allowance: Allowance) -> Stopped | WorkFailed:
     """Return what the end of a process without an answer means: of the whole run, or of its work alone."""
-    if code in TOLD_TO_STOP and allowance.stop.wait(GRACE):
+    if code in STOP_SIGNALS and allowance.stop.wait(GRACE):
         return Stopped()
     return WorkFailed("failed", _how_it_ended(code))
 

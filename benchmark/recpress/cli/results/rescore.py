@@ -23,11 +23,11 @@ def command(results: Path) -> None:
 
     counts: Counter[str] = Counter()
 
-    def told(made: Record, reason: str | None) -> None:
+    def on_result(result: Record, reason: str | None) -> None:
         counts["left as they are" if reason else "scored again"] += 1
         if reason:
-            who = made.identity
+            who = result.identity
             click.echo(f"{who.dataset} {who.backbone} {who.method} {who.variant} seed {who.seed}: {reason}.")
 
-    rescore(results, told)
+    rescore(results, on_result)
     click.echo(", ".join(f"{count} {what}" for what, count in sorted(counts.items())) or f"No records in {results}.")
