@@ -13,14 +13,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import to_json
 
 from recpress.isolation import leftovers
-from recpress.records.record import Status
 
 LARGEST_ANSWER = 64 << 20
 LARGEST_REASON = 400
@@ -30,6 +29,8 @@ CHUNK = 1 << 16
 ARRAY = "result.npy"
 
 T = TypeVar("T")
+# How work in a process of its own can fail.
+FailureStatus = Literal["failed", "timeout", "out-of-memory"]
 
 
 def in_a_line(reason: str) -> str:
@@ -62,7 +63,7 @@ class Answer:
 class Failure:
     """What a stage's function raised."""
 
-    status: Status
+    status: FailureStatus
     reason: str
     details: str
 
@@ -91,7 +92,7 @@ class Reporter:
             value = ARRAY
         return to_json({"result": value})
 
-    def failure(self, status: Status, reason: str) -> bytes:
+    def failure(self, status: FailureStatus, reason: str) -> bytes:
         """Return the message of what the function raised; call it while that is handled."""
         log = traceback.format_exc()[-LARGEST_LOG:]
         return to_json({"failure": [status, reason, log]}, serialize_unknown=True)

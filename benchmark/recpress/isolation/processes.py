@@ -29,6 +29,7 @@ from recpress.isolation.messages import (
     LARGEST_LOG,
     Answer,
     Failure,
+    FailureStatus,
     Messages,
     Note,
     Reporter,
@@ -39,7 +40,6 @@ from recpress.isolation.messages import (
 )
 from recpress.isolation.sandbox import Bounds
 from recpress.measure.watch import scrubbed_environment
-from recpress.records.record import Status
 
 PRELOADED = ["recpress.experiments.preload"]
 # How often a process is looked at, in seconds.
@@ -64,7 +64,7 @@ class WorkFailed(Exception):
         The child's traceback, where it left one.
     """
 
-    def __init__(self, status: Status, reason: str, details: str = "") -> None:
+    def __init__(self, status: FailureStatus, reason: str, details: str = "") -> None:
         super().__init__(in_a_line(reason))
         self.status = status
         self.details = details[:LARGEST_LOG]
