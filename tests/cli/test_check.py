@@ -74,7 +74,7 @@ class Answers:
 def on_load(codec):
     return codec
 
-codecs.KINDS["mine"] = Mine
+codecs.registry.KINDS["mine"] = Mine
 
 def make(task):
     return Artefact(Dense(task.backbone.users), Mine(task.backbone.items))
@@ -184,7 +184,7 @@ def check_file(code: str, folder: Path, monkeypatch: pytest.MonkeyPatch, *words:
         'title = "C"\nsummary = "s"\ndivision = "closed"\nserve_form = "table"\nformula = "x"\nlicense = "MIT"\n' + card
     )
     monkeypatch.setattr(registry, "methods", lambda: {"cheat": Loaded("cheat", "control", folder)})
-    monkeypatch.setattr(codecs, "KINDS", dict(codecs.KINDS))
+    monkeypatch.setattr("recpress.codecs.registry.KINDS", dict(codecs.KINDS))
     monkeypatch.setattr("recpress.checks.method.call", directly)
     monkeypatch.setattr("recpress.experiments.stages.call", directly)
     done = check("cheat", "--format", "json", *words)
@@ -196,8 +196,10 @@ def check_file(code: str, folder: Path, monkeypatch: pytest.MonkeyPatch, *words:
 
 def test_an_honest_method_passes_in_its_own_processes(cached: None) -> None:
     done = check("uniform", "--budget", "1/4")
-    lines = [line.split() for line in done.stdout.splitlines()]
+    *listed, last = done.stdout.splitlines()
+    lines = [line.split() for line in listed]
     assert done.exit_code == 0
+    assert last == "0 findings."
     assert {state for state, _ in lines} == {"passed"}
     assert {"meets-budgets", "keeps-no-answers", "times-as-scored"} < {name for _, name in lines}
 
@@ -340,25 +342,25 @@ def test_what_a_branch_changes_is_found(tmp_path: Path, monkeypatch: pytest.Monk
 
 @pytest.mark.parametrize(("retained", "flagged"), [(2.06, True), (1.049, False)])
 def test_a_short_run_that_retains_too_much_is_flagged_and_fails_nothing(
-    kept: float, flagged: bool, cached: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    retained: float, flagged: bool, cached: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = smoke.cell.run
+    run = smoke.execution.run
 
     def leaked(*arguments: Any) -> RunOutput:
         """Run it, and let it look as a method does that was trained on test."""
         ended = run(*arguments)
         quality = ended.result.quality
         assert quality
-        metrics = quality.metrics | {"ndcg@20": kept * quality.metrics["ndcg@20"] / quality.retention_of("ndcg@20")}
-        retention = quality.retention | {"ndcg@20": kept, "recall@20": 1.0}
+        metrics = quality.metrics | {"ndcg@20": retained * quality.metrics["ndcg@20"] / quality.retention_of("ndcg@20")}
+        retention = quality.retention | {"ndcg@20": retained, "recall@20": 1.0}
         better = quality.model_copy(update={"metrics": metrics, "retention": retention})
         return replace(ended, result=ended.result.model_copy(update={"quality": better}))
 
-    monkeypatch.setattr(smoke.cell, "run", leaked)
+    monkeypatch.setattr(smoke.execution, "run", leaked)
     monkeypatch.setattr(smoke, "REAL", "synthetic-tiny")
     comment = tmp_path / "comment.md"
     words = ("uniform", "--budget", "1/4", "--no-audit", "--smoke", "--results", str(tmp_path))
-    said = f"on synthetic-tiny, it retains {kept:.1%} of its backbone's ndcg@20"
+    said = f"on synthetic-tiny, it retains {retained:.1%} of its backbone's ndcg@20"
     done = check(*words, "--summary", str(comment))
     assert done.exit_code == 0
     assert ("FOR A PERSON TO LOOK AT:" in done.stdout) == flagged

@@ -79,7 +79,7 @@ def test_kernels_are_compiled_again_when_their_source_changes(tmp_path: Path, mo
     )
     program = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"
-        "from recpress import jit; import made_kernels\n"
+        "from recpress.core import jit; import made_kernels\n"
         "print(jit.is_compiled_ahead(), made_kernels.twice.stats.cache_path)\n"
         "jit.compile_ahead(); jit.note_compiled_ahead(); print(jit.is_compiled_ahead())\n"
     )

@@ -30,7 +30,7 @@ def test_the_page_shows_the_committed_reproductions() -> None:
 def test_the_same_machine_and_what_a_record_was_are_nothing_from_elsewhere(tmp_path: Path, made: Record) -> None:
     synthetic.repeat(tmp_path, made)
     synthetic.put(tmp_path, synthetic.repeated(made, "0" * 64, machine=ELSEWHERE))
-    with pytest.raises(UserError, match="another machine"):
+    with pytest.raises(UserError, match="No other machine"):
         markdown(tmp_path)
 
 

@@ -43,7 +43,7 @@ def test_a_line_is_a_method_and_a_column_a_size(results: Path) -> None:
 
 
 def test_several_figures_are_beside_each_other(results: Path) -> None:
-    headings, _, row = cells(markdown(results, ["synthetic-small/mf", "1/8", "kept,compress_s", "product"]))
+    headings, _, row = cells(markdown(results, ["synthetic-small/mf", "1/8", "retained,compress_s", "product"]))
     assert headings == ["", "Retained [%], 1/8", "Compressing [s], 1/8"]
     assert len(row) == 3
 

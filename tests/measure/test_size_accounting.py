@@ -50,16 +50,16 @@ def test_the_table_in_the_documentation_is_up_to_date() -> None:
 
 
 def test_only_what_stands_between_the_marks_is_rewritten() -> None:
-    text = "before\n<!-- begin: python -m some.module -->\nold\n<!-- end -->\nafter"
+    text = "before\n<!-- begin: python some.module -->\nold\n<!-- end -->\nafter"
     once = generated(text, "some.module", lambda _: "new")
-    assert once == "before\n<!-- begin: python -m some.module -->\n\nnew\n\n<!-- end -->\nafter"
+    assert once == "before\n<!-- begin: python some.module -->\n\nnew\n\n<!-- end -->\nafter"
     assert generated(once, "some.module", lambda _: "new") == once
     with pytest.raises(ValueError, match="no lines"):
         generated(text, "another.module", lambda _: "new")
 
 
 def test_each_part_is_written_for_its_own_arguments() -> None:
-    marks = "<!-- begin: python -m a.b {} -->\n<!-- end -->\nbetween\n"
+    marks = "<!-- begin: python a.b {} -->\n<!-- end -->\nbetween\n"
     text = marks.format("one 'two words'") + marks.format("three")
     said = generated(text, "a.b", lambda arguments: f"{len(arguments)}: {arguments[-1]}")
     assert said.split("\n\n")[1::2] == ["2: two words", "1: three"]

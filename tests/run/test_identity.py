@@ -30,7 +30,7 @@ assert "torch" not in sys.modules
 print(json.dumps({name: [each.id, each.backbone_key, each.artefact_key] for name, each in cells.items()}))
 """
 ID, BACKBONE, MADE = range(3)
-CODECS = "benchmark/recpress/codecs"
+CODECS = "benchmark/recpress/codecs/tables"
 VERSIONS = "benchmark/recpress/versions.toml"
 
 
@@ -86,7 +86,7 @@ def methods(cells: set[str]) -> set[str]:
 
 
 def test_words_layout_and_places_of_code_are_nobodys(copy, before) -> None:
-    svd, base = "methods/low_rank/svd/method.py", f"{CODECS}/base.py"
+    svd, base = "methods/low_rank/svd/method.py", "benchmark/recpress/codecs/base.py"
     changes = [(file, "from __future__", "# A comment.\n\n\nfrom __future__") for file in (svd, base)]
     changes += [
         (file, "def ", "def _also() -> None: ...\n\n\ndef ") for file in ("benchmark/recpress/experiments/worker.py",)
@@ -101,7 +101,7 @@ def test_a_codec_that_moves_and_a_private_name_that_changes_are_nobodys(copy, be
     moved = uniform.with_name("even_grids.py")
     try:
         for path, text in texts.items():
-            path.write_text(text.replace("recpress.codecs.tables.uniform", "recpress.codecs.even_grids"))
+            path.write_text(text.replace("recpress.codecs.tables.uniform", "recpress.codecs.tables.even_grids"))
         assert "_round(" in uniform.read_text()
         uniform.rename(moved)
         moved.write_text(moved.read_text().replace("_round(", "_to_the_nearest("))
@@ -242,13 +242,13 @@ def test_each_finished_cell_costs_the_reading_of_its_record_alone(copy) -> None:
         )
         copy.python(f"""
 from pathlib import Path
-from recpress import record
+from recpress.records import record
 from recpress.experiments.plan import make
 from recpress.experiments.suite import expand, read_suite
 made = record.read(Path({str(made)!r}))
 for planned in make(expand(read_suite("finished.toml"))):
     cell = planned.spec
-    identity = made.identity.model_copy(update={{"cell": planned.id, "method": cell.method, "variant": cell.variant}})
+    identity = made.identity.model_copy(update={{"key": planned.id, "method": cell.method, "variant": cell.variant}})
     record.write(Path("results"), made.model_copy(update={{"identity": identity}}))
 """)
         for words in ((), ("--dry-run",)):

@@ -42,7 +42,7 @@ def lay(results: Path, name: str = "ok", **update: Any) -> Path:
         part, _, field = key.partition("__")
         raw[part][field] = value
     who = raw["identity"]
-    path = results / record.path_of(who["dataset"], who["backbone"], who["method"], who["variant"], who["seed"])
+    path = results / record.path_of(who["dataset"], who["backbone"], who["method"], who["setting"], who["seed"])
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(raw))
     return path
@@ -129,7 +129,7 @@ def test_a_record_of_version_1_is_migrated_too(tmp_path: Path) -> None:
     first = HISTORIC.parent / "v1-first" / "ok.json"
     raw = json.loads(first.read_text())
     who = raw["identity"]
-    path = tmp_path / record.path_of(who["dataset"], who["backbone"], who["method"], who["variant"], who["seed"])
+    path = tmp_path / record.path_of(who["dataset"], who["backbone"], who["method"], who["setting"], who["seed"])
     path.parent.mkdir(parents=True)
     shutil.copy(first, path)
     told = migrate(tmp_path)

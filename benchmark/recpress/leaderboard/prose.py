@@ -18,6 +18,7 @@ import pandas as pd
 from tabulate import tabulate
 
 from recpress.core.errors import UserError, unknown
+from recpress.headline import COLUMN
 from recpress.leaderboard.collect import collect
 from recpress.leaderboard.columns import COLUMNS, INTERVALS, Column
 from recpress.leaderboard.tables import aggregate, frame, texts
@@ -31,17 +32,17 @@ WORDS = {
     "retained": "retained",
     "latency": "single_ratio",
     "batch-latency": "batch_ratio",
-    "ndcg": "ndcg20",
+    "ndcg": COLUMN,
     "megabytes": "mb",
 }
-PARTS = ("dataset", "backbone", "method", "variant")
+PARTS = ("dataset", "backbone", "method", "variant_name")
 
 
 def named(rows: pd.DataFrame) -> pd.DataFrame:
     """Return the rows that ended well, with their names (``backbone/method/variant``) in the column ``run``."""
     rows = rows[rows["status"] == "ok"]
     variant = rows["variant"].map(in_a_name)
-    return rows.assign(variant=variant, run=rows["backbone"] + "/" + rows["method"] + "/" + variant)
+    return rows.assign(variant_name=variant, run=rows["backbone"] + "/" + rows["method"] + "/" + variant)
 
 
 @cache
@@ -140,7 +141,7 @@ def chosen(rows: pd.DataFrame, place: str) -> pd.DataFrame:
         raise UserError(f"a run is {'/'.join(PARTS).upper()}, and {place!r} is not.")
     found = rows
     for column, pattern in zip(PARTS, parts, strict=True):
-        patterns = [pattern] if column == "variant" else pattern.split(",")
+        patterns = [pattern] if column == "variant_name" else pattern.split(",")
         known = rows[column].unique()
         for each in patterns:
             if not any(fnmatchcase(name, each) for name in known):

@@ -191,7 +191,7 @@ def _of_best(rows: pd.DataFrame) -> pd.DataFrame:
     rows["of_best_sd"] = 100 * found[f"{COLUMN}_sd"] / found["best"]
     for end in ("low", "high"):
         # The interval of what is kept is that of the row's own backbone.
-        rows[f"of_best_{end}"] = found[f"kept_{end}"] * found["own"] / found["best"]
+        rows[f"of_best_{end}"] = found[f"retained_{end}"] * found["own"] / found["best"]
     return rows
 
 

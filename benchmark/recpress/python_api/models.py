@@ -14,6 +14,7 @@ import pandas as pd
 from recpress.core.errors import UserError
 from recpress.evaluation.store import PerUser
 from recpress.experiments.identity import PlannedRun
+from recpress.headline import BOTH, HEADLINE
 from recpress.measure.sizes import file_bytes
 from recpress.records.record import Bytes, Quality
 from recpress.serve.fitted import ARTEFACT, Fitted
@@ -52,7 +53,7 @@ class TrainedBackbone:
     def __repr__(self) -> str:
         return (
             f"TrainedBackbone({self.dataset.name!r}, {self.backbone!r}, seed={self.seed}, "
-            f"ndcg@20={self.metrics['ndcg@20']:.4f}, seconds={self.seconds:.1f})"
+            f"{HEADLINE}={self.metrics[HEADLINE]:.4f}, seconds={self.seconds:.1f})"
         )
 
 
@@ -174,9 +175,9 @@ class Evaluation:
         return self.size.ratio if self.size else None
 
     def __repr__(self) -> str:
-        parts = [f"ndcg@20={self.metrics['ndcg@20']:.4f}", f"recall@20={self.metrics['recall@20']:.4f}"]
+        parts = [f"{name}={self.metrics[name]:.4f}" for name in BOTH]
         if self.size:
-            if (retained := self.retention["ndcg@20"]) is not None:
+            if (retained := self.retention[HEADLINE]) is not None:
                 parts.append(f"retained={retained:.1%}")
             parts.append(f"{self.size.file:,} bytes, {self.size.ratio:.1f}× smaller")
         return f"Evaluation({self.label!r}, {', '.join(parts)})"

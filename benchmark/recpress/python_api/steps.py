@@ -18,6 +18,7 @@ from recpress.experiments.backbone_cache import obtain as obtain_backbone
 from recpress.experiments.quality import assess, score
 from recpress.experiments.stages import RunContext
 from recpress.export import fit as fitting
+from recpress.headline import HEADLINE
 from recpress.isolation.processes import WorkFailed
 from recpress.python_api.models import CompressedModel, Evaluation, TrainedBackbone
 from recpress.python_api.request import name_of, planned
@@ -245,7 +246,7 @@ def _of_backbone(model: TrainedBackbone, on_progress: Progress) -> Evaluation:
 Comparable = Evaluation | TrainedBackbone | CompressedModel | Path | str
 
 
-def compare(baseline: Comparable, candidate: Comparable, metric: str = "ndcg@20") -> Comparison:
+def compare(baseline: Comparable, candidate: Comparable, metric: str = HEADLINE) -> Comparison:
     """Test a model against a baseline, paired by user.
 
     Parameters

@@ -35,7 +35,7 @@ from recpress.records.upgrade import embedded_timing, upgraded
 from recpress.reproduce import report
 
 # By method: the hashes of the code by which version 2 told runs apart and which is version 1 of it today.
-FIRST_VERSIONS = PACKAGE / "schema" / "code.v2.json"
+FIRST_VERSIONS = PACKAGE / "records" / "schema" / "code.v2.json"
 
 
 @dataclass

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Final
 from tabulate import tabulate
 
 from recpress.core.printable import printable
+from recpress.headline import COLUMN
+from recpress.metrics import LABEL
 from recpress.records.plausible import UNCOMPRESSED
 
 if TYPE_CHECKING:
@@ -21,7 +23,7 @@ HEADINGS: Final = (
     "Rows",
     "Runs",
     "Best\nuncompressed",
-    "NDCG@20",
+    LABEL,
     f"Smallest that\nretains {RETAINED:.0f} % of it",
     "MB",
     "Smaller",
@@ -45,10 +47,10 @@ def _line(dataset: str, rows: pd.DataFrame) -> list[str]:
     counts = (rows["backbone"].nunique(), rows["method"].nunique(), len(rows), rows["seeds"].sum())
     line = [printable(dataset), *(f"{count:,}" for count in counts)]
     ok = rows[(rows["status"] == "ok") & (rows["doubtful"] == "")]
-    best = ok[ok["method"] == UNCOMPRESSED].nlargest(1, "ndcg20").to_dict("records")
+    best = ok[ok["method"] == UNCOMPRESSED].nlargest(1, COLUMN).to_dict("records")
     enough = ok[(ok["division"] != "reference") & (ok["of_best"] >= RETAINED)]
     small = enough.nsmallest(1, "mb").to_dict("records")
-    line += [printable(best[0]["backbone"]), f"{best[0]['ndcg20']:.4f}"] if best else ["–", "–"]
+    line += [printable(best[0]["backbone"]), f"{best[0][COLUMN]:.4f}"] if best else ["–", "–"]
     if not small:
         return [*line, "–", "–", "–"]
     row = small[0]
