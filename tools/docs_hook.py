@@ -16,6 +16,7 @@ from mkdocs.structure.files import File, Files
 import recpress
 from recpress.cli import cli
 from recpress.core.errors import UserError
+from recpress.core.project import repository
 from recpress.leaderboard.prose import fill, rows_of
 from recpress.leaderboard.site.pages import NAVIGATION
 
@@ -28,6 +29,7 @@ WIDTH = 100
 def on_config(config: Any) -> Any:
     """Give the theme the site's navigation, and the reference its generated pages."""
     config.extra["site_pages"] = NAVIGATION
+    config.repo_url = repository()
     (reference,) = (part["Reference"] for part in config.nav if "Reference" in part)
     reference.append({"Command line": [name for name, _ in cli_pages()]})
     return config

@@ -16,6 +16,7 @@ from markupsafe import Markup, escape
 from recpress import __version__
 from recpress.core.errors import UserError
 from recpress.core.io import swapping
+from recpress.core.project import repository
 from recpress.experiments.per_user_hits import Store
 from recpress.headline import COLUMN, HEADLINE, SECOND_COLUMN
 from recpress.leaderboard.collect import Collection, collect
@@ -148,6 +149,7 @@ def _write(
             "version": __version__,
             "navigation": pages.NAVIGATION,
             "docs": docs is not None,
+            "repository": repository(),
             "words": pages.words(rows, timed.values()),
             "columns": pages.GLOSSARY,
             "tiers": TIERS,
