@@ -216,7 +216,7 @@ def test_axe_would_complain(page: Any, site: Path) -> None:
 def test_a_filtered_view_survives_a_reload(page: Any, site: Path) -> None:
     visit(page, site, "index.html")
     change(page, lambda: page.select_option("[name=dataset]", "synthetic-small"))
-    change(page, lambda: page.fill("#q-kept", "95"))
+    change(page, lambda: page.fill("#q-retained", "95"))
     change(page, lambda: page.fill("#q-mb", "0.3"))
     page.click(".more summary")
     change(page, lambda: page.check("input[name=family][value=quantization]"))
@@ -306,7 +306,7 @@ def test_filter_sort_and_compare_by_keyboard_alone(page: Any, site: Path) -> Non
             page.keyboard.press(key)
         raise AssertionError(f"{selector} can't be reached")
 
-    press_until("#q-kept")
+    press_until("#q-retained")
     change(page, lambda: page.keyboard.type("95"))
     press_until("button[data-sort=mb]")
     change(page, lambda: page.keyboard.press("Enter"))

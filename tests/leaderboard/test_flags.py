@@ -60,8 +60,10 @@ def ranking(ndcg: float, family: str, name: str, variant: str = "1/4", backbone:
         (LEAKED, ("ndcg@10",), []),
     ],
 )
-def test_a_closed_method_retains_at_most_105_percent(kept: float, metrics: tuple[str, ...], said: list[str]) -> None:
-    told = [str(each) for each in doubts("closed", keeping(kept, metrics=metrics).quality)]
+def test_a_closed_method_retains_at_most_105_percent(
+    retained: float, metrics: tuple[str, ...], said: list[str]
+) -> None:
+    told = [str(each) for each in doubts("closed", keeping(retained, metrics=metrics).quality)]
     assert len(told) == len(said)
     assert all(part in each for part, each in zip(said, told, strict=True))
 
@@ -132,10 +134,12 @@ def stating(made: Record, doubtful: tuple[str, ...] | None) -> Record:
         (LEAKED, None, False),
     ],
 )
-def test_what_a_record_states_is_judged_again(tmp_path: Path, kept: float, stated: Any, found: bool) -> None:
-    results = folder(tmp_path, stating(keeping(kept), stated))
+def test_what_a_record_states_is_judged_again(tmp_path: Path, retained: float, stated: Any, found: bool) -> None:
+    results = folder(tmp_path, stating(keeping(retained), stated))
     assert [each.file for each in check(results) if each.check == "doubts-stated"] == [FILE] * found
-    assert [each.file for each in flags(collect(results)) if each.check == "plausible"] == [FILE, FILE] * (kept > 1.05)
+    assert [each.file for each in flags(collect(results)) if each.check == "plausible"] == [FILE, FILE] * (
+        retained > 1.05
+    )
 
 
 def test_a_new_record_that_leaves_its_doubts_out_is_found(tmp_path: Path) -> None:

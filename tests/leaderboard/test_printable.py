@@ -47,7 +47,7 @@ def test_findings_of_regress_are_safe_in_a_comment(results: Path) -> None:
     (run,) = collect(results).runs
     who = run.record.identity
     variant = (who.dataset, who.backbone, who.method, who.variant)
-    text = regress.render([regress.Finding(variant, "bytes", 1.0, 2.0, "worse", EVIL)], "github")
+    text = regress.render([regress.Difference(variant, "bytes", 1.0, 2.0, "worse", EVIL)], "github")
     assert not {"<", "\x1b", "`", "\u202e"} & set(text)
 
 

@@ -47,7 +47,7 @@ HOSTILE = {
     "not JSON": ("{", "JSON"),
     "a list": ("[]", "not a JSON object"),
     "missing part": (MISSING, "provenance"),
-    "next version": (changed(schema_version=4), "schema version is 4"),
+    "next version": (changed(schema_version=5), "schema version is 5"),
     "huge": (changed(reason="x" * 5_000_000), "at most"),
     "name with a tag": (changed(identity__method="<script>alert(1)</script>"), "is not a name"),
     "name that climbs": (changed(identity__dataset="../../etc"), "is not a name"),

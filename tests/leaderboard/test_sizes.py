@@ -50,7 +50,7 @@ def test_several_figures_are_beside_each_other(results: Path) -> None:
 
 def test_what_is_unknown_is_refused(results: Path) -> None:
     with pytest.raises(UserError, match="did you mean 'retained'"):
-        markdown(results, ["synthetic-small/mf", "1/8", "kepd", "product"])
+        markdown(results, ["synthetic-small/mf", "1/8", "retaned", "product"])
     with pytest.raises(UserError, match="did you mean 'uniform'"):
         markdown(results, ["synthetic-small/mf", "1/8", "retained", "unifrom"])
     with pytest.raises(UserError, match="no variant '1/3'"):

@@ -54,7 +54,7 @@ def test_rescore_mends_figures_without_running(checkout, results) -> None:
     right = path.read_text()
     raw = json.loads(right)
     raw["quality"]["metrics"]["ndcg@20"] = 0.9
-    raw["identity"]["cell"] = "0" * 64
+    raw["identity"]["key"] = "0" * 64
     path.write_text(json.dumps(raw))
     shutil.rmtree(results / "per-user")
     assert "1 scored again" in checkout.recpress("results", "rescore", "--results", str(results))

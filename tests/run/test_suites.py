@@ -134,9 +134,9 @@ def test_what_has_no_effect_is_a_mistake(tmp_path) -> None:
     with pytest.raises(UserError, match=r"line 15, exclude\.0 leaves out no run with method 'sdv'"):
         read(tmp_path, GOOD + '\n[[exclude]]\nmethod = "sdv"\n')
     with pytest.raises(UserError, match=r"leaves out no run with variant '1/2'"):
-        read(tmp_path, GOOD + '\n[[exclude]]\nmethod = ["svd", "s*"]\nsetting = ["1/4", "1/2"]\n')
+        read(tmp_path, GOOD + '\n[[exclude]]\nmethod = ["svd", "s*"]\nvariant = ["1/4", "1/2"]\n')
     with pytest.raises(UserError, match=r"leaves out no run with method 'uni\*'"):
-        read(tmp_path, GOOD + '\n[[exclude]]\nmethod = ["svd", "uni*"]\nsetting = ["1/4", "1/2"]\n')
+        read(tmp_path, GOOD + '\n[[exclude]]\nmethod = ["svd", "uni*"]\nvariant = ["1/4", "1/2"]\n')
     with pytest.raises(UserError, match="'ml-20m' is none of the suite's datasets"):
         read(tmp_path, GOOD + '\n[[overrides]]\ndataset = "ml-20m"\n')
 

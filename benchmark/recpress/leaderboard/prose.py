@@ -29,7 +29,6 @@ PLACEHOLDER = re.compile(r"^```.*?^```|`[^`\n]*`|\{\{(?P<inside>[^{}]*)\}\}", re
 # Words of prose for keys of columns; any other key of a number names its column.
 WORDS = {
     "retention": "retained",
-    "retained": "retained",
     "latency": "single_ratio",
     "batch-latency": "batch_ratio",
     "ndcg": COLUMN,

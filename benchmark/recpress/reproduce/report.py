@@ -184,7 +184,7 @@ def differences(record: Record, timing: Timing | None, reproduction: Reproductio
             ours, theirs = getattr(record.quality, kind), getattr(reproduction, kind)
             for name in sorted(ours):
                 if ours[name] != theirs.get(name):
-                    what = name if kind == "metrics" else f"{name} kept"
+                    what = name if kind == "metrics" else f"{name} retained"
                     found.append(f"{what} {_said(ours[name])} → {_said(theirs.get(name))}")
     if reproduction.event == "rerun":
         if record.bytes and reproduction.bytes != record.bytes.file:
@@ -213,7 +213,7 @@ def _ends(ratio: float, interval: tuple[float, float]) -> str:
 
 def brief(differs: Sequence[str]) -> str:
     """Return what matters most of differences, and how many more there are; nothing where there are none."""
-    told = [each for each in differs if each.startswith(HEADLINE) and " kept " not in each] or list(differs[:1])
+    told = [each for each in differs if each.startswith(HEADLINE) and " retained " not in each] or list(differs[:1])
     rest = len(differs) - len(told)
     return "; ".join([*told, *([f"and {rest} more"] if rest else [])])
 

@@ -59,7 +59,7 @@ RecPress.answer = (function () {
     const parts = [`reaches ${RecPress.headline.label} ${store.write(RecPress.headline.column, row)}, ${store.write(measure(state), row)} % of ${whole(state)},`, `${store.write("mb", row)} MB`];
     if (store.number("single_ms", row) !== null) parts.push(`${store.write("single_ms", row)} ms a user`);
     if (store.number(energy, row) !== null) parts.push(`${store.write(energy, row)} mJ a query (${energy.split("_")[0]})`);
-    return h("p", { class: "verdict" },
+    return h("p", { class: "summary" },
       RecPress.mark(store.word("family", row)), h("a", { href: store.href(row) }, store.name(row)),
       ` with ${store.word("backbone", row)}`, state.dataset === "all" ? ` on ${store.word("dataset", row)}` : "",
       ` is ${goal.words}`, said.length ? ` that ${said.join(" and ")}` : " that is shown",
@@ -77,7 +77,7 @@ RecPress.answer = (function () {
           ` keeps ${store.write(measure(state), row)} % of ${whole(state)} in ${store.write("mb", row)} MB.`));
       }
     }
-    return h("div", {}, h("p", { class: "verdict" }, "Nothing fits all of that."), hints.length ? h("ul", {}, hints) : null);
+    return h("div", {}, h("p", { class: "summary" }, "Nothing fits all of that."), hints.length ? h("ul", {}, hints) : null);
   }
 
   function loss(row) {
@@ -124,7 +124,7 @@ RecPress.answer = (function () {
         ` with ${store.word("backbone", row)}, ${RecPress.headline.label} ${store.write(RecPress.headline.column, row)}, ${store.write(measure(state), row)} % of ${whole(state)}, ${store.write("mb", row)} MB (${store.write("smaller", row)}× smaller)`,
         ratio === null ? "" : `, ${ratio.toFixed(2)}× the time of fp32`);
     });
-    return h("div", {}, h("p", { class: "verdict" }, state.dataset === "all" ? "Over all data sets:" : `On ${state.dataset}:`, whose()), h("ul", { class: "openings" }, lines));
+    return h("div", {}, h("p", { class: "summary" }, state.dataset === "all" ? "Over all data sets:" : `On ${state.dataset}:`, whose()), h("ul", { class: "openings" }, lines));
   }
 
   // Others that fit, of the same data set and backbone, whose interval of what is kept overlaps the answer's.
