@@ -335,7 +335,7 @@ def test_the_answer_says_what_fits_and_how_to_run_it(page: Any, site: Path, made
     said = f"{best['method']} {best['variant']} with {best['backbone']} is as accurate as any that fits 0.2 MB"
     assert f"{said}, and the smallest such" in text
     assert f"--method {best['method']} --budget {best['variant']}" in text
-    assert "the rarer half of the catalogue keeps" in text
+    assert "the rarer half of the catalogue retains" in text
     same = ok[(ok["backbone"] == best["backbone"]) & (ok.index != best.name)]
     tied = same[(same["retained_low"] <= best["retained_high"]) & (same["retained_high"] >= best["retained_low"])]
     assert page.evaluate("[...document.querySelectorAll('#answer dd')][1].querySelectorAll('a').length") == min(
