@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hypothesis.strategies as st
 import torch
-from hypothesis import given, variants
+from hypothesis import given, settings
 from torch import Tensor
 
 from recpress.backbones.training.listed import listed_scores
@@ -14,7 +14,7 @@ def copied(queries: Tensor, items: Tensor, lists: Tensor) -> Tensor:
     return torch.einsum("bd,bkd->bk", queries, items[lists])
 
 
-@variants(deadline=None)
+@settings(deadline=None)
 @given(
     users=st.integers(1, 9),
     items=st.integers(1, 12),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from hypothesis import given, variants
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -65,7 +65,7 @@ def test_reloads_to_the_same_bytes_and_scores_what_it_decodes(name: str, tmp_pat
 
 
 @given(st.integers(1, 8), st.integers(1, 40), st.integers(1, 5), st.integers(0, 2**32 - 1))
-@variants(max_examples=60, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_packing_is_reversible_and_as_small_as_claimed(bits: int, columns: int, rows: int, seed: int) -> None:
     codes = torch.randint(2**bits, (rows, columns), generator=torch.Generator().manual_seed(seed)).byte()
     packed = pack(codes, bits)
@@ -79,7 +79,7 @@ def test_int4_rows_of_64_take_36_bytes() -> None:
 
 
 @given(st.integers(2, 8), st.booleans(), st.sampled_from(["row", "tensor"]), st.integers(0, 2**32 - 1))
-@variants(max_examples=60, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_uniform_errs_by_half_a_step_at_most(bits: int, symmetric: bool, granularity: str, seed: int) -> None:
     table = torch.randn(9, 13, generator=torch.Generator().manual_seed(seed))
     codec = Uniform.encode(table, bits, granularity, symmetric)  # type: ignore[arg-type]  # hypothesis gives str

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, variants
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -26,7 +26,7 @@ def random(rows: int, columns: int, seed: int) -> Tensor:
 
 
 @given(st.lists(st.integers(0, 8), min_size=1, max_size=12).filter(any), st.integers(1, 40), st.integers(0, 2**32 - 1))
-@variants(max_examples=40, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_every_column_is_on_its_own_grid(bits: list[int], rows: int, seed: int) -> None:
     table = random(rows, len(bits), seed)
     codec = ColumnUniform.encode(table, bits)

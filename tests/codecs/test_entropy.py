@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, variants
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recpress.codecs import Dense, LowRank, Uniform
@@ -22,7 +22,7 @@ def random(rows: int, columns: int, seed: int) -> torch.Tensor:
 
 
 @given(st.integers(1, 30), st.integers(1, 9), st.integers(0, 255), st.integers(0, 2**32 - 1))
-@variants(max_examples=60, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_symbols_come_back(rows: int, columns: int, span: int, seed: int) -> None:
     generator = np.random.default_rng(seed)
     tops = generator.integers(0, span + 1, columns)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, variants
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -40,7 +40,7 @@ def both(codec: Product, seen: UserItems, k: int, seed: int) -> tuple[NDArray[np
 
 
 @given(st.integers(2, 20), st.integers(1, 3), st.integers(0, 2**31 - 1))
-@variants(max_examples=6, deadline=None)
+@settings(max_examples=6, deadline=None)
 def test_lists_are_those_of_the_decoded_table(parts: int, width: int, seed: int) -> None:
     codec = made(1500, parts, width, seed)
     items, expected = both(codec, histories(9, 1500, 40, seed), 20, seed)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from hypothesis import given, variants
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -30,7 +30,7 @@ def error(codec: Codec, table: Tensor) -> Tensor:
 
 
 @given(st.integers(2, 8), st.booleans(), st.sampled_from(["row", "tensor"]), SEEDS)
-@variants(max_examples=30, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_clipping_never_errs_more(bits: int, symmetric: bool, granularity: str, seed: int) -> None:
     table = random(5, 33, seed)
     plain = Uniform.encode(table, bits, granularity, symmetric)  # type: ignore[arg-type]  # hypothesis gives str
@@ -48,7 +48,7 @@ def test_clipping_pays_where_a_row_has_outliers() -> None:
 
 
 @given(st.integers(1, 7), st.integers(1, 23), SEEDS)
-@variants(max_examples=40, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_groups_are_rows_of_their_own(rows: int, columns: int, seed: int) -> None:
     table = random(rows, columns, seed)
     size = 1 + seed % columns
@@ -67,7 +67,7 @@ def by_enumeration(row: Tensor) -> float:
 
 
 @given(st.integers(1, 7), SEEDS)
-@variants(max_examples=25, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_ternary_finds_the_best_of_all_ternary_rows(columns: int, seed: int) -> None:
     table = random(1, columns, seed)
     # The float16 scale costs a little.

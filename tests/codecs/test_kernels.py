@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, variants
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -70,7 +70,7 @@ def uneven(n: int, columns: int, generator: torch.Generator) -> Tensor:
     k=st.one_of(st.integers(0, 25), st.integers(26, 150)),
     seed=st.integers(0, 2**32 - 1),
 )
-@variants(max_examples=60, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_scores_and_lists_are_those_of_the_decoded_table(
     vnni: bool, name: str, n: int, columns: int, batch: int, k: int, seed: int
 ) -> None:
@@ -92,7 +92,7 @@ def test_scores_and_lists_are_those_of_the_decoded_table(
 
 
 @given(st.integers(1, 8), st.integers(1, 130), st.sampled_from([0.0, 0.5, 1.0]), st.integers(0, 2**32 - 1))
-@variants(max_examples=60, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_the_bound_holds_for_the_worst_row_of_codes_and_is_tight(
     bits: int, columns: int, zero: float, seed: int
 ) -> None:
@@ -137,7 +137,7 @@ def test_a_list_depends_neither_on_who_else_asks_nor_on_threads_nor_on_the_order
 
 
 @given(st.integers(1, 8), st.integers(1, 70), st.integers(1, 40), st.integers(0, 2**32 - 1))
-@variants(max_examples=40, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_lanes_hold_the_packed_bits_and_no_more_than_a_blocks_padding(
     bits: int, columns: int, rows: int, seed: int
 ) -> None:
@@ -157,7 +157,7 @@ def test_lanes_hold_the_packed_bits_and_no_more_than_a_blocks_padding(
     assert lanes.codes.nbytes <= -(-rows // simd.LANES) * simd.LANES * (columns * bits / 8 + 3 * 4)
 
 
-@variants(deadline=None)  # The first call compiles.
+@settings(deadline=None)  # The first call compiles.
 @given(st.lists(st.integers(-(2**63), 2**63 - 1), min_size=1, max_size=90, unique=True), st.data())
 def test_thinning_keeps_the_best(entries: list[int], data: st.DataObject) -> None:
     least = data.draw(st.integers(1, len(entries)))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from hypothesis import given, variants
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -32,7 +32,7 @@ def random(rows: int, columns: int, seed: int) -> Tensor:
 
 
 @given(st.integers(1, 60), st.integers(1, 9), st.integers(1, 5), st.integers(0, 2**31 - 1))
-@variants(max_examples=20, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_parts_are_named_by_the_nearest_word(rows: int, columns: int, bits: int, seed: int) -> None:
     table = random(rows, columns, seed)
     parts = 1 + seed % columns
@@ -113,7 +113,7 @@ def test_more_parts_than_columns_are_refused_and_so_are_wrong_codebooks(tmp_path
     st.integers(1, 12),
     st.integers(0, 2**31 - 1),
 )
-@variants(max_examples=60, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_kernels_read_the_codes_that_were_packed(
     kind: type[Codebooks], rows: int, parts: int, bits: int, width: int, queries: int, seed: int
 ) -> None:

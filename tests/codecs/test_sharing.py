@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from hypothesis import given, variants
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recpress.codecs import Codebook, Codec, Compositional, Dense, HashedNetwork, Uniform
@@ -87,7 +87,7 @@ def test_a_row_is_the_weighted_sum_of_its_codewords() -> None:
 
 
 @given(st.integers(1, 5000), st.integers(2, 400))
-@variants(max_examples=50, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_quotient_and_remainder_tell_all_rows_apart(n: int, words: int) -> None:
     try:
         size = remainders(n, words)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, variants
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import sparse
@@ -21,7 +21,7 @@ from recpress.codecs.composite.sparse import LAYOUTS, WIDE, Layout, layout_bytes
 
 
 @given(st.sets(st.integers(0, 9_999), max_size=300), st.integers(0, 10_000))
-@variants(max_examples=100, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_elias_fano_gives_back_its_numbers_in_the_bytes_it_claims(numbers: set[int], room: int) -> None:
     keys = np.array(sorted(numbers), np.int64)
     universe = (int(keys[-1]) + 1 if len(keys) else 0) + room
@@ -79,7 +79,7 @@ def test_layouts_hold_the_same_table_in_the_bytes_they_claim(layout: Layout, col
 
 
 @given(st.integers(1, 30), st.integers(1, 300), st.floats(0, 1), st.integers(0, 99))
-@variants(max_examples=60, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_the_smallest_layout_is_chosen(rows: int, columns: int, share: float, seed: int) -> None:
     table = wide_table(rows, columns, share, seed)
     codec = Sparse.from_csr(table)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, variants
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from recpress.core.errors import UserError
@@ -22,7 +22,7 @@ rows = st.lists(
     min_size=1,
     max_size=20,
 )
-quick = variants(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+quick = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def lines(separator: str, order: str = "uirt", header: str = "", scale: int = 1) -> Callable[[list[Row]], str]:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, variants
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recpress.data import convert
@@ -25,7 +25,7 @@ def dense_normalised(a: np.ndarray) -> np.ndarray:
     return scale[:, None] * a * scale
 
 
-@variants(deadline=None)
+@settings(deadline=None)
 @given(rows=pairs)
 def test_adjacency_is_the_normalised_bipartite_matrix(rows) -> None:
     found = Graph(user_items(rows)).adjacency()
@@ -38,7 +38,7 @@ def test_adjacency_is_the_normalised_bipartite_matrix(rows) -> None:
         assert (np.diff(found.indices[found.indptr[node] : found.indptr[node + 1]]) > 0).all()
 
 
-@variants(deadline=None)
+@settings(deadline=None)
 @given(rows=pairs)
 def test_adjacency_of_an_item_item_graph_is_symmetric(rows) -> None:
     found = Graph(user_items(rows, 8, 8), bipartite=False).adjacency()
@@ -48,7 +48,7 @@ def test_adjacency_of_an_item_item_graph_is_symmetric(rows) -> None:
     assert convert.adjacency_to_scipy(found).toarray() == pytest.approx(dense_normalised(a))
 
 
-@variants(deadline=None)
+@settings(deadline=None)
 @given(rows=pairs, ends=st.lists(st.tuples(st.integers(0, 16), st.integers(0, 16)), max_size=20))
 def test_links_are_edges_like_interactions(rows, ends) -> None:
     links = Links(np.array(ends, np.int64).reshape(-1, 2).T, n_added=3)
@@ -72,7 +72,7 @@ def test_an_item_item_graph_has_one_set_of_nodes() -> None:
         Graph(user_items([]), bipartite=False)
 
 
-@variants(deadline=None)
+@settings(deadline=None)
 @given(rows=pairs)
 def test_transposed_twice_is_the_same(rows) -> None:
     graph = Graph(user_items(rows))

@@ -4,7 +4,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from hypothesis import given, variants
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recpress.core.errors import UserError
@@ -34,7 +34,7 @@ def random_split(data: Interactions, seed: int = 0) -> Split:
     return splits.make(data, SplitSpec(protocol="random-per-user", seed=seed))
 
 
-@variants(deadline=None)
+@settings(deadline=None)
 @given(rows=pairs, shuffle=st.randoms())
 def test_random_parts_are_disjoint_complete_and_of_the_stated_size(rows, shuffle) -> None:
     data = interactions(rows)
@@ -202,7 +202,7 @@ def test_threshold_duplicates_and_empty_outcome() -> None:
         encode.preprocess(raw([(0, 0)]), Preprocess(min_rating=4))
 
 
-@variants(deadline=None)
+@settings(deadline=None)
 @given(rows=pairs, k=st.integers(1, 4))
 def test_k_core_is_the_largest_set_where_all_have_enough(rows, k) -> None:
     users, items = np.array(rows).T
@@ -217,7 +217,7 @@ def test_k_core_is_the_largest_set_where_all_have_enough(rows, k) -> None:
     assert {rows[row] for row in kept} == alive
 
 
-@variants(deadline=None)
+@settings(deadline=None)
 @given(ids=st.lists(st.one_of(st.integers(0, 50), st.integers(0, 2**40)), min_size=1, max_size=60))
 def test_dense_ids_ascend_and_map_back(ids) -> None:
     values = np.array(ids, np.int64)

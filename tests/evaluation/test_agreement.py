@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, variants
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recpress.evaluation import agreement
@@ -24,7 +24,7 @@ def test_golden():
     assert got.means()["first_item_churn"] == 1 / 4
 
 
-@variants(deadline=None)  # The first call compiles.
+@settings(deadline=None)  # The first call compiles.
 @given(st.integers(0, 2**32 - 1), st.integers(1, 15), st.floats(0.05, 0.95))
 def test_against_sets(seed, k, p):
     rng = np.random.default_rng(seed)

@@ -6,7 +6,7 @@ import zlib
 
 import numpy as np
 import pytest
-from hypothesis import given, variants
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recpress.core.errors import UserError
@@ -29,7 +29,7 @@ def scored(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, UserItems]:
     return topk, users, UserItems.from_pairs(owners, np.concatenate(tests), n_users, N_ITEMS)
 
 
-@variants(deadline=None)  # The first call compiles.
+@settings(deadline=None)  # The first call compiles.
 @given(scored(), st.integers(1, 20))
 def test_every_metric_is_that_of_the_lists_to_the_last_bit(
     case: tuple[np.ndarray, np.ndarray, UserItems], k: int

@@ -7,7 +7,7 @@ from math import log2
 import numpy as np
 import pytest
 import pytrec_eval
-from hypothesis import given, variants
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recpress import evaluation as evaluate
@@ -174,7 +174,7 @@ def as_recbole_and_lightgcn_pytorch_define_them(items, wanted, k):
     }
 
 
-@variants(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=60)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 20))
 def test_equal_to_the_loops(seed, k):
     topk, test = random_case(seed)
@@ -186,7 +186,7 @@ def test_equal_to_the_loops(seed, k):
             assert got[f"{name}@{k}"][user] == pytest.approx(value, abs=1e-9), name
 
 
-@variants(deadline=None, max_examples=15)
+@settings(deadline=None, max_examples=15)
 @given(st.integers(0, 2**32 - 1))
 def test_equal_to_trec_eval(seed):
     topk, test = random_case(seed)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, variants
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recpress.data.interactions import UserItems
@@ -30,7 +30,7 @@ def random_seen(rng, n_users, n_items, density):
     return UserItems.from_pairs(users, items, n_users, n_items)
 
 
-@variants(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=150)
 @given(
     seed=st.integers(0, 2**32 - 1),
     n_items=st.integers(1, 300),
@@ -224,7 +224,7 @@ def rough_tables(rng, n_users, n_items, columns, kind):
 
 
 @pytest.mark.skipif(not topk.has_vnni(), reason="tables are ranked by plain products without AVX-512 VNNI")
-@variants(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=60)
 @given(
     seed=st.integers(0, 2**32 - 1),
     k=st.integers(1, 20),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import product
 
 import torch
-from hypothesis import given, variants
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from recpress.methods.hybrid.water_filling.method import (
     LENGTHS,
@@ -30,7 +30,7 @@ def spread(rows: int, columns: int, seed: int) -> Tensor:
 
 
 @given(st.integers(0, 2**31 - 1), st.integers(1, 3), st.integers(1, 3))
-@variants(max_examples=20, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_the_greedy_allocation_is_the_best_that_whole_bytes_allow(seed: int, users: int, items: int) -> None:
     generator = torch.Generator().manual_seed(seed)
     # Errors of two columns a side that fall by less and less.
