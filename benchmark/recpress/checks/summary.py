@@ -88,7 +88,7 @@ PROMISES: Mapping[str, Promise] = {
     "prints-nothing": Promise(
         METHOD, "nothing is printed on the standard output", "report with task.progress; it is where results are piped"
     ),
-    "leaves-variants": Promise(
+    "leaves-the-process": Promise(
         METHOD,
         "threads, global seeds, environment and working folder are left as they were",
         "draw from task.generator, and set nothing that outlives compress",
