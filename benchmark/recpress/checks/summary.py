@@ -41,7 +41,7 @@ PROMISES: Mapping[str, Promise] = {
     ),
     "public-imports": Promise(
         METHOD,
-        "of this project, a method imports recpress.api, recpress.codecs and recpress.backbones alone",
+        "of this project, a method imports recpress.api, .codecs, .backbones and .compression alone",
         "take what you need from those; data comes with the task",
     ),
     # What the module does when it is imported.
