@@ -42,7 +42,7 @@ HEADINGS = {
 @click.option(
     "--results", type=click.Path(path_type=Path), default="results", show_default=True, help="Results folder."
 )
-@click.option("--metric", "metrics", multiple=True, default=BOTH, show_default=True)
+@click.option("--metric", "metrics", multiple=True, default=BOTH, show_default=True, help="May be repeated.")
 @click.option("--slices", is_flag=True, help="Also by tenths of the items and of the users; needs the runs' lists.")
 @click.option("--format", "form", type=click.Choice(["table", "markdown", "json"]), default="table", show_default=True)
 def command(

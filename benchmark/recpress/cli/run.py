@@ -20,13 +20,13 @@ from recpress.records.record import WENT_WRONG, Status, read_all
 @click.command("run")
 @click.option("--suite", help="A named suite, or a path to a TOML file.")
 @click.option("--dataset", multiple=True, help="Name of a data set; this and the next five may be repeated.")
-@click.option("--backbone", multiple=True)
-@click.option("--method", multiple=True)
+@click.option("--backbone", multiple=True, help="Name of a backbone.")
+@click.option("--method", multiple=True, help="Name of a method.")
 @click.option("--budget", multiple=True, type=BudgetType(), help="Fraction of the fp32 bytes, e.g. 1/8.")
 @click.option(
     "--param", multiple=True, type=ParamType(), help="Set a parameter of the method, e.g. bits=4, instead of a budget."
 )
-@click.option("--seed", multiple=True, type=click.IntRange(min=0))
+@click.option("--seed", multiple=True, type=click.IntRange(min=0), help="Seed of the training and of the method.")
 @click.option("--data", type=click.Path(path_type=Path), help="Your own csv, tsv, parquet or .inter file.")
 @click.option("--user-col", help="For --data: column of the user ids.")
 @click.option("--item-col", help="For --data: column of the item ids.")

@@ -23,7 +23,7 @@ from recpress.cli.shared.output import command_line
     type=click.FloatRange(min=0, min_open=True),
     help="CPU seconds of one training; a longer schedule is shortened to fit.",
 )
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of search and training.")
 @click.option("--device", default="cpu", show_default=True, help="Device of the trials, as torch names it, e.g. cuda.")
 @click.option("--out", type=click.Path(path_type=Path), help="Configs folder.  [default: benchmark/configs]")
 def command(out: Path | None, **asked: Any) -> None:

@@ -21,7 +21,7 @@ F = TypeVar("F", bound=Callable[..., object])
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "dataset": {"help": "Name of a data set."},
-    "backbone": {"default": "lightgcn"},
+    "backbone": {"default": "lightgcn", "help": "Name of a backbone."},
     "method": {"help": "Name of a method."},
     "budget": {"type": BudgetType(), "help": "Fraction of the fp32 bytes, e.g. 1/8."},
     "param": {
@@ -29,7 +29,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "type": ParamType(),
         "help": "Set a parameter of the method, e.g. bits=4; may be repeated.",
     },
-    "seed": {"type": click.IntRange(min=0), "default": 0},
+    "seed": {"type": click.IntRange(min=0), "default": 0, "help": "Seed of the training and of the method."},
     "data": {"type": click.Path(path_type=Path), "help": "Your own csv, tsv, parquet or .inter file."},
     "user-col": {"help": "For --data: column of the user ids."},
     "item-col": {"help": "For --data: column of the item ids."},
