@@ -47,8 +47,8 @@ def command(
 ) -> None:
     """Time whole answers from a synthetic catalogue, in turn with dense fp32: one user, and 16 at a time.
 
-    A million items of 64 values are 256 MB in fp32, more than a cache holds: here fewer bytes are less time. Quality
-    isn't looked at, the tables are random.
+    A million items of 64 values are 256 MB in fp32, more than a cache holds, so fewer bytes take less time. The tables
+    are random: quality isn't measured.
 
     \b
     Examples:
