@@ -1,6 +1,6 @@
 """Tables of findings: one figure of some runs over the data sets, from the committed records.
 
-A table stands between ``<!-- begin: python tools/table_across.py FIGURE BACKBONE/METHOD/SETTING… -->`` and
+A table stands between ``<!-- begin: python tools/table_across.py FIGURE BACKBONE/METHOD/VARIANT… -->`` and
 ``<!-- end -->``, a run's name as `recpress compare` has it. ``python tools/table_across.py`` writes all of them
 anew, and with a figure and runs it prints one.
 """

@@ -211,8 +211,8 @@ def test_a_short_run_tells_its_figures(cached: None, original_data: Path, monkey
     told = [line for line in done.stdout.splitlines() if line.startswith("passed   runs")]
     assert done.exit_code == 0
     assert len(told) == 2
-    assert "synthetic-tiny, mf: keeps " in told[0]
-    assert "ml-100k, mf: keeps " in told[1]
+    assert "synthetic-tiny, mf: retains " in told[0]
+    assert "ml-100k, mf: retains " in told[1]
     assert "in 1/4." in told[1]
 
 

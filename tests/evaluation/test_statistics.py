@@ -128,7 +128,7 @@ def test_a_clear_loss():
     assert not got.lossless
     assert got.margin == 0.05
     assert got.summary() == (
-        "recall@20: keeps 96.0% (95 % CI 96.0% to 96.0%); worse than the baseline (p = 0.002); any loss is below 5%"
+        "recall@20: retains 96.0% (95 % CI 96.0% to 96.0%); worse than the baseline (p = 0.002); any loss is below 5%"
     )
 
 

@@ -83,9 +83,9 @@ class TrainingConfig(Card):
 class Tuning(Card):
     """How a training config was chosen: on valid, never on test."""
 
-    trials: int = Field(0, ge=0, description="Variants tried.")
+    trials: int = Field(0, ge=0, description="Configs tried.")
     metric: str = Field(HEADLINE, description="What was maximised on valid.")
-    value: float | None = Field(None, description="What the chosen variant reached on valid, first seed.")
+    value: float | None = Field(None, description="What the chosen config reached on valid, first seed.")
     trial_seconds: float | None = Field(None, description="CPU seconds that one training was allowed.")
     note: str = ""
     log: tuple[tuple[dict[str, str | int | float], float, int], ...] = Field(

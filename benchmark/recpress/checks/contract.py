@@ -243,7 +243,7 @@ CONTRACT: Mapping[str, Callable[[Contracted], str | None]] = {
     "writes-nothing": _writes_nothing,
     "works-alone": _works_alone,
     "prints-nothing": _prints_nothing,
-    "leaves-variants": _leaves_settings,
+    "leaves-the-process": _leaves_settings,
     "refuses-one-byte": _refuses_one_byte,
     "meets-budgets": _meets_budgets,
     "leaves-the-backbone": _leaves_the_backbone,

@@ -90,9 +90,9 @@ def _figures(name: str, output: RunOutput) -> str:
     result = output.result
     if result.bytes is None or result.quality is None or output.timing is None:
         return f"{name}: {result.reason}"
-    kept, ratio = result.quality.retention_of(HEADLINE), output.timing.latency[0].ratio
+    retained, ratio = result.quality.retention_of(HEADLINE), output.timing.latency[0].ratio
     smaller = result.bytes.reference / result.bytes.file
     return (
-        f"{name}, {result.identity.backbone}: keeps {kept:.1%} of {LABEL} in 1/{smaller:.1f} of the bytes; "
+        f"{name}, {result.identity.backbone}: retains {retained:.1%} of {LABEL} in 1/{smaller:.1f} of the bytes; "
         f"one user takes {ratio:.2f} × as long as fp32"
     )

@@ -27,7 +27,7 @@ PROMISES: Mapping[str, Promise] = {
     "card-is-toml": Promise(CARD, "the card is valid TOML", "fix the syntax"),
     "card-complete": Promise(
         CARD,
-        "every field of the card is there, known and of its kind",
+        "every field of the card is there, known and of the right type",
         "benchmark/docs/how-to/add-a-method.md shows one",
     ),
     "licence-named": Promise(
@@ -37,19 +37,19 @@ PROMISES: Mapping[str, Promise] = {
     ),
     "code-there": Promise(METHOD, "method.py holds Python", "fix the syntax, or add the file"),
     "only-code": Promise(
-        ".", "a method's folder holds a card and code, no data", "remove it: a method makes all it needs of its task"
+        ".", "a method's folder holds a card and code, no data", "remove it: a method makes all it needs from its task"
     ),
     "public-imports": Promise(
         METHOD,
-        "of this project, a method imports recpress.api, recpress.codecs and recpress.backbones alone",
+        "of this project, a method imports recpress.api, .codecs, .backbones and .compression alone",
         "take what you need from those; data comes with the task",
     ),
     # What the module does when it is imported.
     "imports": Promise(METHOD, "the module can be imported and defines one Method", "fix the error that is raised"),
     "imports-quickly": Promise(
         METHOD,
-        "importing the module takes less than 3 s, its libraries aside",
-        "compute what is slow in compress",
+        "importing the module takes less than 3 s, without the libraries that it imports",
+        "do slow work in compress",
     ),
     "imports-alone": Promise(
         METHOD, "importing reads, writes and starts nothing and connects to nothing", "do nothing at module level"
@@ -79,7 +79,7 @@ PROMISES: Mapping[str, Promise] = {
     "sees-train-alone": Promise(
         METHOD,
         "compress reads no file and loads no data set: all it may see is in its task",
-        "use task.graph and task.backbone; test belongs to nobody who compresses",
+        "use task.graph and task.backbone; methods get no test data",
     ),
     "writes-nothing": Promise(METHOD, "compress writes no file", "return what is stored as codecs of the Artefact"),
     "works-alone": Promise(
@@ -88,7 +88,7 @@ PROMISES: Mapping[str, Promise] = {
     "prints-nothing": Promise(
         METHOD, "nothing is printed on the standard output", "report with task.progress; it is where results are piped"
     ),
-    "leaves-variants": Promise(
+    "leaves-the-process": Promise(
         METHOD,
         "threads, global seeds, environment and working folder are left as they were",
         "draw from task.generator, and set nothing that outlives compress",
@@ -104,7 +104,7 @@ PROMISES: Mapping[str, Promise] = {
     ),
     "declares-its-codecs": Promise(
         CARD,
-        "where the card declares codecs, artefacts are made of those alone: their versions are the method's",
+        "if the card declares codecs, artefacts use no others: their new versions outdate its results",
         "add what is missing to codecs, or leave codecs out and every codec counts",
     ),
     "right-shapes": Promise(
@@ -141,12 +141,12 @@ PROMISES: Mapping[str, Promise] = {
     "plausible": Promise(
         METHOD,
         "a short run ranks as well as compressing allows (recpress.records.plausible)",
-        "a person is to look at how it comes: noise on a small set, or test items that the method has seen",
+        "a person looks for the cause: noise on a small set, or test items that the method has seen",
     ),
     # Data sets.
     "data-card-complete": Promise(
         CARD,
-        "every field of the card is there, known and of its kind",
+        "every field of the card is there, known and of the right type",
         "benchmark/docs/how-to/add-a-dataset.md shows one",
     ),
     "filled-in": Promise(
@@ -161,7 +161,7 @@ PROMISES: Mapping[str, Promise] = {
     ),
     "loads": Promise(
         CARD,
-        "the set can be had and parsed, and is what its card says",
+        "the set can be fetched and parsed, and is what its card says",
         "fix the card, or get the files",
     ),
     "parses-alike": Promise(CARD, "parsing twice gives the same ids and the same split", "sort what has no order"),

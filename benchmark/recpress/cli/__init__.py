@@ -34,8 +34,8 @@ VERBS = {
     "list": ("recpress.cli.list_", "List what is registered: data sets, backbones, methods, suites."),
     "info": ("recpress.cli.info", "Show a data set: card, statistics, split hashes."),
     "fetch": ("recpress.cli.fetch", "Fetch the raw files of a data set, checked."),
-    "train": ("recpress.cli.train", "Train a backbone by its recipe, and print how it ranks."),
-    "tune": ("recpress.cli.tune", "Search for the best recipe of a backbone on valid."),
+    "train": ("recpress.cli.train", "Train a backbone with its training config, and print how it ranks."),
+    "tune": ("recpress.cli.tune", "Search for the training config of a backbone that ranks best on valid."),
     "run": ("recpress.cli.run", "Run a suite, or single runs, and write their records."),
     "time": ("recpress.cli.time_", "Time what this machine has not timed: latency, energy, memory."),
     "show": (
@@ -47,7 +47,7 @@ VERBS = {
     "site": ("recpress.cli.site", "Build the leaderboard: static pages that open from a file."),
     "results": (
         "recpress.cli.results",
-        "Look after a results folder: status, check, diff and more.",
+        "Look after a results folder: status, check, diff, reproduce.",
     ),
     "compress": ("recpress.cli.compress", "Train and compress one recommender, and save it as a folder."),
     "recommend": ("recpress.cli.recommend", "Recommend items to users, from a saved folder or a run."),
@@ -88,7 +88,7 @@ class Verbs(LazyGroup):
     multiple=True,
     envvar=PLUGINS,
     show_envvar=True,
-    help="Folder of methods of your own, FAMILY/NAME/ with card.toml and method.py; may be repeated.",
+    help="Folder with your own methods, as FAMILY/NAME/card.toml and method.py; may be repeated.",
 )
 def cli(plugins: tuple[Path, ...]) -> None:
     """Benchmark compressed graph recommenders: run, submit, track.
@@ -125,7 +125,7 @@ def main() -> None:
         error.show()
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, click.Abort):
-        click.echo("recpress: stopped; finished work is kept, the same command goes on from here.", err=True)
+        click.echo("recpress: stopped. Finished work is saved: the same command continues from here.", err=True)
         sys.exit(130)
 
 

@@ -24,23 +24,27 @@ if TYPE_CHECKING:
     "audits",
     default=True,
     show_default=True,
-    help="Audit a method's artefact too: bytes, answers, files, network, caching.",
+    help="Audit a method's artefact, too: bytes, answers, files, network, caching.",
 )
 @click.option(
     "--smoke/--no-smoke",
     "smoked",
     default=True,
     show_default=True,
-    help="Where nothing else is found, run the method shortly, on ml-100k too.",
+    help="If nothing else is found, make a short run of the method on synthetic data and on ml-100k.",
 )
 @click.option("--format", "form", type=click.Choice(["text", "json", "github"]), default="text", show_default=True)
 @click.option(
     "--changed",
     metavar="REVISION",
-    help="Check what differs from a git revision in methods/ and datasets/, and flag records that do.",
+    help="Check the methods and data sets that differ from a git revision, and flag records that differ.",
 )
-@click.option("--summary", type=click.Path(path_type=Path), help="File that gets the findings as Markdown, too.")
-@click.option("--results", type=click.Path(path_type=Path), default="results", show_default=True, help="Folder.")
+@click.option(
+    "--summary", type=click.Path(path_type=Path), help="File to which the findings are also written, as Markdown."
+)
+@click.option(
+    "--results", type=click.Path(path_type=Path), default="results", show_default=True, help="Results folder."
+)
 @run_options(without=("method",), dataset="synthetic-tiny")
 def command(
     names: tuple[str, ...],
@@ -54,9 +58,9 @@ def command(
 ) -> None:
     """Check methods and data sets; exit code 1 when something is found.
 
-    A method compresses and serves in fresh processes. Without --budget or --param its default parameters are audited.
-    All that is found is told at once, as FILE: EXPECTATION: FIX; --format github annotates a pull request. Figures that
-    are too good, and records that were not isolated, are flagged for review: that fails nothing.
+    A method compresses and serves in fresh processes, with its default parameters unless --budget or --param is given.
+    All findings are reported at once, as FILE: EXPECTATION: FIX. --format github annotates a pull request. Records that
+    were not isolated, or whose figures are too good, are flagged for review. Flags don't change the exit code.
 
     \b
     Examples:

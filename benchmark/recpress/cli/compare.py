@@ -39,21 +39,23 @@ HEADINGS = {
 @click.command("compare")
 @click.argument("baseline", required=False)
 @click.argument("runs", nargs=-1)
-@click.option("--results", type=click.Path(path_type=Path), default="results", show_default=True, help="Folder.")
-@click.option("--metric", "metrics", multiple=True, default=BOTH, show_default=True)
+@click.option(
+    "--results", type=click.Path(path_type=Path), default="results", show_default=True, help="Results folder."
+)
+@click.option("--metric", "metrics", multiple=True, default=BOTH, show_default=True, help="May be repeated.")
 @click.option("--slices", is_flag=True, help="Also by tenths of the items and of the users; needs the runs' lists.")
 @click.option("--format", "form", type=click.Choice(["table", "markdown", "json"]), default="table", show_default=True)
 def command(
     baseline: str | None, runs: tuple[str, ...], results: Path, metrics: tuple[str, ...], slices: bool, form: str
 ) -> None:
-    """Compare runs with a baseline: what they keep of it, how surely, and what would have been found.
+    """Compare runs with a baseline: what they retain, how sure that is, and the least difference that would show.
 
-    A run is named as `recpress show` has it, by as much of dataset/backbone/method/variant as is needed; all seeds that
-    both have are joined, or one alone with .seed0 at the end. The path of a record will do too. Any two runs of one
-    data set can be compared, also of different backbones; without arguments, what there is to compare is listed.
+    Name a run as `recpress show` does, by as much of dataset/backbone/method/variant as is needed, or by the path of
+    its record. All seeds that both runs have are joined; .seed0 at the end names one. Any runs of one data set can be
+    compared, also of different backbones. Without arguments, the command lists what there is to compare.
 
-    The results folder keeps which of each user's first 20 items were right, and all metrics up to @20 come from that.
-    Metrics beyond, and --slices, need the whole lists, which only the machine that ran it keeps.
+    The results folder holds which of each user's first 20 items were right. All metrics up to @20 come from that. Other
+    metrics and --slices need the whole lists, which stay in the cache of the machine that ran it.
 
     \b
     Examples:
@@ -104,7 +106,7 @@ def _listed(known: Mapping[str, Variant]) -> str:
 
     found = comparable(known.values())
     if not found:
-        return "There is nothing to compare yet: `recpress run` keeps what is needed of each run in per-user/."
+        return "There is nothing to compare yet: `recpress run` writes what it needs of each run to per-user/."
     rows = []
     for dataset, variants in found.items():
         of_backbone: dict[str, list[Variant]] = defaultdict(list)
@@ -117,7 +119,7 @@ def _listed(known: Mapping[str, Variant]) -> str:
     names = next((variants for variants in found.values() if len(variants) > 1), [*known.values()])
     table = tabulate(rows, headers=["Data set", "Backbone", "Variants", "Runs", "Methods"], tablefmt="simple")
     return (
-        "Any two runs of one data set can be compared, each named DATASET/BACKBONE/METHOD/SETTING. "
+        "Any two runs of one data set can be compared, each named DATASET/BACKBONE/METHOD/VARIANT. "
         f"`recpress show --dataset NAME` lists them.\n\n{table}\n\n"
         f"Metrics: {hit_masks.can_give()}.\n"
         f"For example: {command_line('compare', *(each.name for each in names[:2]))}"
@@ -162,7 +164,7 @@ def _slice_table(parts: list[Slice], style: str) -> str:
         one = part.comparison
         name = f"{part.of}, tenth {part.tenth}"
         if one is None:
-            rows.append([name, "", "–", "", "", "nothing to keep"])
+            rows.append([name, "", "–", "", "", "nothing to retain"])
             continue
         said = ("better" if one.retention > 1 else "worse") if one.different else "no difference found"
         interval = f"{one.low:.1%}"[:-1] + " – " + f"{one.high:.1%}"[:-1]

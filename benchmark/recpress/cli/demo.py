@@ -10,7 +10,13 @@ from recpress.cli.shared.output import command_line
 
 
 @click.command("demo")
-@click.option("--out", type=click.Path(path_type=Path), default="build/demo", show_default=True, help="Folder.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default="build/demo",
+    show_default=True,
+    help="Folder for the records and the site.",
+)
 def command(out: Path) -> None:
     """Fetch MovieLens-100K, run the quick suite, print the table, build the site.
 

@@ -44,10 +44,10 @@ HOW = {
 def command(user: str, item: str | None, top: int, explainer: How, form: str, **asked: Any) -> None:
     """Take a score apart: what each item of the user's history gives to it, and what compressing changed.
 
-    Exact for backbones that propagate linearly (LightGCN, XSimGCL), and for methods that score histories (EASE,
-    ItemKNN, GF-CF); approximate, and said to be, for GraphSAGE, GAT and NGCF. The parts and the rest add up to the
-    score. The rest is what comes from no history item: the user's own base vector, and what compressing changed in the
-    user's vector.
+    The parts are exact for backbones that propagate linearly (LightGCN, XSimGCL) and for methods that score histories
+    (EASE, ItemKNN, GF-CF). For GraphSAGE, GAT and NGCF they are approximate, and the output says so. The parts and the
+    rest add up to the score. The rest comes from no history item, but from the user's own base vector and from what
+    compressing changed in the user's vector.
 
     \b
     Examples:

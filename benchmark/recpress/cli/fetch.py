@@ -16,7 +16,7 @@ import click
     help="Folder to fill instead of the cache, laid out so that RECPRESS_DATA can name it.",
 )
 def command(dataset: str | None, all_: bool, to: Path | None) -> None:
-    """Fetch raw files, checked; what is already there and sound is left alone.
+    """Fetch raw files and check them; files that are there and intact stay.
 
     \b
     Example:

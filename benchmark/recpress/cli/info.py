@@ -19,7 +19,7 @@ from recpress.cli.shared.output import as_json
     help="Folder of raw files laid out as <dataset>/<file>.  [env: RECPRESS_DATA]",
 )
 def command(dataset: str, format_: str, data_dir: Path | None) -> None:
-    """Show a data set's card, statistics and split hashes (the set is fetched if it isn't here).
+    """Show a data set's card, statistics and split hashes; fetch the set if it isn't here.
 
     \b
     Example:

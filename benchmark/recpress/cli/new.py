@@ -56,9 +56,11 @@ def command() -> None:
 
 @command.command("method")
 @click.argument("name")
-@click.option("--family", default="quantization", show_default=True, help="Folder under methods/.")
-@click.option("--new-family", is_flag=True, help="FAMILY is new, though another has nearly its name.")
-@click.option("--division", type=click.Choice(["closed", "open"]), default="closed", show_default=True)
+@click.option("--family", default="quantization", show_default=True, help="Family: a folder under methods/.")
+@click.option("--new-family", is_flag=True, help="Make a new family, although another has nearly its name.")
+@click.option(
+    "--division", type=click.Choice(["closed", "open"]), default="closed", show_default=True, help="open: it trains."
+)
 def method(name: str, family: str, new_family: bool, division: str) -> None:
     """Make methods/FAMILY/NAME with a card and a method that runs.
 

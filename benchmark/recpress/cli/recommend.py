@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 @click.option("--user", "users", multiple=True, help="An id as the data has it; may be given several times.")
 @click.option("--users-file", type=click.File(encoding="utf-8"), help="File with one id a line; - for standard input.")
 @click.option("--top", type=click.IntRange(min=1), default=10, show_default=True, help="Length of a list.")
-@click.option("--as-scored", is_flag=True, help="Leave out train and valid alone: the lists that were scored.")
+@click.option(
+    "--as-scored", is_flag=True, help="Leave out only items of train and valid: these are the lists that metrics score."
+)
 @click.option("--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True)
 @run_options()
 def command(

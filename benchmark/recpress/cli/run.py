@@ -19,32 +19,36 @@ from recpress.records.record import WENT_WRONG, Status, read_all
 
 @click.command("run")
 @click.option("--suite", help="A named suite, or a path to a TOML file.")
-@click.option("--dataset", multiple=True, help="May be given several times, as may the next five.")
-@click.option("--backbone", multiple=True)
-@click.option("--method", multiple=True)
+@click.option("--dataset", multiple=True, help="Name of a data set; this and the next five may be repeated.")
+@click.option("--backbone", multiple=True, help="Name of a backbone.")
+@click.option("--method", multiple=True, help="Name of a method.")
 @click.option("--budget", multiple=True, type=BudgetType(), help="Fraction of the fp32 bytes, e.g. 1/8.")
-@click.option("--param", multiple=True, type=ParamType(), help="Set a parameter of the method, instead of a budget.")
-@click.option("--seed", multiple=True, type=click.IntRange(min=0))
+@click.option(
+    "--param", multiple=True, type=ParamType(), help="Set a parameter of the method, e.g. bits=4, instead of a budget."
+)
+@click.option("--seed", multiple=True, type=click.IntRange(min=0), help="Seed of the training and of the method.")
 @click.option("--data", type=click.Path(path_type=Path), help="Your own csv, tsv, parquet or .inter file.")
 @click.option("--user-col", help="For --data: column of the user ids.")
 @click.option("--item-col", help="For --data: column of the item ids.")
 @click.option("--time-col", help="For --data: column of times, if there is one: numbers since 1970, or ISO dates.")
 @click.option("--time", "timed", is_flag=True, help="Also time what is run, as `recpress time` does afterwards.")
 @click.option("--timing-seconds", type=click.FloatRange(min=0), help="With --time: least time per latency scenario.")
-@click.option("--results", type=click.Path(path_type=Path), default="results", show_default=True, help="Folder.")
+@click.option(
+    "--results", type=click.Path(path_type=Path), default="results", show_default=True, help="Results folder."
+)
 @click.option("--force", is_flag=True, help="Run again what is done.")
 @click.option(
     "--retry-failed",
     is_flag=True,
-    help="Run again what failed, timed out or ran out of memory; without a suite or a data set, all of --results.",
+    help="Run again what failed, timed out or ran out of memory; without suite and data set, in all of --results.",
 )
 @click.option(
     "--status",
     multiple=True,
     type=click.Choice([*WENT_WRONG, "over-budget"]),
-    help="With --retry-failed for all of --results: only what ended so.",
+    help="With --retry-failed and neither suite nor data set: only runs with this status.",
 )
-@click.option("--dry-run", is_flag=True, help="Print what would run and what it may take, and run nothing.")
+@click.option("--dry-run", is_flag=True, help="Print what would run and about how long it takes; run nothing.")
 @running_options
 def command(
     suite: str | None,
@@ -67,7 +71,7 @@ def command(
     dry_run: bool,
     **running: Any,
 ) -> None:
-    """Run a suite, or runs put together from options; what is done already is not run again.
+    """Run a suite, or the runs that options name; what is done isn't run again.
 
     \b
     Examples:

@@ -20,10 +20,18 @@ from recpress.metrics import LABEL
 
 @click.command("score")
 @click.argument("folder", type=click.Path(path_type=Path))
-@click.option("--name", required=True, help="What stands for the method on the board.")
+@click.option("--name", required=True, help="Name on the board, where methods have theirs.")
 @click.option("--division", type=click.Choice(["closed", "open"]), default="closed", show_default=True)
-@click.option("--timing-seconds", type=click.FloatRange(min=0), default=2.0, show_default=True, help="0: no timing.")
-@click.option("--results", type=click.Path(path_type=Path), default="results", show_default=True, help="Folder.")
+@click.option(
+    "--timing-seconds",
+    type=click.FloatRange(min=0),
+    default=2.0,
+    show_default=True,
+    help="Least seconds for each latency scenario; 0: no timing.",
+)
+@click.option(
+    "--results", type=click.Path(path_type=Path), default="results", show_default=True, help="Results folder."
+)
 @run_options(without=("method", "budget", "param", "data", "user-col", "item-col", "time-col"))
 def command(
     folder: Path,
@@ -37,7 +45,7 @@ def command(
 ) -> None:
     """Measure an artefact folder as if a method of ours had made it, and write its record.
 
-    The folder is served in a fresh process that knows nothing of test.
+    A fresh process without test data serves the folder.
     benchmark/docs/reference/artefact-format.md says what is
     in it; nothing of RecPress is needed to write one.
 
@@ -73,8 +81,8 @@ def command(
     per_user_hits.keep(results, made, ended.scored, load(made.identity.dataset).split.test)
     path = record.write(results, made)
     if made.quality and made.bytes:
-        kept = made.quality.retention.get(HEADLINE)
-        said = "nothing to keep" if kept is None else f"{kept:.1%} kept"
+        retained = made.quality.retention.get(HEADLINE)
+        said = "no retention: the backbone scores 0" if retained is None else f"{retained:.1%} retained"
         click.echo(
             f"{path}: {LABEL} {made.quality.metrics[HEADLINE]:.4f} ({said}), {made.bytes.file:,} bytes "
             f"({made.bytes.ratio:.2f}x smaller)."

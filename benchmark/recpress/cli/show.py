@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 
 
 @click.command("show")
-@click.option("--results", type=click.Path(path_type=Path), default="results", show_default=True, help="Folder.")
+@click.option(
+    "--results", type=click.Path(path_type=Path), default="results", show_default=True, help="Results folder."
+)
 @click.option("--dataset", help="Only this data set.")
 @click.option("--backbone", help="Only this backbone.")
 @click.option("--method", help="Only this method.")
@@ -49,10 +51,10 @@ def command(
     everything: bool,
     write_tables: bool,
 ) -> None:
-    """Print the results: a summary, or with a filter, --sort, --paired or --all their rows.
+    """Print the results: a summary, or their rows with a filter, --sort, --paired or --all.
 
-    Several seeds of one variant are shown as mean ± sd. A long table goes through the pager of a terminal. The formats
-    other than table always have all rows that fit the filter.
+    Several seeds of one variant appear as mean ± standard deviation. In a terminal, a long table opens in the pager.
+    Formats other than table always print all rows that match the filter.
 
     \b
     Examples:

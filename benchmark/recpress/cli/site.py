@@ -15,11 +15,25 @@ from recpress.leaderboard.site.history import Earlier
 
 
 @click.command("site")
-@click.option("--results", type=click.Path(path_type=Path), default="results", show_default=True, help="Folder.")
-@click.option("--out", type=click.Path(path_type=Path), default="build/site", show_default=True, help="Folder.")
-@click.option("--base", help="Folder or revision to compare with; default: before the last change of the records.")
-@click.option("--perf", type=click.Path(path_type=Path), default=".asv", show_default=True, help="What asv left.")
-@click.option("--docs", type=click.Path(path_type=Path), help="Folder of built documents, to become docs/ of the site.")
+@click.option(
+    "--results", type=click.Path(path_type=Path), default="results", show_default=True, help="Results folder."
+)
+@click.option(
+    "--out", type=click.Path(path_type=Path), default="build/site", show_default=True, help="Folder for the pages."
+)
+@click.option(
+    "--base", help="Results folder or git revision to compare with; default: before the last change of the records."
+)
+@click.option(
+    "--perf",
+    type=click.Path(path_type=Path),
+    default=".asv",
+    show_default=True,
+    help="Folder of asv, with the speed of earlier commits.",
+)
+@click.option(
+    "--docs", type=click.Path(path_type=Path), help="Folder of built documents; it becomes docs/ of the site."
+)
 @click.option("--serve", is_flag=True, help="Then serve it on this machine alone, until Ctrl-C.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="For --serve.")
 def command(results: Path, out: Path, base: str | None, perf: Path, docs: Path | None, serve: bool, port: int) -> None:

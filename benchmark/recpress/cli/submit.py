@@ -19,16 +19,18 @@ SUITE = "submission"
 
 @click.command("submit")
 @click.argument("method")
-@click.option("--suite", default=SUITE, show_default=True, help="What is run; a named suite, or a TOML file.")
-@click.option("--results", type=click.Path(path_type=Path), default="results", show_default=True, help="Folder.")
+@click.option("--suite", default=SUITE, show_default=True, help="What to run: a named suite, or a TOML file.")
+@click.option(
+    "--results", type=click.Path(path_type=Path), default="results", show_default=True, help="Results folder."
+)
 @click.option("--out", type=click.Path(path_type=Path), help="Folder of the bundle; default: build/submissions/METHOD.")
-@click.option("--force", is_flag=True, help="Run again what is done of the method.")
+@click.option("--force", is_flag=True, help="Also run again the runs of the method that are done.")
 @running_options
 def command(method: str, suite: str, results: Path, out: Path | None, force: bool, **running: Any) -> None:
     """Make a submission of one method: what a pull request needs, with the rows that the board would get.
 
-    The contract and the audits come first. Then what is missing of the suite is run: the method, and the controls that
-    it is shown with. The code must be committed before: a record names the commit that made it.
+    Commit the code first: a record names the commit that made it. The command then checks and audits the method, and
+    runs what is missing of the suite: the method, and the controls that it is shown with.
 
     \b
     Examples:

@@ -25,13 +25,13 @@ SHOWN = (SECOND, HEADLINE, "recall@10", "ndcg@10", "hits@20", "hits@50", "hits@1
     help="standard: train on train and valid. paper: on the published train part, for comparison with published "
     "figures.  [default: standard; paper for OGB link sets, whose leaderboards train so]",
 )
-@click.option("--device", default="cpu", show_default=True, help="As torch names it, e.g. cuda.")
+@click.option("--device", default="cpu", show_default=True, help="Device, as torch names it, e.g. cuda.")
 @click.option(
-    "--valid", is_flag=True, help="Train on train alone and follow valid; nothing is kept, test is not looked at."
+    "--valid", is_flag=True, help="Train on train alone and score on valid; nothing is saved, and test stays closed."
 )
 @click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def command(protocol: Protocol | None, device: str, valid: bool, format_: str, **asked: Any) -> None:
-    """Train a backbone by its recipe, or take it from the cache, and print its figures.
+    """Train a backbone with its training config, or take it from the cache, and print its figures.
 
     The checkpoint is the one that `recpress run` compresses. OGB link sets are also judged by OGB's own Evaluator.
 
@@ -60,6 +60,6 @@ def command(protocol: Protocol | None, device: str, valid: bool, format_: str, *
         click.echo(f"  {part:<9} {shown}")
     tuning = planned.config.tuning
     chosen = f"{tuning.trials} trials, {tuning.metric} {tuning.value:.4f} on valid" if tuning.value else tuning.note
-    click.echo(f"  recipe    {chosen or 'set by hand'}")
+    click.echo(f"  config    {chosen or 'set by hand'}")
     if told.folder:
-        click.echo(f"  kept in   {told.folder}")
+        click.echo(f"  saved in  {told.folder}")

@@ -1,4 +1,4 @@
-"""``recpress tune``: find a recipe on train and valid."""
+"""``recpress tune``: find a training config on train and valid."""
 
 from __future__ import annotations
 
@@ -14,21 +14,23 @@ from recpress.cli.shared.output import command_line
 @click.command("tune")
 @click.option("--dataset", required=True, help="Name of a data set.")
 @click.option("--backbone", required=True, help="Name of a backbone.")
-@click.option("--trials", type=click.IntRange(min=1), default=20, show_default=True, help="Variants tried in all.")
-@click.option("--timeout", type=click.FloatRange(min=0, min_open=True), help="Seconds; no trial is started later.")
+@click.option(
+    "--trials", type=click.IntRange(min=1), default=20, show_default=True, help="Training configs to try in all."
+)
+@click.option("--timeout", type=click.FloatRange(min=0, min_open=True), help="Seconds after which no trial is started.")
 @click.option(
     "--trial-seconds",
     type=click.FloatRange(min=0, min_open=True),
     help="CPU seconds of one training; a longer schedule is shortened to fit.",
 )
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
-@click.option("--device", default="cpu", show_default=True, help="Of the trials, as torch names it, e.g. cuda.")
-@click.option("--out", type=click.Path(path_type=Path), help="Recipes' folder.  [default: benchmark/configs]")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of search and training.")
+@click.option("--device", default="cpu", show_default=True, help="Device of the trials, as torch names it, e.g. cuda.")
+@click.option("--out", type=click.Path(path_type=Path), help="Configs folder.  [default: benchmark/configs]")
 def command(out: Path | None, **asked: Any) -> None:
-    """Search a backbone's declared space for the recipe that ranks best on valid, and write it with the log of trials.
+    """Search for the training config that ranks best on valid, and write it with its trials.
 
-    It trains on train and scores on valid in a process that has no test data. Stopped or killed, the same command
-    goes on; with more trials, it adds to those made. Give every backbone that is compared the same number.
+    The search trains on train and scores on valid, in a process that has no test data. After a stop, the same command
+    continues; with more trials, it adds to those made. Give all backbones that you compare the same number of trials.
 
     \b
     Examples:

@@ -162,5 +162,5 @@ def check(name: str, card: DatasetCard, interactions: Interactions, split: Split
     if card.split.sha256 not in (None, split.sha256):
         raise UserError(
             f"{name}: the split has the hash {split.sha256}, the card pins {card.split.sha256}: the raw file has "
-            "other content, or a variant in the card was changed without its hash."
+            "other content, or a field of the card was changed without its hash."
         )

@@ -108,7 +108,7 @@ def _folder(name: str) -> Path:
 
 
 def _parsed(name: str) -> Path:
-    """Return where a set is kept. The name tells file and variants; the code that parses and splits is the rest."""
+    """Return where a set is kept. The name tells file and options; the code that parses and splits is the rest."""
     return _folder(name) / f"parsed-{store.code()[:16]}"
 
 

@@ -29,7 +29,7 @@ def folder_of(dataset: str, content: dict[str, object]) -> Path:
     Parameters
     ----------
     content : JSON-serialisable dict
-        All that decides what is parsed: the card's variants and the hashes of the raw files. The hash of this
+        All that decides what is parsed: the card's options and the hashes of the raw files. The hash of this
         package's code is added.
     """
     return cache_dir() / "parsed" / dataset / sha256_json({"content": content, "code": code()})[:32]

@@ -83,7 +83,7 @@ class Comparison:
     def summary(self) -> str:
         """Summarise the comparison in one sentence."""
         side = "better" if self.retention > 1 else "worse"
-        kept = f"{self.metric}: keeps {self.retention:.1%} (95 % CI {self.low:.1%} to {self.high:.1%})"
+        retained = f"{self.metric}: retains {self.retention:.1%} (95 % CI {self.low:.1%} to {self.high:.1%})"
         if self.different:
             found = f"{side} than the baseline (p = {self.p_adjusted:.2g})"
         else:
@@ -100,7 +100,7 @@ class Comparison:
                 bound = f"a loss above {largest:.0%}" + ("" if sure else " can't be ruled out")
         else:
             bound = f"a difference below {self.detectable:.1%} would not have been found"
-        return "; ".join(part for part in (kept, found, bound) if part)
+        return "; ".join(part for part in (retained, found, bound) if part)
 
 
 def compare(

@@ -1,4 +1,4 @@
-"""What makes a run the same run: names, versions, parameters, the split, the recipe and the seed, hashed.
+"""What makes a run the same run: names, versions, parameters, split, training config and seed, hashed.
 
 Nothing of how code is written or where it lies is in it: what gives other results declares another version
 (`recpress.versions`, and the cards of methods).
@@ -100,7 +100,7 @@ def _backbone(spec: RunSpec, split: str, config: TrainingConfig) -> dict[str, An
 
 
 def plan(spec: RunSpec, split: str) -> PlannedRun:
-    """Give a run its identity. This reads cards, recipes and versions, and imports no torch.
+    """Give a run its identity. This reads cards, training configs and versions, and imports no torch.
 
     Parameters
     ----------

@@ -228,11 +228,11 @@ def pair(baseline: Variant, candidate: Variant) -> Pair:
 
 
 def refuse_nothing(pairing: Pair, metric: str) -> None:
-    """Raise UserError where the baseline finds nothing, so that no share of it can be kept."""
+    """Raise UserError where the baseline finds nothing, so that no share of it can be retained."""
     if not pairing.values(metric)[0].any():
         raise UserError(
             f"{variant_name(pairing.before[0].record.identity)} finds nothing by {metric}, so there is nothing that "
-            "others could keep of it: compare with another run."
+            "others could retain: compare with another run."
         )
 
 
@@ -270,7 +270,7 @@ class Slice:
     tenth : int
         1 is the rarest, or the least active.
     comparison : Comparison or None
-        P-values are adjusted over the ten. None where there is nothing to keep.
+        P-values are adjusted over the ten. None where there is nothing to retain.
     """
 
     of: str

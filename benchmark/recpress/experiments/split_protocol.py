@@ -34,7 +34,8 @@ def target(dataset: Dataset, protocol: Protocol) -> Target:
 
     ``standard`` trains on train and valid (rules of fair measurement, 1). ``paper`` trains on the published train
     file as it is, for comparison with published figures. Where valid was held out of that file, which is so for all
-    sets that were published in two files, the two are the same; the difference then lies in how the recipe was chosen.
+    sets that were published in two files, the two are the same; the difference then lies in how the training config was
+    chosen.
 
     Raises
     ------

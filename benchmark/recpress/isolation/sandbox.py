@@ -144,7 +144,7 @@ def adopt_orphans() -> None:
 def _scrub_environment(scratch: Path) -> None:
     kept = watch.scrubbed(os.environ)
     os.environ.clear()
-    # Libraries keep variants and caches at home: this one is thrown away.
+    # Libraries keep options and caches at home: this one is thrown away.
     os.environ.update(kept, HOME=str(scratch), TMPDIR=str(scratch), XDG_CACHE_HOME=str(scratch))
     tempfile.tempdir = None
 

@@ -41,7 +41,7 @@ class SearchLimits:
     Attributes
     ----------
     trials : int
-        Variants tried, those stopped early among them.
+        Training configs tried, also those that were stopped early.
     seconds : float or None
         After which no further trial is started.
     trial_seconds : float or None
@@ -64,7 +64,7 @@ def search(
     folder: Path,
     report: Report,
 ) -> list[TrialRow]:
-    """Try recipes until a limit is reached, going on from the trials in the folder.
+    """Try training configs until a limit is reached, and continue from the trials in the folder.
 
     Parameters
     ----------
@@ -120,7 +120,7 @@ def objective(
     device: str,
     report: Report,
 ) -> float:
-    """Train one variant, with as many of its epochs as may take the time, and return its score on valid."""
+    """Train one config, with as many of its epochs as fit into the time, and return its score on valid."""
 
     def score_of(config: TrainingConfig, allowed: float | None) -> float:
         scored: list[float] = []

@@ -1,4 +1,4 @@
-"""From names to a tuned recipe: the search in a process of its own, its journal in the cache."""
+"""From names to a tuned training config: the search in a process of its own, its journal in the cache."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def tune(
     progress: Callable[[float], None],
     notes: Callable[[str], None],
 ) -> TrainingConfigFile:
-    """Search for a recipe, going on from the trials that the cache holds of the same search.
+    """Search for a training config, and continue from the trials that the cache holds of the same search.
 
     Raises
     ------
@@ -40,7 +40,7 @@ def tune(
     base = read_training_config("default", name).config
     loaded = load(dataset)
     if not loaded.split.valid.nnz:
-        raise UserError(f"{dataset} has no valid part to choose a recipe on.")
+        raise UserError(f"{dataset} has no valid part to choose a training config on.")
     folder = cache_dir() / "tuning" / key(name, loaded.split.sha256, base, limits, seed, device)
     folder.mkdir(parents=True, exist_ok=True)
     with locked(folder.with_suffix(".lock")), Cores().shared():

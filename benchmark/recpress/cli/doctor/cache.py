@@ -25,7 +25,7 @@ def command() -> None:
 
 @command.command("ls")
 def ls() -> None:
-    """Show what the cache holds, how large it is, and when it was last used.
+    """Show what the cache holds, its size and last use.
 
     \b
     Example:
@@ -48,7 +48,9 @@ def ls() -> None:
 @click.option("--older-than", type=click.FloatRange(min=0), default=30.0, show_default=True, help="Days without use.")
 @click.option("--dry-run", is_flag=True, help="Show what would go, and remove nothing.")
 def gc(older_than: float, dry_run: bool) -> None:
-    """Remove what was not used for a while, and what interrupted runs have left. All of it can be made again.
+    """Remove what is unused or left by interrupted runs.
+
+    All of it can be made again.
 
     \b
     Example:
@@ -67,7 +69,9 @@ def gc(older_than: float, dry_run: bool) -> None:
 
 @command.command("verify")
 def verify() -> None:
-    """Read everything and compare it with the hashes that were written with it; exit code 1 where any is damaged.
+    """Compare everything with its stored hash.
+
+    The exit code is 1 if anything is damaged.
 
     \b
     Example:

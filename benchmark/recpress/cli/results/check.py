@@ -14,15 +14,19 @@ from recpress.core.printable import markdown, printable
 
 
 @click.command("check")
-@click.option("--results", type=click.Path(path_type=Path), default="results", show_default=True, help="Folder.")
-@click.option("--base", help="A folder or git revision whose records must not be lost.")
+@click.option(
+    "--results", type=click.Path(path_type=Path), default="results", show_default=True, help="Results folder."
+)
+@click.option("--base", help="Results folder or git revision whose records must all be there still.")
 @click.option("--format", "form", type=click.Choice(["text", "json", "github"]), default="text", show_default=True)
-@click.option("--summary", type=click.Path(path_type=Path), help="File that gets the findings as Markdown, too.")
+@click.option(
+    "--summary", type=click.Path(path_type=Path), help="File to which the findings are also written, as Markdown."
+)
 def command(results: Path, base: str | None, form: str, summary: Path | None) -> None:
     """Check every record of a results folder; exit code 1 when something is found.
 
-    Figures that are too good, and records that were not isolated, are flagged for review: that fails
-    nothing.
+    Records that were not isolated, or whose figures are too good, are flagged for review. Flags don't change the exit
+    code.
 
     \b
     Examples:

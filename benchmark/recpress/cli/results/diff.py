@@ -13,13 +13,19 @@ from recpress.leaderboard import regress
 
 
 @click.command("diff")
-@click.option("--base", required=True, help="A results folder, or a git revision.")
-@click.option("--head", default="results", show_default=True, help="The same, after the change.")
-@click.option("--results", type=click.Path(path_type=Path), default="results", show_default=True, help="In a revision.")
+@click.option("--base", required=True, help="Results folder or git revision: before the change.")
+@click.option("--head", default="results", show_default=True, help="Results folder or git revision: after the change.")
+@click.option(
+    "--results",
+    type=click.Path(path_type=Path),
+    default="results",
+    show_default=True,
+    help="Place of the results folder within a revision.",
+)
 @click.option("--all", "everything", is_flag=True, help="List what is the same, too.")
 @click.option("--format", "form", type=click.Choice(["table", "markdown"]), default="table", show_default=True)
 def command(base: str, head: str, results: Path, everything: bool, form: str) -> None:
-    """Compare two sets of records variant by variant, each figure by its own rule.
+    """Compare two sets of records, variant by variant and figure by figure.
 
     Ends with 0 if nothing is worse, 1 if something is, 2 if they can't be compared.
 

@@ -8,17 +8,19 @@ import click
 
 
 @click.command("migrate")
-@click.option("--results", type=click.Path(path_type=Path), default="results", show_default=True, help="Folder.")
+@click.option(
+    "--results", type=click.Path(path_type=Path), default="results", show_default=True, help="Results folder."
+)
 @click.option(
     "--artefacts",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Folder of artefacts by their runs' hash (identity.artefact_key), to tell which runs share a timing.",
+    help="Folder of artefacts, each named by its run's identity.artefact_key: they tell which runs share a timing.",
 )
 def command(results: Path, artefacts: Path | None) -> None:
-    """Rewrite records of older versions as run records and timing records; nothing is run and nothing is lost.
+    """Rewrite records of older versions as run records and timing records; nothing is run, nothing is lost.
 
-    A record of version 2 held the times of its machine; they become timings/MACHINE/…. Where an artefact of the run is
-    at hand, its codec tree joins it with the timings of other runs that are stored alike.
+    A record of version 2 held the times of its machine. These become timings/MACHINE/…. If an artefact of the run is at
+    hand, runs that are stored alike share their timing.
 
     \b
     Example:

@@ -22,12 +22,14 @@ if TYPE_CHECKING:
 
 @click.command("reproduce")
 @click.option("--sample", type=click.IntRange(min=1), default=20, show_default=True, help="Runs to draw.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the draw.")
-@click.option("--changed", metavar="REVISION", help="Draw from the records alone that differ from a git revision.")
-@click.option("--results", type=click.Path(path_type=Path), default="results", show_default=True, help="Folder.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the draw.")
+@click.option("--changed", metavar="REVISION", help="Draw only from records that differ from a git revision.")
+@click.option(
+    "--results", type=click.Path(path_type=Path), default="results", show_default=True, help="Results folder."
+)
 @click.option("--reuse-backbones", is_flag=True, help="Take trained backbones from the cache; else train them anew.")
-@click.option("--force", is_flag=True, help="Also those that this machine has run again before, by the same code.")
-@click.option("--summary", type=click.Path(path_type=Path), help="File that what is found is added to as Markdown.")
+@click.option("--force", is_flag=True, help="Also repeat what this machine has repeated with the same code.")
+@click.option("--summary", type=click.Path(path_type=Path), help="File to which the outcome is added, as Markdown.")
 @click.option("--dry-run", is_flag=True, help="Print the draw and run nothing.")
 @running_options
 def command(
@@ -41,12 +43,12 @@ def command(
     dry_run: bool,
     **running: Any,
 ) -> None:
-    """Repeat randomly drawn runs, from training on, and compare them with their records, which stay as they are.
+    """Repeat randomly drawn runs from training on, and compare them with their records.
 
-    Quality and bytes must be equal to the last digit, and the intervals of the ratios to fp32 must meet, widened by how
-    far runs with several seeds lie apart on this machine. What is found of each is written to attestations/ in the
-    results folder as it ends, also where it differs: the tiers of the board rest on it, and the same command goes on
-    where it was stopped. Ends with 1 if something differs.
+    Quality and bytes must be equal to the last digit. The intervals of the ratios to fp32 must overlap, widened by the
+    spread between runs with several seeds on this machine. Each run gets a reproduction report in attestations/ of the
+    results folder, also if it differs. The tiers of the board rest on these reports. Records stay as they are. If the
+    command is stopped, it continues from there. It ends with 1 if something differs.
 
     \b
     Examples:
@@ -113,7 +115,7 @@ def command(
         lines.append((each.spec.label, brief(differs) or "agrees"))
     click.echo(tabulate(lines, headers=("Run", "Reproduced"), disable_numparse=True))
     agree = sum(said == "agrees" for _, said in lines)
-    click.echo(f"{agree} of {len(lines)} agree; {results / 'attestations'} holds what was found.")
+    click.echo(f"{agree} of {len(lines)} agree; {results / 'attestations'} holds the reports.")
     if summary:
         _add(summary, f"{agree} of {len(lines)} records, drawn with seed {seed}, agree when run again.", lines)
     if agree < len(lines):

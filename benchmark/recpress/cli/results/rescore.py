@@ -11,9 +11,11 @@ from recpress.records.record import Record
 
 
 @click.command("rescore")
-@click.option("--results", type=click.Path(path_type=Path), default="results", show_default=True, help="Folder.")
+@click.option(
+    "--results", type=click.Path(path_type=Path), default="results", show_default=True, help="Results folder."
+)
 def command(results: Path) -> None:
-    """Compute every metric again from the lists that were served, which the cache keeps; nothing is run.
+    """Compute every metric again from the served lists in the cache; nothing is run.
 
     \b
     Example:

@@ -14,10 +14,12 @@ from recpress.records.record import WENT_WRONG, Record, read_all, relative_path
 
 
 @click.command("status")
-@click.option("--results", type=click.Path(path_type=Path), default="results", show_default=True, help="Folder.")
-@click.option("--suite", help="Count the runs of this suite, done and to do.")
+@click.option(
+    "--results", type=click.Path(path_type=Path), default="results", show_default=True, help="Results folder."
+)
+@click.option("--suite", help="Also count the runs of this suite, done and to do.")
 def command(results: Path, suite: str | None) -> None:
-    """Count runs by status, and say of each that failed why and where its log is.
+    """Count runs by status. For each failed run, show the reason and where its log is.
 
     \b
     Examples:

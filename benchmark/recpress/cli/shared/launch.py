@@ -19,11 +19,21 @@ F = TypeVar("F", bound=Callable[..., object])
 
 OPTIONS = (
     click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Runs at a time."),
-    click.option("--memory-gb", type=click.FloatRange(min=0.1), help="Most memory of a stage's process."),
-    click.option("--timeout", type=click.FloatRange(min=0.1), help="Most seconds of a stage (train, compress, serve)."),
-    click.option("--engine", type=click.Choice(["local", "ray"]), default="local", show_default=True, help="Where."),
-    click.option("--address", help="Of a Ray cluster; default: the configured one, else one on this machine."),
-    click.option("--json-log", is_flag=True, help="Print one JSON object per event instead of lines for people."),
+    click.option("--memory-gb", type=click.FloatRange(min=0.1), help="Memory limit of a stage's process, in GB."),
+    click.option(
+        "--timeout", type=click.FloatRange(min=0.1), help="Time limit of a stage (train, compress, serve), in seconds."
+    ),
+    click.option(
+        "--engine",
+        type=click.Choice(["local", "ray"]),
+        default="local",
+        show_default=True,
+        help="Run here, or on a Ray cluster.",
+    ),
+    click.option(
+        "--address", help="Address of the Ray cluster; default: the configured one, else one on this machine."
+    ),
+    click.option("--json-log", is_flag=True, help="Print one JSON object per event."),
 )
 
 

@@ -21,11 +21,15 @@ F = TypeVar("F", bound=Callable[..., object])
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "dataset": {"help": "Name of a data set."},
-    "backbone": {"default": "lightgcn"},
+    "backbone": {"default": "lightgcn", "help": "Name of a backbone."},
     "method": {"help": "Name of a method."},
     "budget": {"type": BudgetType(), "help": "Fraction of the fp32 bytes, e.g. 1/8."},
-    "param": {"multiple": True, "type": ParamType(), "help": "Sets a parameter of the method, e.g. bits=4."},
-    "seed": {"type": click.IntRange(min=0), "default": 0},
+    "param": {
+        "multiple": True,
+        "type": ParamType(),
+        "help": "Set a parameter of the method, e.g. bits=4; may be repeated.",
+    },
+    "seed": {"type": click.IntRange(min=0), "default": 0, "help": "Seed of the training and of the method."},
     "data": {"type": click.Path(path_type=Path), "help": "Your own csv, tsv, parquet or .inter file."},
     "user-col": {"help": "For --data: column of the user ids."},
     "item-col": {"help": "For --data: column of the item ids."},
@@ -39,15 +43,15 @@ def run_options(*, without: Container[str] = (), **defaults: str) -> Callable[[F
     Parameters
     ----------
     without : container of str
-        Options to leave away, which the command takes otherwise.
+        Options that the command does not take.
     defaults : str
-        By option.
+        Defaults, by the name of the option.
     """
 
     def decorate(function: F) -> F:
         for name in reversed([name for name in OPTIONS if name not in without]):
-            variants = OPTIONS[name] | ({"default": defaults[name]} if name in defaults else {})
-            function = click.option(f"--{name}", show_default="default" in variants, **variants)(function)
+            given = OPTIONS[name] | ({"default": defaults[name]} if name in defaults else {})
+            function = click.option(f"--{name}", show_default="default" in given, **given)(function)
         return function
 
     return decorate

@@ -26,13 +26,27 @@ TABLE = {"kernels": ("recpress.cli.time_.kernels", "Time kernels on a synthetic 
 @click.option("--dataset", "datasets", multiple=True, help="Only these data sets; may be given several times.")
 @click.option("--backbone", "backbones", multiple=True, help="Only these backbones.")
 @click.option("--method", "methods", multiple=True, help="Only these methods.")
-@click.option("--missing/--all", "missing", default=True, show_default=True, help="What has no timing here, or all.")
-@click.option("--noisy", is_flag=True, help="Also what was timed while others used the machine.")
-@click.option("--timing-seconds", type=click.FloatRange(min=0.05), default=0.2, show_default=True, help="A scenario.")
-@click.option("--repeat", type=click.IntRange(min=1), help="Time so many drawn ones again and compare; write nothing.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the draw.")
+@click.option(
+    "--missing/--all", "missing", default=True, show_default=True, help="Time what this machine has not timed, or all."
+)
+@click.option("--noisy", is_flag=True, help="Also time again what was timed while others used the machine.")
+@click.option(
+    "--timing-seconds",
+    type=click.FloatRange(min=0.05),
+    default=0.2,
+    show_default=True,
+    help="Least seconds for each scenario.",
+)
+@click.option(
+    "--repeat", type=click.IntRange(min=1), help="Draw so many timings, time them again and compare; write nothing."
+)
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the draw, with --repeat."
+)
 @click.option("--dry-run", is_flag=True, help="Say what would be timed, and time nothing.")
-@click.option("--results", type=click.Path(path_type=Path), default="results", show_default=True, help="Folder.")
+@click.option(
+    "--results", type=click.Path(path_type=Path), default="results", show_default=True, help="Results folder."
+)
 @click.pass_context
 def command(
     context: click.Context,
@@ -50,8 +64,8 @@ def command(
 ) -> None:
     """Time what this machine has not timed yet: every serving signature once, in turn with dense fp32.
 
-    Runs whose artefacts are stored alike (kinds, bits, shapes) share a signature, and are timed by one of them. Its
-    artefact is taken from the cache or made again. What was stopped goes on with the same command.
+    Runs whose artefacts are stored alike (kinds, bits, shapes) share a serving signature. One of them is timed for all,
+    with its artefact from the cache or made again. A stopped command continues where it was.
 
     \b
     Examples:

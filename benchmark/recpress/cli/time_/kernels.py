@@ -24,10 +24,16 @@ HEADINGS = ("Method", "Params", "MB", "Smaller", "MB read", "Single ms", "× fp3
 @click.argument("methods", nargs=-1, required=True)
 @click.option("--budget", multiple=True, type=BudgetType(), help="Fraction of the fp32 bytes; several are allowed.")
 @click.option("--param", multiple=True, type=ParamType(), help="Sets a parameter of the methods instead.")
-@click.option("--rows", type=click.IntRange(min=1), default=1_000_000, show_default=True, help="Items.")
-@click.option("--columns", type=click.IntRange(min=1), default=64, show_default=True)
-@click.option("--seconds", type=click.FloatRange(min=0.05), default=2.0, show_default=True, help="Per scenario.")
-@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True)
+@click.option("--rows", type=click.IntRange(min=1), default=1_000_000, show_default=True, help="Number of items.")
+@click.option("--columns", type=click.IntRange(min=1), default=64, show_default=True, help="Values of each item.")
+@click.option(
+    "--seconds",
+    type=click.FloatRange(min=0.05),
+    default=2.0,
+    show_default=True,
+    help="Least seconds for each scenario.",
+)
+@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="Threads.")
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
 def command(
     methods: tuple[str, ...],
@@ -41,8 +47,8 @@ def command(
 ) -> None:
     """Time whole answers from a synthetic catalogue, in turn with dense fp32: one user, and 16 at a time.
 
-    A million items of 64 values are 256 MB in fp32, more than a cache holds: here fewer bytes are less time. Quality
-    isn't looked at, the tables are random.
+    A million items of 64 values are 256 MB in fp32, more than a cache holds, so fewer bytes take less time. The tables
+    are random: quality isn't measured.
 
     \b
     Examples:

@@ -197,7 +197,7 @@ def _best(rows: NDArray[np.int64], scores: NDArray[np.float32], k: int) -> tuple
 def faiss_threads(count: int) -> Iterator[None]:
     """Run FAISS in so many threads."""
     before = faiss.omp_get_max_threads()
-    if before == count:  # Variant the same again twice is felt by a user who asks alone.
+    if before == count:  # Setting the same number again takes time that a single user would feel.
         yield
         return
     faiss.omp_set_num_threads(count)

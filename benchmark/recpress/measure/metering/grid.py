@@ -1,4 +1,4 @@
-"""From energy to emissions: the grid intensity is a variant."""
+"""From energy to emissions: the user sets the intensity of the grid."""
 
 from __future__ import annotations
 
