@@ -146,7 +146,7 @@ class Placed:
             case "kernel":
                 return f"{self.index}{os.pathsep}{missing}", missing.exists
             case "package":
-                module = self.checkout.root / "benchmark" / "recpress" / "errors.py"
+                module = self.checkout.root / "benchmark" / "recpress" / "core" / "errors.py"
                 return f"{module}{os.pathsep}{missing}", missing.exists
             case "method":
                 module = folder_of(self.checkout, "code").parent / "bystander" / "method.py"

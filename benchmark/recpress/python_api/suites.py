@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from recpress.core.errors import UserError
 from recpress.experiments import engine
 from recpress.experiments.parameters import refuse_wrong
 from recpress.experiments.plan import make, record_of, unfinished
@@ -168,7 +169,10 @@ def results(folder: Path | str | None = None, *, machine: str | None = None) -> 
     ...     rp.results(folder)[["run", "status"]].values.tolist()
     [['synthetic-tiny/mf/none/default.seed0', 'ok']]
     """
-    found = collect(RESULTS if folder is None else Path(folder), machine)
+    folder = RESULTS if folder is None else Path(folder)
+    if not (folder / "records").is_dir():
+        raise UserError(f"{folder} holds no records: `rp.run` writes some, or give the results folder of a clone.")
+    found = collect(folder, machine)
     tiers = standings(found)
     rows = frame(found.runs, (tiers[each.id].tier for each in found.runs))
     rows = rows.drop(columns=["of_best", *INTERVALS["of_best"]])  # Filled in only where seeds are joined.
