@@ -222,7 +222,7 @@ def test_other_mistakes_are_one_sentence(small: models.CompressedModel, tmp_path
         steps.load_dataset("synthetic-tiny2")
     with pytest.raises(rp.UserError, match="not a fitted folder"):
         steps.load(tmp_path)
-    with pytest.raises(rp.UserError, match="no results folder"):
+    with pytest.raises(rp.UserError, match="holds no records"):
         suites.results(tmp_path / "none")
 
 
