@@ -1,4 +1,4 @@
-// Lines of what is kept against how small: of one data set by method, or of one method by data set and backbone.
+// Lines of what is retained against how small: of one data set by method, or of one method by data set and backbone.
 "use strict";
 (function () {
   const { store } = RecPress;
@@ -11,7 +11,7 @@
     series: names,
     open: (datum) => store.href(datum.row),
     tip: ({ row }) => [`${store.name(row)}, ${store.word("backbone", row)}, ${store.word("dataset", row)}`,
-      `${store.write("retained", row)} % of ${RecPress.headline.label} kept`, `${store.write("mb", row)} MB, ${store.write("smaller", row)}× smaller`],
+      `${store.write("retained", row)} % of ${RecPress.headline.label} retained`, `${store.write("mb", row)} MB, ${store.write("smaller", row)}× smaller`],
   });
 
   function fitting(equal) {

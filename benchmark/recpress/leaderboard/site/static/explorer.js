@@ -67,7 +67,7 @@
   const chart = RecPress.chart(place, "pareto", {
     open: (datum) => store.href(datum.row),
     tip: ({ row }) => [`${store.name(row)}, ${store.word("backbone", row)}, ${store.word("dataset", row)}`,
-      `${RecPress.headline.label} ${store.write(RecPress.headline.column, row)}, ${store.write("retained", row)} % kept`, `${store.write("mb", row)} MB, ${store.write("smaller", row)}× smaller`,
+      `${RecPress.headline.label} ${store.write(RecPress.headline.column, row)}, ${store.write("retained", row)} % retained`, `${store.write("mb", row)} MB, ${store.write("smaller", row)}× smaller`,
       `${store.write("single_ms", row)} ms a user, ${store.write("single_ratio", row)} × fp32${state.machine ? `, on ${state.machine}` : ""}`, `${store.write(energyKey(), row)} mJ a query (${energyKey().split("_")[0]})`],
   });
 

@@ -26,7 +26,7 @@
     const single = scenarios(id, timing).find((each) => each.scenario === "single");
     const energy = record.energy.find((each) => each.what === "per-query");
     return h("dl", { class: "facts" },
-      quality && tile(RecPress.headline.label, number(quality.metrics[RecPress.headline.metric]), `${percent(quality.retention[RecPress.headline.metric])} kept`),
+      quality && tile(RecPress.headline.label, number(quality.metrics[RecPress.headline.metric]), `${percent(quality.retention[RecPress.headline.metric])} retained`),
       bytes && tile("Size", RecPress.bytes(bytes.file), `${number(bytes.reference / bytes.file, 3)}× smaller`),
       single && tile("One user", `${number(single.p50_ms, 3)} ms`, `${single.ratio.toFixed(2)}× fp32, on ${timing.provenance.machine}`),
       energy && tile("One query", `${number(1e3 * energy.joules, 3)} mJ`, energy.grade));
