@@ -6,7 +6,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "board"))
+sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "leaderboard"))
 
 
 class Site:

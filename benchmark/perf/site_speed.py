@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "board"))
+sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "leaderboard"))
 
 RECORDS, METHODS, VISITS = 10_000, 340, 3
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run")
