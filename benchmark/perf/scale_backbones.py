@@ -51,7 +51,7 @@ def measure(name: str, interactions: int, batch: int | None) -> dict[str, float]
 
     def step() -> None:
         optimiser.zero_grad()
-        model.loss(next(batches)).backward()
+        model.loss(next(batches)).backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
         optimiser.step()
 
     batches = model.objective.sampler.epoch(batch)
