@@ -50,10 +50,11 @@ lint: .venv/.installed
 	$(BIN)/check-jsonschema --builtin-schema vendor.citation-file-format CITATION.cff
 	$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
 
-# Methods by themselves: in a checkout their folder is no package that mypy could find by its name.
+# Methods and races against peers lie in folders that are no packages: mypy is told where they are.
 types: .venv/.installed
 	$(BIN)/mypy
 	$(BIN)/mypy methods
+	$(BIN)/mypy benchmark/perf
 
 # What is written from the results: tables of the folder, of README and of the documents.
 tables: .venv/.installed

@@ -60,7 +60,7 @@ class Step:
 
     def time_step(self, name: str) -> None:
         self.optimiser.zero_grad()
-        self.model.loss(next(self.batches)).backward()
+        self.model.loss(next(self.batches)).backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
         self.optimiser.step()
 
 
@@ -114,7 +114,8 @@ class Engine:
         self.base.grad = None
         table = self.final()
         rows = F.embedding(self.batch.users, table), F.embedding(self.batch.items + self.n_users, table)
-        bpr(*rows, F.embedding(self.negatives, table)).backward()
+        loss = bpr(*rows, F.embedding(self.negatives, table))
+        loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
         assert self.base.grad is not None
         return self.base.grad
 

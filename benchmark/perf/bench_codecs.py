@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 
+from perf.units import measured_in
 from recpress import codecs
 
 ROWS, WIDTH, QUERIES = 40_000, 64, 256
-ENCODERS = {
+ENCODERS: dict[str, Callable[[torch.Tensor], codecs.Codec]] = {
     "dense": codecs.Dense.encode,
     "uniform-8": lambda table: codecs.Uniform.encode(table, bits=8),
     "uniform-4": lambda table: codecs.Uniform.encode(table, bits=4),
@@ -41,7 +44,6 @@ class Codec:
     def time_score_batch(self, name: str) -> None:
         self.scorer.scores(self.queries, self.out)
 
+    @measured_in("bytes")
     def track_bytes(self, name: str) -> int:
         return self.made.breakdown().total()
-
-    track_bytes.unit = "bytes"

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
+from torch import Tensor
 
-from recpress.codecs import Binary, Dense, Uniform
+from recpress.codecs import Binary, Codec, Dense, Uniform
 from recpress.codecs.artefact import Artefact
 from recpress.data.interactions import UserItems
 from recpress.measure.synthetic import catalogue
 from recpress.serve.recommender import Recommender
 
-CODECS = {
+CODECS: dict[str, Callable[[Tensor], Codec]] = {
     "fp32": Dense.encode,
     "bf16": partial(Dense.encode, values="bf16"),
     "int8": Uniform.encode,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
+from perf.units import measured_in
 from recpress.records.record import Record, read_all
 
 RESULTS = Path(__file__).parents[2] / "build" / "demo" / "results"
@@ -17,21 +19,28 @@ class Quick:
             raise NotImplementedError("run `make demo` first")
         self.records = [record for record in read_all(RESULTS) if record.quality and record.bytes]
 
-    def _mean(self, figure) -> float:
+    def _mean(self, figure: Callable[[Record], float]) -> float:
         values = [figure(record) for record in self.records]
         return sum(values) / len(values)
 
     def track_ndcg20(self) -> float:
-        return self._mean(lambda record: record.quality.metrics["ndcg@20"])
+        def ndcg(record: Record) -> float:
+            assert record.quality
+            return record.quality.metrics["ndcg@20"]
 
+        return self._mean(ndcg)
+
+    @measured_in("bytes")
     def track_bytes(self) -> float:
-        return self._mean(lambda record: record.bytes.file)
+        def size(record: Record) -> float:
+            assert record.bytes
+            return record.bytes.file
 
+        return self._mean(size)
+
+    @measured_in("joules")
     def track_analytic_joules(self) -> float:
         def joules(record: Record) -> float:
             return next(each.joules for each in record.energy if each.grade == "analytic" and each.what == "per-query")
 
         return self._mean(joules)
-
-    track_bytes.unit = "bytes"
-    track_analytic_joules.unit = "joules"

@@ -6,7 +6,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "board"))
+from perf.units import measured_in
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "leaderboard"))
 
 
 class Site:
@@ -26,10 +28,9 @@ class Site:
 
         build(Path(self.folder.name) / "results", Path(self.folder.name) / "site")
 
+    @measured_in("bytes")
     def track_bytes(self) -> int:
         from recpress.leaderboard.site import build
 
         index = build(Path(self.folder.name) / "results", Path(self.folder.name) / "site").index
         return sum(file.stat().st_size for file in index.parent.rglob("*") if file.is_file())
-
-    track_bytes.unit = "bytes"

@@ -6,7 +6,9 @@ import time
 
 import numpy as np
 
-from recpress.measure.latency import Latency, interleave
+from perf.units import measured_in
+from recpress.measure.latency import interleave
+from recpress.records.record import Latency
 
 USERS = np.arange(37)
 
@@ -24,12 +26,14 @@ class TimingLoop:
 
     timeout = 60
 
+    @measured_in("µs")
     def track_overhead(self) -> float:
-        return 1e3 * timed().overhead_ms
+        overhead = timed().overhead_ms
+        assert overhead is not None
+        return 1e3 * overhead
 
+    @measured_in("µs")
     def track_query(self) -> float:
         start = time.process_time()
         queries = timed().queries
         return 1e6 * (time.process_time() - start) / (2 * queries)
-
-    track_overhead.unit = track_query.unit = "µs"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+from torch import Tensor
 
 from recpress.data.interactions import UserItems
 from recpress.serve import topk
@@ -23,14 +25,14 @@ class Tables:
         columns = (rng.random(len(rows)) ** 3 * n_items).astype(np.int64)
         self.seen = UserItems.from_pairs(rows, columns, n_users, n_items)
 
-    def score(self, users, out):
+    def score(self, users: NDArray[np.int64], out: Tensor | None) -> Tensor:
         return torch.mm(self.users[users[0] : users[-1] + 1], self.items.T, out=out)
 
-    def rank(self, k: int = 100):
+    def rank(self, k: int = 100) -> topk.Items:
         n_users, n_items = len(self.users), len(self.items)
         return topk.rank(self.score, np.arange(n_users), self.seen, k, n_items)
 
-    def rank_tables(self, k: int = 100):
+    def rank_tables(self, k: int = 100) -> topk.Items:
         everybody = np.arange(len(self.users))
         return topk.rank_tables(lambda users: self.users[torch.from_numpy(users)], self.items, everybody, self.seen, k)
 

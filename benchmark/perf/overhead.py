@@ -63,4 +63,5 @@ def main() -> None:
         print(f"{DONE} cells that are done: {run(folder, '--suite', 'done.toml'):.2f} s")
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -51,7 +51,7 @@ def measure(name: str, interactions: int, batch: int | None) -> dict[str, float]
 
     def step() -> None:
         optimiser.zero_grad()
-        model.loss(next(batches)).backward()
+        model.loss(next(batches)).backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
         optimiser.step()
 
     batches = model.objective.sampler.epoch(batch)
@@ -68,7 +68,7 @@ def measure(name: str, interactions: int, batch: int | None) -> dict[str, float]
         "batch": batch,
         "epoch_seconds": (time.perf_counter() - start) * steps / done,
         "peak_bytes": memory.peak_resident() - before,
-        "predicted_bytes": training_bytes(name, graph, config),
+        "predicted_bytes": training_bytes(model.footprint, graph, config),
     }
 
 

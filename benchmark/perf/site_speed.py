@@ -16,10 +16,11 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "board"))
+sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "leaderboard"))
 
 RECORDS, METHODS, VISITS = 10_000, 340, 3
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run")
@@ -62,7 +63,7 @@ def steps(page: Any) -> dict[str, Callable[[], object]]:
     """Return the changes of the form that are timed, in order; the last ones show every row again."""
     return {
         "backbone": lambda: page.select_option("[name=backbone]", "lightgcn"),
-        **{f"kept {kept} %": lambda kept=kept: page.fill("#q-kept", kept) for kept in ("80", "90", "95", "99")},
+        **{f"kept {kept} %": partial(page.fill, "#q-kept", kept) for kept in ("80", "90", "95", "99")},
         "any kept": lambda: page.fill("#q-kept", ""),
         "2 MB": lambda: page.fill("#q-mb", "2"),
         "against time": lambda: page.select_option("[name=x]", "single_ms"),
@@ -88,7 +89,9 @@ def measure(browser: Any, site: Path) -> Speed:
         probe.send("Performance.enable", {"timeDomain": "threadTicks"})
 
         def used() -> float:
-            values = {each["name"]: each["value"] for each in probe.send("Performance.getMetrics")["metrics"]}
+            values: dict[str, float] = {
+                each["name"]: each["value"] for each in probe.send("Performance.getMetrics")["metrics"]
+            }
             return 1e3 * sum(values[name] for name in ("ScriptDuration", "LayoutDuration", "RecalcStyleDuration"))
 
         worked, names = {}, list(steps(page))

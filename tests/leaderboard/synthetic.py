@@ -272,7 +272,9 @@ def with_hits(made: Record) -> tuple[Record, PerUser]:
     """Return a record with the figures of made-up lists, and those lists; the same record gives the same lists."""
     assert made.quality
     who = made.identity
-    kept = np.clip(made.quality.retention["ndcg@20"], 0, 1)
+    retention = made.quality.retention["ndcg@20"]
+    assert retention is not None
+    kept = np.clip(retention, 0, 1)
     # Runs of one seed hit much the same, as those of one checkpoint do.
     taste, rng = (np.random.default_rng(int(_sha(*part)[:8], 16)) for part in ((who.seed,), (made.identity.key,)))
     hits = taste.random((N_EVALUATED, 20)) < taste.beta(1, 3, (N_EVALUATED, 1))

@@ -5,11 +5,15 @@ from __future__ import annotations
 import argparse
 import resource
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import common
 import numpy as np
 import torch
+from numpy.typing import NDArray
+from torch import Tensor
 
 from recpress.data.interactions import UserItems
 from recpress.serve import topk
@@ -19,7 +23,7 @@ def peak_mib() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def seconds(call) -> float:
+def seconds(call: Callable[[], object]) -> float:
     start = time.perf_counter()
     call()
     return time.perf_counter() - start
@@ -34,22 +38,22 @@ def main() -> None:
         seen, _ = common.read_split(options.data)
     else:
         rng = np.random.default_rng(0)
-        rows = np.repeat(np.arange(10_000), 30)
-        seen = UserItems.from_pairs(rows, rng.integers(0, 1_000_000, len(rows)), 10_000, 1_000_000)
+        owners = np.repeat(np.arange(10_000), 30)
+        seen = UserItems.from_pairs(owners, rng.integers(0, 1_000_000, len(owners)), 10_000, 1_000_000)
         options.rounds = 1
     users, items = map(torch.from_numpy, common.random_tables(seen.n_users, seen.n_items))
     everybody = np.arange(seen.n_users)
 
-    def score(block, out):
+    def score(block: NDArray[np.int64], out: Tensor | None) -> Tensor:
         return torch.mm(users[block[0] : block[-1] + 1], items.T, out=out)
 
-    def rank():
+    def rank() -> None:
         topk.rank_tables(lambda block: users[torch.from_numpy(block)], items, everybody, seen, 100)
 
-    def rank_scores():
+    def rank_scores() -> None:
         topk.rank(score, everybody, seen, 100, seen.n_items, rows=common.ROWS)
 
-    def product(rows):
+    def product(rows: int) -> None:
         buffer = torch.empty((rows, seen.n_items))
         for start in range(0, len(users), rows):
             block = users[start : start + rows]
@@ -66,7 +70,7 @@ def main() -> None:
     tables, scores = [ranked], []
     for turn in range(options.rounds):
         for rows in bare:
-            bare[rows].append(seconds(lambda rows=rows: product(rows)))
+            bare[rows].append(seconds(partial(product, rows)))
         if len(tables) == turn:
             tables.append(seconds(rank))
         scores.append(seconds(rank_scores))

@@ -7,6 +7,7 @@ import os
 import statistics
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -39,7 +40,7 @@ def random_tables(n_users: int, n_items: int, seed: int = 0) -> tuple[np.ndarray
     return tuple((scale * rng.standard_normal((n, WIDTH))).astype(np.float32) for n in (n_users, n_items))
 
 
-def run(python: str, script: str, *arguments: str, cwd: str | None = None) -> dict:
+def run(python: str, script: str, *arguments: str, cwd: str | None = None) -> dict[str, Any]:
     """Run a peer's side and return the JSON object on its last line."""
     path = str(Path(__file__).with_name(script).resolve())
     environment = {**os.environ, "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD": "1"}
@@ -48,7 +49,8 @@ def run(python: str, script: str, *arguments: str, cwd: str | None = None) -> di
     )
     if done.returncode:
         raise SystemExit(f"{script} failed:\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}")
-    return json.loads(done.stdout.splitlines()[-1])
+    answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return answer
 
 
 def median(values: list[float]) -> float:

@@ -10,6 +10,7 @@ from pathlib import Path
 import common
 import numpy as np
 import pytrec_eval
+from numpy.typing import ArrayLike
 
 from recpress import evaluation as evaluate
 from recpress.data.interactions import UserItems
@@ -18,7 +19,7 @@ DEPTH, ITEMS, KS = 20, 200, (5, 10, 20)
 TREC = {"recall": "recall", "P": "precision", "ndcg_cut": "ndcg", "map_cut": "map", "success": "hit_rate"}
 
 
-def worst(name: str, theirs, ours) -> None:
+def worst(name: str, theirs: ArrayLike, ours: ArrayLike) -> None:
     gap = float(np.abs(np.asarray(theirs) - np.asarray(ours)).max())
     print(f"{'ok' if gap <= 1e-9 else 'DIFFERENT':10}{name:32}{gap:.1e}")
 

@@ -4,12 +4,13 @@ import json
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
-what, folder, *rest = sys.argv[1:]
-folder = Path(folder)
+what, name, *rest = sys.argv[1:]
+folder = Path(name)
 # The peer reads its options from the command line when it is imported.
 sys.argv = ["main", "--dataset", "gowalla", "--tensorboard", "0", "--topks", "[5,10,20,50,100]"]
 sys.path.insert(0, str(Path.cwd()))
@@ -20,7 +21,7 @@ import utils  # noqa: E402
 import world  # noqa: E402
 
 
-def ranking(kind: str) -> dict:
+def ranking(kind: str) -> dict[str, Any]:
     data = dataloader.Loader(path=str(folder / "split"))
     net = (model.PureMF if kind == "mf" else model.LightGCN)(world.config, data)
     net.embedding_user.weight.data[:] = torch.from_numpy(np.load(folder / "users.npy"))
@@ -33,10 +34,10 @@ def ranking(kind: str) -> dict:
     return {"seconds": [seconds], "metrics": values}
 
 
-def definitions() -> dict:
+def definitions() -> dict[str, Any]:
     cases = np.load(folder / "cases.npz")
     hits, n_test = cases["hits"].astype(float), cases["n_test"]
-    found = {}
+    found: dict[str, Any] = {}
     for k in (5, 10, 20):
         for user in range(len(hits)):
             test, row = [range(n_test[user])], hits[user : user + 1]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 import pytrec_eval
@@ -12,13 +14,14 @@ import ranx
 
 from recpress import evaluation as evaluate
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from bench_metrics import lists_and_test
+sys.path.insert(0, str(Path(__file__).parents[2]))
+from perf.bench_metrics import lists_and_test
 
 KS = (5, 10, 20, 50, 100)
+Result = TypeVar("Result")
 
 
-def timed(call):
+def timed(call: Callable[[], Result]) -> tuple[float, Result]:
     start = time.perf_counter()
     result = call()
     return time.perf_counter() - start, result
@@ -39,22 +42,24 @@ def main() -> None:
     make_qrels, typed_qrels = timed(lambda: ranx.Qrels(qrels))
     make_run, typed_run = timed(lambda: ranx.Run(run))
 
-    def by_ranx():
+    def by_ranx() -> Any:
         return ranx.evaluate(typed_qrels, typed_run, asked, return_mean=False)
 
     cuts = ",".join(map(str, KS))
     measures = {f"{name}.{cuts}" for name in ("recall", "P", "ndcg_cut", "map_cut", "success")} | {"recip_rank"}
 
-    def by_pytrec_eval():
+    def by_pytrec_eval() -> Any:
         return pytrec_eval.RelevanceEvaluator(qrels, measures).evaluate(run)
 
-    def by_us():
+    def by_us() -> dict[str, np.ndarray]:
         return evaluate.per_user(topk, users, test)
 
     ours, its = by_us(), by_ranx()
     for name in (each for each in asked if not each.startswith("map")):  # ranx divides by |test|
         np.testing.assert_allclose(ours[name], its[name], atol=1e-9, err_msg=name)
-    mine, theirs, trec = [], [], []
+    mine: list[float] = []
+    theirs: list[float] = []
+    trec: list[float] = []
     for _ in range(3):
         for times, call in ((mine, by_us), (theirs, by_ranx), (trec, by_pytrec_eval)):
             times.append(timed(call)[0])

@@ -13,10 +13,11 @@ import numpy as np
 import torch
 
 from recpress import evaluation as evaluate
+from recpress.data.interactions import UserItems
 from recpress.serve import topk
 
 
-def write_for_recbole(folder: Path, train, test) -> None:
+def write_for_recbole(folder: Path, train: UserItems, test: UserItems) -> None:
     """Write atomic files. RecBole wants a valid part: it gets one training item, which it masks as well."""
     parts = {"train": (train.users[1:], train.items[1:]), "valid": (train.users[:1], train.items[:1])}
     parts["test"] = test.users, test.items
@@ -27,7 +28,7 @@ def write_for_recbole(folder: Path, train, test) -> None:
         (folder / "race" / f"race.{name}.inter").write_text("\n".join([head, *lines]) + "\n")
 
 
-def ours(train, test, users, items) -> tuple[float, dict[str, float]]:
+def ours(train: UserItems, test: UserItems, users: np.ndarray, items: np.ndarray) -> tuple[float, dict[str, float]]:
     left, right = torch.from_numpy(users), torch.from_numpy(items)
     start = time.perf_counter()
     wanted = evaluate.evaluable(test)

@@ -18,24 +18,26 @@ import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import common
 import numpy as np
 import torch
 
-from recpress.backbones.base import Session
+from recpress.backbones.base import Session, Tables
 from recpress.backbones.catalogue import backbone
 from recpress.backbones.config import read_training_config
 from recpress.data import load
 from recpress.data.graph import Graph
+from recpress.data.splits import Split
 from recpress.evaluation import evaluable, means, per_user
 from recpress.serve import topk
 
 CUT = 10
 
 
-def write(folder: Path, split) -> None:
+def write(folder: Path, split: Split) -> None:
     (folder / "race").mkdir()
     for name in ("train", "valid", "test"):
         part = getattr(split, name)
@@ -43,12 +45,12 @@ def write(folder: Path, split) -> None:
         (folder / "race" / f"race.{name}.inter").write_text("\n".join(["user_id:token\titem_id:token", *lines]) + "\n")
 
 
-def ours(split, seed: int) -> list[tuple[int, float, float]]:
+def ours(split: Split, seed: int) -> list[tuple[int, float, float]]:
     """Train on train; return epoch, seconds of training so far, and NDCG@10 on valid, after each epoch."""
     curve, scoring, started = [], 0.0, time.perf_counter()
     who = evaluable(split.valid)
 
-    def watch(epoch, loss, tables) -> None:
+    def watch(epoch: int, loss: float, tables: Callable[[], Tables]) -> None:
         nonlocal scoring
         now = time.perf_counter()
         users, items = tables()

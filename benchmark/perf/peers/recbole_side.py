@@ -4,6 +4,7 @@ import json
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,7 +15,7 @@ from recbole.model.general_recommender import BPR
 from recbole.trainer import Trainer
 
 
-def ranking(folder: Path, rounds: int, rows: int) -> dict:
+def ranking(folder: Path, rounds: int, rows: int) -> dict[str, Any]:
     users, items = np.load(folder / "users.npy"), np.load(folder / "items.npy")
     variants = {
         "data_path": str(folder), "benchmark_filename": ["train", "valid", "test"],
@@ -44,9 +45,9 @@ def ranking(folder: Path, rounds: int, rows: int) -> dict:
     return {"seconds": times, "metrics": {name: float(value) for name, value in result.items()}}
 
 
-def definitions(folder: Path) -> dict:
+def definitions(folder: Path) -> dict[str, Any]:
     cases = np.load(folder / "cases.npz")
-    np.float = np.float64  # noqa: NPY001  # The alias of old numpy that RecBole's own Config restores.
+    np.float = np.float64  # type: ignore[attr-defined]  # noqa: NPY001  # RecBole's own Config restores it.
     config = {"metric_decimal_place": 12, "topk": [5, 10, 20]}
     found = {}
     for name in ("Recall", "NDCG", "MAP", "Precision", "Hit", "MRR"):

@@ -3,6 +3,7 @@
 import json
 import sys
 import time
+from typing import Any
 
 from recbole.config import Config
 from recbole.data import create_dataset, data_preparation
@@ -26,7 +27,7 @@ training, curve = 0.0, []
 one_epoch = trainer._train_epoch
 
 
-def timed(*arguments, **named):
+def timed(*arguments: Any, **named: Any) -> Any:
     global training
     start = time.perf_counter()
     loss = one_epoch(*arguments, **named)
