@@ -88,7 +88,7 @@ def test_one_seed_or_the_path_of_a_record_will_do(results: Path) -> None:
     said = recpress(results, "none", str(path))
     assert "seeds [1]" in said
     assert said == recpress(results, "none", "uniform/1/4.seed1")
-    assert "uniform/1-4: ndcg@20: keeps" in said
+    assert "uniform/1-4: ndcg@20: retains" in said
     with tempfile.NamedTemporaryFile("w", suffix=".json") as elsewhere:
         elsewhere.write(path.read_text())
         elsewhere.flush()

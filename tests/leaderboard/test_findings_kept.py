@@ -145,7 +145,7 @@ def test_backbones(board: pd.DataFrame) -> None:
         if dataset == "amazon-cds" and backbone != "sage"
     )
     yelp = [most["yelp2018", each]["retained"] for each in ("sage", "xsimgcl")]
-    says(f"XSimGCL's retain most ({listed(yelp, '.1f')} %)")
+    says(f"XSimGCL retain most ({listed(yelp, '.1f')} %)")
 
 
 def test_training(board: pd.DataFrame) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recpress.leaderboard.collect import collect
@@ -24,6 +24,7 @@ NAMED = {"signature": "0" * 64, "run": "any"}
 PAIRS = st.lists(st.tuples(*[st.integers(0, 2**48)] * 2), min_size=1, max_size=40).map(lambda all: np.array(all).T)
 
 
+@settings(deadline=None)  # The first example pays for imports, and a busy machine for all.
 @given(PAIRS)
 def test_times_come_back_to_half_a_tick(times: np.ndarray) -> None:
     back = unpack(pack(*times), times.shape[1])
@@ -32,6 +33,7 @@ def test_times_come_back_to_half_a_tick(times: np.ndarray) -> None:
     assert pack(*back) == pack(*times)
 
 
+@settings(deadline=None)  # The first example pays for imports, and a busy machine for all.
 @given(PAIRS)
 def test_version_1_is_repacked(times: np.ndarray) -> None:
     first = base64.b64encode(zlib.compress(times.astype("<i8").tobytes(), 9)).decode()
