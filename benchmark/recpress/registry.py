@@ -165,6 +165,11 @@ def cards() -> dict[str, MethodCard]:
     return found
 
 
+def titles() -> dict[str, str]:
+    """Return what people call each method, by its name."""
+    return {name: card.title for name, card in cards().items()}
+
+
 def method(name: str) -> MethodEntry:
     """Return one method.
 

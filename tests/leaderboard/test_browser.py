@@ -14,6 +14,7 @@ import site_speed
 import synthetic
 from click.testing import CliRunner
 
+from recpress import registry
 from recpress.cli import cli
 from recpress.leaderboard.collect import collect
 from recpress.leaderboard.pareto import front
@@ -512,6 +513,8 @@ def test_a_run_shows_every_metric_and_its_record(page: Any, site: Path) -> None:
     visit(page, site, RUN)
     record, _ = synthetic.with_hits(synthetic.make("synthetic-small", "lightgcn", "quantization", "uniform", "1/4", 0))
     text = page.inner_text("main")
+    # What people call the method stands beside its id.
+    assert registry.method("uniform").card.title in text
     assert record.quality is not None
     for name, value in record.quality.metrics.items():
         assert f"{value:.4f}"[:5] in text, name

@@ -37,6 +37,7 @@ def _methods() -> Rows:
     return [
         {
             "name": entry.name,
+            "title": card.title,
             "family": entry.family,
             "division": card.division,
             "from": entry.source.label,

@@ -13,7 +13,7 @@ import jinja2
 import pandas as pd
 from markupsafe import Markup, escape
 
-from recpress import __version__
+from recpress import __version__, registry
 from recpress.core.errors import UserError
 from recpress.core.io import swapping
 from recpress.core.project import repository
@@ -154,6 +154,8 @@ def _write(
             "columns": pages.GLOSSARY,
             "tiers": TIERS,
             "families": families,
+            # Of methods that are installed; of others a record has the id alone.
+            "titles": registry.titles(),
             "headline": {
                 "metric": HEADLINE,
                 "column": COLUMN,

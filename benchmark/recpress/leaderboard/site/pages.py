@@ -70,6 +70,7 @@ def static_table(
                 "status": row["status"],
                 "href": run_link(row, root),
                 "note": row["doubtful"],
+                "method": row["method"],
                 "cells": [*line[: len(text) + len(numbers) + 1], row["tier"]],
             }
             for line, row in zip(cells, shown[LINKED].to_dict("records"), strict=True)

@@ -60,7 +60,7 @@ RecPress.answer = (function () {
     if (store.number("single_ms", row) !== null) parts.push(`${store.write("single_ms", row)} ms a user`);
     if (store.number(energy, row) !== null) parts.push(`${store.write(energy, row)} mJ a query (${energy.split("_")[0]})`);
     return h("p", { class: "summary" },
-      RecPress.mark(store.word("family", row)), h("a", { href: store.href(row) }, store.name(row)),
+      RecPress.mark(store.word("family", row)), h("a", { href: store.href(row), title: RecPress.titleOf(store.word("method", row)) }, store.name(row)),
       ` with ${store.word("backbone", row)}`, state.dataset === "all" ? ` on ${store.word("dataset", row)}` : "",
       ` is ${goal.words}`, said.length ? ` that ${said.join(" and ")}` : " that is shown",
       `${goal.tail}. It ${parts[0]} in ${parts.slice(1).join(", ")}.`, h("small", {}, ` ${count} ${count === 1 ? "variant fits" : "variants fit"}.`));

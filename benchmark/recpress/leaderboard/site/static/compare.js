@@ -36,7 +36,7 @@
     const numbers = [...store.columns.values()].filter((column) => !store.isText(column.key) && rows.some((row) => store.number(column.key, row) !== null));
     const facts = ["dataset", "backbone", "family", "division", "serve_form", "status", "tier"];
     return h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Runs side by side" }, h("table", { class: "board compare" },
-      h("thead", {}, h("tr", {}, h("td", {}), rows.map((row) => h("th", { scope: "col", class: "num" }, RecPress.mark(store.word("family", row)), h("a", { href: store.href(row) }, store.name(row)))))),
+      h("thead", {}, h("tr", {}, h("td", {}), rows.map((row) => h("th", { scope: "col", class: "num" }, RecPress.mark(store.word("family", row)), h("a", { href: store.href(row), title: RecPress.titleOf(store.word("method", row)) }, store.name(row)))))),
       h("tbody", {},
         facts.map((key) => h("tr", {}, h("th", { scope: "row" }, store.columns.get(key).label), rows.map((row) => h("td", { class: "num" }, store.word(key, row))))),
         numbers.map((column) => {

@@ -5,6 +5,11 @@ window.RecPress = {
   // Its name in records, its column, and what people call it.
   headline: JSON.parse(document.body.dataset.headline),
 };
+{
+  const titles = new Map(Object.entries(JSON.parse(document.body.dataset.titles)));
+  // What people call a method, beside its id; null where it isn't installed.
+  RecPress.titleOf = (method) => titles.get(method) ?? null;
+}
 
 // Make an element: h("td", {class: "num"}, "1.0", otherElement). Attributes that are null or false are left out.
 RecPress.h = function (tag, attributes, ...children) {

@@ -206,6 +206,7 @@
     const parts = [
       h("p", { class: "crumb" }, h("a", { href: `dataset/${who.dataset}.html` }, who.dataset), " / ", h("a", { href: `backbone/${who.backbone}.html` }, who.backbone), " / ", h("a", { href: `method/${who.method}.html` }, who.method)),
       h("h1", {}, RecPress.mark(who.family), `${who.method} ${who.variant}`),
+      RecPress.titleOf(who.method) ? h("p", { class: "hint" }, RecPress.titleOf(who.method)) : null,
       runs.length > 1 ? h("p", { class: "seeds", role: "group", "aria-label": "Seeds" }, seeds) : null,
       record.status === "ok" ? null : h("p", { class: "warning" }, h("strong", {}, `${record.status}. `), record.reason || ""),
       doubts.length ? h("p", { class: "warning" }, h("strong", {}, "‡ Flagged for review: "), `${doubts.join("; ")}. It may be noise, or test items that the method has seen.`) : null,

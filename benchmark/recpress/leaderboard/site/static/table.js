@@ -17,7 +17,7 @@ RecPress.table = function (place, pager, actions) {
 
   function methodCell(row, view) {
     return h("th", { scope: "row" }, RecPress.mark(store.word("family", row)),
-      h("a", { href: store.href(row) }, store.word("method", row)),
+      h("a", { href: store.href(row), title: RecPress.titleOf(store.word("method", row)) }, store.word("method", row)),
       store.word("developed", row) ? h("span", { tabindex: "0", "data-tip": store.columns.get("developed").help }, " †") : null,
       store.word("doubtful", row) ? h("span", { tabindex: "0", class: "doubt", "data-tip": `Flagged for review: ${store.word("doubtful", row)}.` }, " ‡") : null,
       store.word("isolated", row) === "no" ? h("span", { tabindex: "0", class: "badge", "data-tip": store.columns.get("isolated").help }, "not isolated") : null,
