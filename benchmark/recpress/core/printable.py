@@ -25,7 +25,7 @@ def _shown(sign: str) -> str:
 
 
 def markdown(text: str) -> str:
-    """Return a printable text as a run of a Markdown table shows it: it holds no tag, link or other run."""
+    """Return a printable text as a cell of a Markdown table shows it: it holds no tag, link or other cell."""
     return MARKS.sub(lambda found: f"&#{ord(found[0])};", printable(text))
 
 

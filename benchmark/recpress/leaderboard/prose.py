@@ -34,7 +34,8 @@ WORDS = {
     "ndcg": COLUMN,
     "megabytes": "mb",
 }
-PARTS = ("dataset", "backbone", "method", "variant_name")
+# Each part of a run's name, by the column that holds it.
+PARTS = {"dataset": "dataset", "backbone": "backbone", "method": "method", "variant_name": "variant"}
 
 
 def named(rows: pd.DataFrame) -> pd.DataFrame:
@@ -137,14 +138,14 @@ def chosen(rows: pd.DataFrame, place: str) -> pd.DataFrame:
     """
     parts = place.split("/")
     if len(parts) != len(PARTS):
-        raise UserError(f"a run is {'/'.join(PARTS).upper()}, and {place!r} is not.")
+        raise UserError(f"a run is {'/'.join(PARTS.values()).upper()}, and {place!r} is not.")
     found = rows
     for column, pattern in zip(PARTS, parts, strict=True):
         patterns = [pattern] if column == "variant_name" else pattern.split(",")
         known = rows[column].unique()
         for each in patterns:
             if not any(fnmatchcase(name, each) for name in known):
-                raise unknown(column, each, known, "the records hold none of that name")
+                raise unknown(PARTS[column], each, known, "the records hold none of that name")
         found = found[found[column].map(lambda name, wanted=patterns: any(fnmatchcase(name, each) for each in wanted))]
     if found.empty:
         raise UserError(f"the records hold no run {place!r} that ended well.")

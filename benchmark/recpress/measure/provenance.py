@@ -34,7 +34,7 @@ class Stopwatch:
         Parameters
         ----------
         command : str
-            The command line that runs the run again.
+            The command line that repeats the run.
         code : str, optional
             Hash of the method's own source.
         isolated : bool, optional

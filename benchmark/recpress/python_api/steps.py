@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import recpress.data
+from recpress import registry
 from recpress.codecs.artefact import MANIFEST
 from recpress.core.errors import UserError, unknown
 from recpress.data.dataset import Dataset
@@ -231,7 +232,7 @@ def evaluate(model: TrainedBackbone | CompressedModel | Path | str, *, on_progre
     except WorkFailed as failure:
         raise UserError(f"{loaded.folder} can't be evaluated: {failure}.") from failure
     scored = score(topk, dataset)
-    division = planned(about["dataset"], about["backbone"], about["method"]).spec.division
+    division = registry.method(about["method"]).card.division
     label = f"{about['dataset']} {about['backbone']} {about['method']} {about['setting']} seed {about['seed']}"
     return Evaluation(label, about["split"], assess(scored, reference.scored, dataset, division), served.bytes, scored)
 
